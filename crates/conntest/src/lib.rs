@@ -1,0 +1,1 @@
+//! What any connection must do, and network peers that misbehave on purpose.

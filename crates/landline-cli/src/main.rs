@@ -1,0 +1,2 @@
+//! The `landline` program.
+fn main() {}

@@ -1,0 +1,149 @@
+//! Addresses: what a conn is bound to or talks to, and the text forms they are given in.
+
+mod host_port;
+mod unix;
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV6};
+
+pub use host_port::{AddressError, AddressErrorKind, join_host_port, split_host_port};
+pub use unix::UnixAddr;
+
+/// One end of a conn, of any network.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Addr {
+    /// TCP or UDP: an IP address, its scope, and a port.
+    Socket(SocketAddr),
+    /// Raw IP: an address without a port.
+    Ip(ScopedIp),
+    /// A Unix domain socket.
+    Unix(UnixAddr),
+    /// One end of an in-memory [`pipe`](crate::pipe).
+    Pipe,
+}
+
+/// An IP address with the zone that a link-local IPv6 address needs (RFC 4007).
+///
+/// `scope_id` is the interface index, 0 for none; it is always 0 for IPv4.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ScopedIp {
+    /// The address.
+    pub ip: IpAddr,
+    /// The interface index of the zone, 0 for none.
+    pub scope_id: u32,
+}
+
+impl ScopedIp {
+    /// This address with a port.
+    pub fn with_port(self, port: u16) -> SocketAddr {
+        match self.ip {
+            IpAddr::V4(ip) => SocketAddr::from((ip, port)),
+            IpAddr::V6(ip) => SocketAddr::V6(SocketAddrV6::new(ip, port, 0, self.scope_id)),
+        }
+    }
+}
+
+impl From<IpAddr> for ScopedIp {
+    fn from(ip: IpAddr) -> ScopedIp {
+        ScopedIp { ip, scope_id: 0 }
+    }
+}
+
+/// Drops the port.
+impl From<SocketAddr> for ScopedIp {
+    fn from(addr: SocketAddr) -> ScopedIp {
+        match addr {
+            SocketAddr::V4(addr) => ScopedIp { ip: IpAddr::V4(*addr.ip()), scope_id: 0 },
+            SocketAddr::V6(addr) => ScopedIp { ip: IpAddr::V6(*addr.ip()), scope_id: addr.scope_id() },
+        }
+    }
+}
+
+/// The address, with `%index` where it has a zone.
+impl fmt::Display for ScopedIp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.scope_id {
+            0 => write!(f, "{}", self.ip),
+            zone => write!(f, "{}%{zone}", self.ip),
+        }
+    }
+}
+
+impl Addr {
+    /// The socket address, for TCP and UDP.
+    pub fn as_socket(&self) -> Option<SocketAddr> {
+        match self {
+            Addr::Socket(addr) => Some(*addr),
+            _ => None,
+        }
+    }
+
+    /// The IP address, for TCP, UDP and raw IP.
+    pub fn ip(&self) -> Option<IpAddr> {
+        match self {
+            Addr::Socket(addr) => Some(addr.ip()),
+            Addr::Ip(addr) => Some(addr.ip),
+            _ => None,
+        }
+    }
+
+    /// The port, for TCP and UDP.
+    pub fn port(&self) -> Option<u16> {
+        self.as_socket().map(|addr| addr.port())
+    }
+
+    /// The Unix address, for Unix sockets.
+    pub fn as_unix(&self) -> Option<&UnixAddr> {
+        match self {
+            Addr::Unix(addr) => Some(addr),
+            _ => None,
+        }
+    }
+}
+
+/// `192.0.2.1:80`, `[2001:db8::1]:80`, `192.0.2.1`, `/run/socket`, `@abstract`, `pipe`.
+impl fmt::Display for Addr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Addr::Socket(addr) => addr.fmt(f),
+            Addr::Ip(addr) => addr.fmt(f),
+            Addr::Unix(addr) => addr.fmt(f),
+            Addr::Pipe => f.write_str("pipe"),
+        }
+    }
+}
+
+impl From<SocketAddr> for Addr {
+    fn from(addr: SocketAddr) -> Addr {
+        Addr::Socket(addr)
+    }
+}
+
+impl From<ScopedIp> for Addr {
+    fn from(addr: ScopedIp) -> Addr {
+        Addr::Ip(addr)
+    }
+}
+
+impl From<UnixAddr> for Addr {
+    fn from(addr: UnixAddr) -> Addr {
+        Addr::Unix(addr)
+    }
+}
+
+/// The IPv4-mapped form of an IPv6 socket address turned into plain IPv4; anything else unchanged.
+pub(crate) fn canonical(addr: SocketAddr) -> SocketAddr {
+    match addr.ip().to_canonical() {
+        IpAddr::V4(ip) => SocketAddr::from((ip, addr.port())),
+        IpAddr::V6(_) => addr,
+    }
+}
+
+/// The wildcard address of the family of `like`.
+pub(crate) fn unspecified_like(like: IpAddr) -> IpAddr {
+    match like {
+        IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        IpAddr::V6(_) => IpAddr::V6(std::net::Ipv6Addr::UNSPECIFIED),
+    }
+}

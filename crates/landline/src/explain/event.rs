@@ -1,0 +1,252 @@
+//! The typed events of a dial or lookup, one for every step of the flow.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::addr::Addr;
+use crate::error::Error;
+use crate::network::Network;
+
+/// One thing that happened, and when.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// When it happened.
+    pub at: Instant,
+    /// What happened.
+    pub what: What,
+}
+
+/// What happened, in the order of the flow.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum What {
+    // 1 parse
+    /// The network and the address were understood.
+    Parsed {
+        /// The network.
+        network: Network,
+        /// The address as given.
+        address: String,
+    },
+
+    // 2 resolve
+    /// A lookup began.
+    LookupStarted {
+        /// The name as given.
+        name: String,
+        /// What is asked of it: `ip`, `addr`, `mx`, …
+        kind: &'static str,
+    },
+    /// Which sources will be asked, in which order, and why.
+    Policy {
+        /// The name asked for.
+        name: String,
+        /// The sources in order: `literal`, `files`, `dns`, `system`, …
+        sources: Vec<&'static str>,
+        /// Why these, such as `nsswitch.conf: hosts: files dns`.
+        reason: String,
+    },
+    /// A source other than DNS gave its answer.
+    SourceAnswered {
+        /// The source: `literal`, `files`, `myhostname`, `cache`, `system`, …
+        source: &'static str,
+        /// What it said, in words: addresses, or why there are none.
+        answer: String,
+    },
+    /// A full name made by the search list is about to be asked for.
+    NameTried {
+        /// The absolute name.
+        name: String,
+    },
+    /// A question was sent to a server.
+    QuerySent {
+        /// Pairs this with its outcome; unique within one lookup.
+        query: u32,
+        /// The absolute name.
+        name: String,
+        /// The record type, such as `AAAA`.
+        record: String,
+        /// The server asked.
+        server: SocketAddr,
+        /// `udp` or `tcp`.
+        transport: &'static str,
+        /// Which round over the servers this is, from 1.
+        attempt: u32,
+    },
+    /// The question was answered.
+    QueryAnswered {
+        /// As in [`What::QuerySent`].
+        query: u32,
+        /// The response code, such as `NOERROR` or `NXDOMAIN`.
+        rcode: String,
+        /// The answer's records in presentation form.
+        records: Vec<String>,
+        /// The shortest time to live among them.
+        ttl: Option<Duration>,
+        /// Whether the answer was truncated, so that TCP follows.
+        truncated: bool,
+    },
+    /// The question was not answered, or not in a way that can be used.
+    QueryFailed {
+        /// As in [`What::QuerySent`].
+        query: u32,
+        /// Why.
+        error: String,
+    },
+    /// A question was neither answered nor given up: another made it pointless.
+    QueryAbandoned {
+        /// As in [`What::QuerySent`].
+        query: u32,
+    },
+    /// An answer was taken from the cache.
+    CacheHit {
+        /// The absolute name.
+        name: String,
+        /// The record type.
+        record: String,
+        /// What is left of its time to live; zero when it is stale.
+        remaining: Duration,
+        /// Whether it is past its time to live (RFC 8767).
+        stale: bool,
+    },
+    /// The same lookup was already under way, and its answer is shared.
+    QueryShared {
+        /// The absolute name.
+        name: String,
+        /// The record type.
+        record: String,
+    },
+    /// The lookup was handed to the system's `getaddrinfo` or `getnameinfo`.
+    HandedToSystem {
+        /// Why it could not be done here.
+        reason: String,
+    },
+    /// The lookup ended with an answer.
+    LookupDone {
+        /// The name as given.
+        name: String,
+        /// The answer in presentation form.
+        answer: Vec<String>,
+    },
+    /// The lookup ended without one.
+    LookupFailed {
+        /// The name as given.
+        name: String,
+        /// Why.
+        error: Error,
+    },
+
+    // 3 order
+    /// The addresses were put in the order of RFC 6724.
+    Ordered {
+        /// The addresses, best first.
+        addresses: Vec<OrderedAddress>,
+    },
+
+    // 4 dial
+    /// The first family's addresses came; the other's are waited for (RFC 8305 section 3).
+    ResolutionDelay {
+        /// How long at most.
+        delay: Duration,
+    },
+    /// One attempt began.
+    AttemptStarted {
+        /// Its number, from 1.
+        attempt: u32,
+        /// Where to.
+        peer: Addr,
+        /// Why now.
+        reason: AttemptReason,
+        /// Its share of the budget, where it has one.
+        budget: Option<Duration>,
+    },
+    // 5 socket
+    /// A system call of an attempt.
+    SystemCall {
+        /// The attempt.
+        attempt: u32,
+        /// The call, such as `socket` or `connect`.
+        call: &'static str,
+        /// Its arguments or result, in words.
+        detail: String,
+        /// What it returned, where it failed; `EINPROGRESS` is not a failure.
+        error: Option<rustix::io::Errno>,
+    },
+    /// A default socket option could not be set; the dial goes on.
+    DefaultNotSet {
+        /// The attempt.
+        attempt: u32,
+        /// The option, such as `SO_KEEPALIVE`.
+        option: &'static str,
+        /// Why.
+        error: rustix::io::Errno,
+    },
+    /// Something asked for was done another way, such as TCP in place of MPTCP.
+    FellBack {
+        /// The attempt.
+        attempt: u32,
+        /// What was wanted, what was done, and why, in words.
+        what: String,
+    },
+    // 6 fd
+    /// The attempt connected.
+    AttemptConnected {
+        /// The attempt.
+        attempt: u32,
+    },
+    /// The attempt failed.
+    AttemptFailed {
+        /// The attempt.
+        attempt: u32,
+        /// Why.
+        error: Error,
+    },
+    /// The attempt was closed because another had won, or the dial had ended.
+    AttemptAbandoned {
+        /// The attempt.
+        attempt: u32,
+    },
+    /// The socket had connected to itself (a simultaneous open with its own port) and is tried again.
+    SelfConnect {
+        /// The attempt.
+        attempt: u32,
+    },
+    /// The dial ended with a conn.
+    Connected {
+        /// The attempt that won, 0 where there was only one way to go.
+        attempt: u32,
+        /// The peer.
+        peer: Addr,
+    },
+    /// The dial ended without one.
+    DialFailed {
+        /// Why.
+        error: Error,
+    },
+}
+
+/// Why an attempt began when it did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AttemptReason {
+    /// It is the first.
+    First,
+    /// The one before it failed.
+    PreviousFailed,
+    /// The attempt delay passed without an outcome (RFC 8305 section 5).
+    DelayPassed,
+}
+
+/// An address in its place, and what put it there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrderedAddress {
+    /// The destination.
+    pub address: SocketAddr,
+    /// The source address this host would use for it, `None` if it is unreachable.
+    pub source: Option<IpAddr>,
+    /// The rule of RFC 6724 section 6 that put it before the one that follows; `None` for the last, or where they
+    /// stayed as they were given.
+    pub decided_by: Option<u8>,
+}

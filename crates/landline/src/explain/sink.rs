@@ -1,0 +1,54 @@
+//! Where events go: to a [`Sink`], or nowhere, and then they are never made.
+
+use std::fmt;
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::event::{Event, What};
+
+/// Receives the events of a dial or lookup as they happen.
+///
+/// Called from inside the dial, so it must be quick and must not block.
+pub trait Sink: Send + Sync {
+    /// One event.
+    fn event(&self, event: &Event);
+}
+
+impl<F: Fn(&Event) + Send + Sync> Sink for F {
+    fn event(&self, event: &Event) {
+        self(event);
+    }
+}
+
+/// Passed down the flow; every step tells it what it does. Without a sink it is one `None` check.
+#[derive(Clone, Default)]
+pub(crate) struct Explainer(Option<Arc<dyn Sink>>);
+
+impl Explainer {
+    /// Tells nobody.
+    pub(crate) const SILENT: Explainer = Explainer(None);
+
+    pub(crate) fn new(sink: Arc<dyn Sink>) -> Explainer {
+        Explainer(Some(sink))
+    }
+
+    /// Whether anybody listens.
+    pub(crate) fn is_on(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Tells of an event, which is only made if somebody listens.
+    #[inline]
+    pub(crate) fn tell(&self, what: impl FnOnce() -> What) {
+        if let Some(sink) = &self.0 {
+            sink.event(&Event { at: Instant::now(), what: what() });
+        }
+    }
+}
+
+impl fmt::Debug for Explainer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.is_on() { "Explainer(on)" } else { "Explainer(silent)" })
+    }
+}

@@ -1,0 +1,28 @@
+//! Go's way of networking in Rust, on tokio: one front door to dial, listen and resolve.
+//!
+//! The tree follows the flow of a dial:
+//!
+//! | step | module | what happens |
+//! |---|---|---|
+//! | 0 budget | `context` | cancel, deadline, cause |
+//! | 1 parse | `network`, `addr` | `"tcp"`, `"example.com:443"` |
+//! | 2 resolve | `resolve` | IP literal, hosts, DNS, system |
+//! | 3 order | `order` | RFC 6724 |
+//! | 4 dial | `dial` | race (RFC 8305), serial, single |
+//! | 5 socket | `socket` | create, options, control hook, bind, listen |
+//! | 6 fd | `fd` | connect, readiness, deadlines, close |
+//! | 7 move | `fd` | read, write, vectored |
+//! | 8 conn | `conn` | `TcpConn`, `UdpConn`, `UnixConn`, `IpConn`, `Pipe` |
+//!
+//! `explain` listens to all of it.
+
+mod addr;
+mod context;
+mod error;
+pub mod explain;
+mod network;
+
+pub use addr::{Addr, AddressError, AddressErrorKind, ScopedIp, UnixAddr, join_host_port, split_host_port};
+pub use context::{CancelOnDrop, Context, Ended};
+pub use error::{Cause, Error, LookupError, LookupErrorKind, Operation, Result};
+pub use network::{Family, Network, ParseNetworkError, Protocol, ToNetwork, UnixKind};

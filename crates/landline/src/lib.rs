@@ -21,6 +21,7 @@ mod context;
 mod error;
 pub mod explain;
 mod network;
+pub mod resolve;
 
 pub use addr::{Addr, AddressError, AddressErrorKind, ScopedIp, UnixAddr, join_host_port, split_host_port};
 pub use context::{CancelOnDrop, Context, Ended};

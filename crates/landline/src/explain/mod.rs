@@ -5,4 +5,3 @@ mod sink;
 
 pub use event::{AttemptReason, Event, OrderedAddress, What};
 pub use sink::Sink;
-

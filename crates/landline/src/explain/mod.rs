@@ -5,3 +5,5 @@ mod sink;
 
 pub use event::{AttemptReason, Event, OrderedAddress, What};
 pub use sink::Sink;
+
+pub(crate) use sink::Explainer;

@@ -1,0 +1,364 @@
+//! TCP.
+
+use std::io::{IoSlice, IoSliceMut};
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::OnceLock;
+use std::task::{self, Poll};
+use std::time::Duration;
+
+use rustix::io::Errno;
+use rustix::net::{Shutdown, sockopt};
+use tokio::io::ReadBuf;
+use tokio::time::Instant;
+
+use super::halves::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf, split_owned};
+use super::tcp_info::TcpInfo;
+use super::{StreamConn, impl_async_io};
+use crate::addr::Addr;
+use crate::context::Context;
+use crate::error::{Cause, Error, Operation, Result};
+use crate::fd::NetFd;
+use crate::network::{Family, Network};
+use crate::socket::{KeepAlive, Traced};
+use crate::sys;
+
+/// A TCP connection.
+///
+/// All methods take `&self`: any number of tasks may read, write, move deadlines and close at once; see
+/// [`TcpConn::close`]. It also implements tokio's `AsyncRead` and `AsyncWrite`, for itself and for `&TcpConn`, where
+/// one task at a time may wait in each direction.
+///
+/// # Cancellation
+/// Dropping the future of a read, write or peek loses nothing: bytes were either moved and reported, or not moved.
+/// Only the `_all` methods may have moved a part.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> landline::Result<()> {
+/// use std::time::Duration;
+/// use tokio::time::Instant;
+///
+/// let listener = landline::listen("tcp", "127.0.0.1:0").await?;
+/// let conn = landline::Dialer::new().dial_tcp(&listener.local_addr()?.to_string()).await?;
+/// conn.write_all(b"hello").await?;
+///
+/// // Nobody answers: the read ends at its deadline.
+/// conn.set_read_deadline(Instant::now() + Duration::from_millis(10));
+/// let error = conn.read(&mut [0; 16]).await.unwrap_err();
+/// assert!(error.is_timeout());
+/// # Ok(()) }
+/// ```
+pub struct TcpConn {
+    fd: NetFd,
+    /// Asked of the kernel at most once, and only when somebody wants to know.
+    local: OnceLock<SocketAddr>,
+    peer: OnceLock<SocketAddr>,
+}
+
+impl TcpConn {
+    /// `peer` where it is already known, so that it is still known after the peer has gone.
+    pub(crate) fn new(fd: NetFd, peer: Option<SocketAddr>) -> TcpConn {
+        TcpConn { fd, local: OnceLock::new(), peer: peer.map(OnceLock::from).unwrap_or_default() }
+    }
+
+    /// Takes over a connected TCP socket, which is made non-blocking.
+    ///
+    /// # Errors
+    /// If it is not a stream socket of an IP family, or not connected.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub fn from_owned_fd(fd: OwnedFd) -> Result<TcpConn> {
+        let adopt = || -> Result<TcpConn, Cause> {
+            let kind = sockopt::socket_type(&fd)?;
+            if kind != rustix::net::SocketType::STREAM {
+                return Err(Errno::PROTOTYPE.into());
+            }
+            let peer = SocketAddr::try_from(rustix::net::getpeername(&fd)?.ok_or(Errno::NOTCONN)?)?;
+            rustix::io::ioctl_fionbio(&fd, true)?;
+            Ok(TcpConn::new(NetFd::new(fd)?, Some(peer)))
+        };
+        adopt().map_err(|cause| Error::new(Operation::Dial, cause).on(Network::Tcp(Family::Any)))
+    }
+
+    /// Takes over a connected std socket.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub fn from_std(stream: std::net::TcpStream) -> Result<TcpConn> {
+        TcpConn::from_owned_fd(stream.into())
+    }
+
+    /// Gives the socket to std, still non-blocking. Fails if it was closed.
+    pub fn into_std(self) -> Result<std::net::TcpStream> {
+        self.into_owned_fd().map(std::net::TcpStream::from)
+    }
+
+    /// Takes a connected tokio socket over.
+    pub fn from_tokio(stream: tokio::net::TcpStream) -> Result<TcpConn> {
+        match stream.into_std() {
+            Ok(stream) => TcpConn::from_std(stream),
+            Err(error) => Err(Error::new(Operation::Dial, error).on(Network::Tcp(Family::Any))),
+        }
+    }
+
+    /// Gives the socket to tokio. Fails if it was closed.
+    pub fn into_tokio(self) -> Result<tokio::net::TcpStream> {
+        tokio::net::TcpStream::from_std(self.into_std()?)
+            .map_err(|error| Error::new(Operation::Set, error).on(Network::Tcp(Family::Any)))
+    }
+
+    /// Takes the descriptor out; it stays open, connected and non-blocking. Fails if it was closed.
+    pub fn into_owned_fd(self) -> Result<OwnedFd> {
+        let TcpConn { fd, .. } = self;
+        fd.into_owned_fd().map_err(|cause| Error::new(Operation::Set, cause).on(Network::Tcp(Family::Any)))
+    }
+
+    /// Reads what has arrived, up to the size of `buffer`, waiting for at least one byte. `Ok(0)` is the end of the
+    /// stream, or an empty buffer.
+    pub async fn read(&self, buffer: &mut [u8]) -> Result<usize> {
+        self.named(Operation::Read, self.fd.read(buffer).await)
+    }
+
+    /// Reads into several buffers, in order.
+    pub async fn read_vectored(&self, buffers: &mut [IoSliceMut<'_>]) -> Result<usize> {
+        self.named(Operation::Read, self.fd.read_vectored(buffers).await)
+    }
+
+    /// Reads what has arrived without taking it: the next read gives the same bytes again.
+    pub async fn peek(&self, buffer: &mut [u8]) -> Result<usize> {
+        self.named(Operation::Read, self.fd.peek(buffer).await)
+    }
+
+    /// Writes some of `buffer`, waiting until at least one byte has been taken; returns how many were.
+    pub async fn write(&self, buffer: &[u8]) -> Result<usize> {
+        self.named(Operation::Write, self.fd.write(buffer).await)
+    }
+
+    /// Writes all of `buffer`. After an error or a cancel, an unknown part has been written.
+    pub async fn write_all(&self, buffer: &[u8]) -> Result<()> {
+        self.named(Operation::Write, self.fd.write_all(buffer).await)
+    }
+
+    /// Writes some of the buffers' bytes, in order; of more than 1,024 buffers the first 1,024 (`IOV_MAX`) are tried.
+    pub async fn write_vectored(&self, buffers: &[IoSlice<'_>]) -> Result<usize> {
+        self.named(Operation::Write, self.fd.write_vectored(buffers).await)
+    }
+
+    /// Writes all bytes of any number of buffers, with as few system calls as the kernel allows. The slices are
+    /// advanced as they are written. After an error or a cancel, an unknown part has been written.
+    pub async fn write_all_vectored(&self, buffers: &mut [IoSlice<'_>]) -> Result<()> {
+        self.named(Operation::Write, self.fd.write_all_vectored(buffers).await)
+    }
+
+    /// Waits until there is something to read, the end of the stream included, without borrowing a buffer.
+    pub async fn readable(&self) -> Result<()> {
+        self.named(Operation::Read, self.fd.readable().await)
+    }
+
+    /// Waits until something can be written.
+    pub async fn writable(&self) -> Result<()> {
+        self.named(Operation::Write, self.fd.writable().await)
+    }
+
+    /// Closes the conn: whoever waits on it is woken, and every later call fails with an error that
+    /// [`Error::is_closed`] knows, a second close among them. Dropping the conn closes it too.
+    ///
+    /// Unread bytes make the kernel send a reset in place of an orderly end (RFC 2525 section 2.17).
+    pub fn close(&self) -> Result<()> {
+        self.named(Operation::Close, self.fd.close())
+    }
+
+    /// Ends the reading side: reads return what has arrived, then `Ok(0)`.
+    pub fn close_read(&self) -> Result<()> {
+        self.named(Operation::Close, self.fd.shutdown(Shutdown::Read))
+    }
+
+    /// Ends the writing side: the peer reads what was written, then the end of the stream.
+    pub fn close_write(&self) -> Result<()> {
+        self.named(Operation::Close, self.fd.shutdown(Shutdown::Write))
+    }
+
+    /// Sets, moves or (with `None`) removes the moment after which reads and writes fail with a timeout. It holds
+    /// for calls that already wait, in any task; a moment that has passed fails them at once. Later reads and writes
+    /// fail too until it is moved. The conn stays open.
+    pub fn set_deadline(&self, deadline: impl Into<Option<Instant>>) {
+        self.fd.set_deadline(deadline.into());
+    }
+
+    /// [`TcpConn::set_deadline`] for reads.
+    pub fn set_read_deadline(&self, deadline: impl Into<Option<Instant>>) {
+        self.fd.set_read_deadline(deadline.into());
+    }
+
+    /// [`TcpConn::set_deadline`] for writes.
+    pub fn set_write_deadline(&self, deadline: impl Into<Option<Instant>>) {
+        self.fd.set_write_deadline(deadline.into());
+    }
+
+    /// Ties the conn's I/O to a context: when it is cancelled, waiting and later calls fail with
+    /// [`Cause::Canceled`](crate::Cause) and its cause; when its deadline passes, with a timeout. Deadlines of the
+    /// conn's own hold besides. Binding to another context replaces the first; to the background, unties.
+    pub fn bind_context(&self, context: &Context) {
+        self.fd.bind_context(context);
+    }
+
+    /// The local address.
+    pub fn local_addr(&self) -> Result<SocketAddr> {
+        self.local().map_err(|cause| self.error(Operation::Set, cause))
+    }
+
+    /// The peer's address.
+    pub fn peer_addr(&self) -> Result<SocketAddr> {
+        self.peer().map_err(|cause| self.error(Operation::Set, cause))
+    }
+
+    fn local(&self) -> Result<SocketAddr, Cause> {
+        if let Some(addr) = self.local.get() {
+            return Ok(*addr);
+        }
+        let addr =
+            self.fd.with_fd("getsockname", |fd| SocketAddr::try_from(rustix::net::getsockname(fd)?))?;
+        Ok(*self.local.get_or_init(|| addr))
+    }
+
+    fn peer(&self) -> Result<SocketAddr, Cause> {
+        if let Some(addr) = self.peer.get() {
+            return Ok(*addr);
+        }
+        let addr = self.fd.with_fd("getpeername", |fd| {
+            SocketAddr::try_from(rustix::net::getpeername(fd)?.ok_or(Errno::NOTCONN)?)
+        })?;
+        Ok(*self.peer.get_or_init(|| addr))
+    }
+
+    /// Whether small writes are sent at once, without waiting to be joined with later ones (`TCP_NODELAY`, tcp(7)).
+    /// On by default.
+    pub fn nodelay(&self) -> Result<bool> {
+        self.option("getsockopt TCP_NODELAY", |fd| sockopt::tcp_nodelay(fd))
+    }
+
+    /// Sets [`TcpConn::nodelay`].
+    pub fn set_nodelay(&self, nodelay: bool) -> Result<()> {
+        self.option("setsockopt TCP_NODELAY", |fd| sockopt::set_tcp_nodelay(fd, nodelay))
+    }
+
+    /// What a close does with bytes not yet acknowledged (`SO_LINGER`, socket(7)): `None`, the default, sends them
+    /// in the background; zero drops them and resets the conn; any other duration, in whole seconds, makes the close
+    /// **block its thread** until they are sent or the time has passed.
+    pub fn linger(&self) -> Result<Option<Duration>> {
+        self.option("getsockopt SO_LINGER", |fd| sockopt::socket_linger(fd))
+    }
+
+    /// Sets [`TcpConn::linger`].
+    pub fn set_linger(&self, linger: Option<Duration>) -> Result<()> {
+        self.option("setsockopt SO_LINGER", |fd| sockopt::set_socket_linger(fd, linger))
+    }
+
+    /// Turns keep-alive probes on or off; what is not given keeps the value the conn has.
+    pub fn set_keep_alive(&self, keep_alive: KeepAlive) -> Result<()> {
+        let set = match keep_alive {
+            KeepAlive::Off => {
+                self.fd.with_fd("setsockopt SO_KEEPALIVE", |fd| sockopt::set_socket_keepalive(fd, false))
+            }
+            _ => self.fd.with_open(|fd| keep_alive.apply(fd, Traced::SILENT)),
+        };
+        self.named(Operation::Set, set)
+    }
+
+    /// The size of the receive buffer in bytes, as the kernel counts it: twice what was asked for (socket(7)).
+    pub fn recv_buffer_size(&self) -> Result<usize> {
+        self.option("getsockopt SO_RCVBUF", |fd| sockopt::socket_recv_buffer_size(fd))
+    }
+
+    /// Asks for a receive buffer of `bytes`; the kernel bounds it by `net.core.rmem_max`.
+    pub fn set_recv_buffer_size(&self, bytes: usize) -> Result<()> {
+        self.option("setsockopt SO_RCVBUF", |fd| sockopt::set_socket_recv_buffer_size(fd, bytes))
+    }
+
+    /// The size of the send buffer in bytes, as the kernel counts it.
+    pub fn send_buffer_size(&self) -> Result<usize> {
+        self.option("getsockopt SO_SNDBUF", |fd| sockopt::socket_send_buffer_size(fd))
+    }
+
+    /// Asks for a send buffer of `bytes`; the kernel bounds it by `net.core.wmem_max`.
+    pub fn set_send_buffer_size(&self, bytes: usize) -> Result<()> {
+        self.option("setsockopt SO_SNDBUF", |fd| sockopt::set_socket_send_buffer_size(fd, bytes))
+    }
+
+    /// What the kernel knows of the conn: state, round-trip time, losses, rates (`TCP_INFO`, tcp(7)).
+    pub fn tcp_info(&self) -> Result<TcpInfo> {
+        self.option("getsockopt TCP_INFO", |fd| sys::tcp_info(fd)).map(|raw| TcpInfo::from_raw(&raw))
+    }
+
+    /// Two halves that borrow the conn.
+    pub fn split(&self) -> (ReadHalf<'_, TcpConn>, WriteHalf<'_, TcpConn>) {
+        (ReadHalf(self), WriteHalf(self))
+    }
+
+    /// Two halves that own the conn together and can go to different tasks.
+    pub fn into_split(self) -> (OwnedReadHalf<TcpConn>, OwnedWriteHalf<TcpConn>) {
+        split_owned(self)
+    }
+
+    fn option<T>(
+        &self,
+        call: &'static str,
+        operation: impl FnOnce(BorrowedFd<'_>) -> rustix::io::Result<T>,
+    ) -> Result<T> {
+        self.named(Operation::Set, self.fd.with_fd(call, operation))
+    }
+
+    fn named<T>(&self, operation: Operation, result: Result<T, Cause>) -> Result<T> {
+        result.map_err(|cause| self.error(operation, cause))
+    }
+}
+
+impl StreamConn for TcpConn {
+    fn poll_read_shared(
+        &self,
+        cx: &mut task::Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<Result<(), Cause>> {
+        self.fd.poll_read(cx, buffer)
+    }
+
+    fn poll_write_shared(&self, cx: &mut task::Context<'_>, buffer: &[u8]) -> Poll<Result<usize, Cause>> {
+        self.fd.poll_write(cx, buffer)
+    }
+
+    fn poll_write_vectored_shared(
+        &self,
+        cx: &mut task::Context<'_>,
+        buffers: &[IoSlice<'_>],
+    ) -> Poll<Result<usize, Cause>> {
+        self.fd.poll_write_vectored(cx, buffers)
+    }
+
+    fn close_write_shared(&self) -> Result<(), Cause> {
+        self.fd.shutdown(Shutdown::Write)
+    }
+
+    #[cold]
+    fn error(&self, operation: Operation, cause: Cause) -> Error {
+        Error::new(operation, cause)
+            .on(Network::Tcp(Family::Any))
+            .from_local(self.local().ok().map(Addr::from))
+            .to_peer(self.peer().ok().map(Addr::from))
+    }
+}
+
+impl_async_io!(TcpConn);
+
+impl AsFd for TcpConn {
+    /// The number stays valid for the borrow, but after a [`close`](TcpConn::close) it is no longer the socket.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+impl std::fmt::Debug for TcpConn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TcpConn").field("local", &self.local().ok()).field("peer", &self.peer().ok()).finish()
+    }
+}

@@ -1,0 +1,177 @@
+//! Deadlines and a bound context: what can end I/O other than the kernel.
+//!
+//! While neither is set, a read or write looks at one atomic flag and nothing else.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::task::{self, Poll};
+
+use tokio::time::Instant;
+
+use super::waiters::{Seat, Waiters};
+use crate::context::{Context, sleep_until};
+use crate::error::Cause;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Direction {
+    Read,
+    Write,
+}
+
+#[derive(Default)]
+pub(crate) struct Limits {
+    limited: [AtomicBool; 2],
+    waiters: [Waiters; 2],
+    set: OnceLock<Box<Mutex<Set>>>,
+}
+
+/// What was ever set; made on first use, since most conns never have a deadline.
+#[derive(Default)]
+struct Set {
+    limits: [Limit; 2],
+    /// The timers of `poll_read` and `poll_write`, which have no future of their own to keep them in.
+    polled: [Option<Expiry>; 2],
+}
+
+#[derive(Clone, Default)]
+struct Limit {
+    deadline: Option<Instant>,
+    context: Context,
+    /// Counts the changes, so that a timer made for an older limit is known by its number.
+    version: u64,
+}
+
+/// Becomes ready when a limit may have been reached.
+pub(crate) struct Expiry {
+    version: u64,
+    reached: Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+impl Limits {
+    /// Whether I/O in this direction may begin: not past its deadline, and its context not ended.
+    #[inline]
+    pub(crate) fn check(&self, direction: Direction) -> Result<(), Cause> {
+        if !self.limited(direction) {
+            return Ok(());
+        }
+        self.set().limits[direction as usize].check()
+    }
+
+    /// A place for a call that waits in this direction.
+    pub(crate) fn seat(&self, direction: Direction) -> Seat<'_> {
+        self.waiters[direction as usize].seat()
+    }
+
+    /// For a call that waits, after its seat was registered: ready with the cause once a limit is reached. Arms a
+    /// timer in `expiry` only if there is a limit.
+    pub(crate) fn poll_reached(
+        &self,
+        direction: Direction,
+        expiry: &mut Option<Expiry>,
+        cx: &mut task::Context<'_>,
+    ) -> Poll<Cause> {
+        if !self.limited(direction) {
+            *expiry = None;
+            return Poll::Pending;
+        }
+        let limit = self.set().limits[direction as usize].clone();
+        limit.poll_reached(expiry, cx)
+    }
+
+    /// Enlists the task of `poll_read` or `poll_write`; what it waits for must be looked at again after this.
+    pub(crate) fn register_polled(&self, direction: Direction, cx: &task::Context<'_>) {
+        self.waiters[direction as usize].register_polled(cx.waker());
+    }
+
+    /// [`Limits::poll_reached`] for `poll_read` and `poll_write`, whose timer is kept here.
+    pub(crate) fn poll_reached_polled(
+        &self,
+        direction: Direction,
+        cx: &mut task::Context<'_>,
+    ) -> Poll<Cause> {
+        if !self.limited(direction) {
+            return Poll::Pending;
+        }
+        let mut set = self.set();
+        let Set { limits, polled } = &mut *set;
+        limits[direction as usize].poll_reached(&mut polled[direction as usize], cx)
+    }
+
+    pub(crate) fn set_deadline(&self, direction: Direction, deadline: Option<Instant>) {
+        self.change(direction, |limit| limit.deadline = deadline);
+    }
+
+    pub(crate) fn bind_context(&self, context: &Context) {
+        for direction in [Direction::Read, Direction::Write] {
+            self.change(direction, |limit| limit.context = context.clone());
+        }
+    }
+
+    /// Wakes all who wait, in both directions, to look again.
+    pub(crate) fn wake_all(&self) {
+        self.waiters.iter().for_each(Waiters::wake_all);
+    }
+
+    fn change(&self, direction: Direction, change: impl FnOnce(&mut Limit)) {
+        let index = direction as usize;
+        {
+            let mut set = self.set();
+            let limit = &mut set.limits[index];
+            change(limit);
+            limit.version += 1;
+            let limited = limit.deadline.is_some() || !limit.context.is_background();
+            if !limited {
+                set.polled[index] = None;
+            }
+            self.limited[index].store(limited, Ordering::Release);
+        }
+        self.waiters[index].wake_all();
+    }
+
+    #[inline]
+    fn limited(&self, direction: Direction) -> bool {
+        self.limited[direction as usize].load(Ordering::Acquire)
+    }
+
+    fn set(&self) -> MutexGuard<'_, Set> {
+        self.set.get_or_init(Box::default).lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Limit {
+    fn check(&self) -> Result<(), Cause> {
+        if let Some(ended) = self.context.ended() {
+            return Err(ended.into());
+        }
+        match self.deadline {
+            Some(deadline) if deadline <= Instant::now() => Err(Cause::Timeout),
+            _ => Ok(()),
+        }
+    }
+
+    fn poll_reached(&self, expiry: &mut Option<Expiry>, cx: &mut task::Context<'_>) -> Poll<Cause> {
+        loop {
+            if let Err(cause) = self.check() {
+                return Poll::Ready(cause);
+            }
+            if !matches!(expiry, Some(expiry) if expiry.version == self.version) {
+                *expiry = Some(Expiry { version: self.version, reached: Box::pin(self.clone().reached()) });
+            }
+            let timer = expiry.as_mut().expect("set above");
+            if timer.reached.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            // Looked at again with a new timer, in case this one came a little before its time.
+            *expiry = None;
+        }
+    }
+
+    async fn reached(self) {
+        tokio::select! {
+            () = sleep_until(self.deadline) => {}
+            _ = self.context.done() => {}
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! Moving bytes: what every stream socket shares.
+
+use std::io::{IoSlice, IoSliceMut};
+use std::os::fd::BorrowedFd;
+use std::task::{self, Poll};
+
+use rustix::net::{RecvFlags, SendFlags, Shutdown};
+use tokio::io::ReadBuf;
+
+use super::limits::Direction;
+use super::net_fd::{Io, NetFd, Readiness};
+use crate::error::Cause;
+use crate::sys;
+
+/// The most buffers one system call takes (`IOV_MAX`, limits.h).
+const IOV_MAX: usize = 1024;
+
+impl NetFd {
+    pub(crate) async fn read(&self, buffer: &mut [u8]) -> Result<usize, Cause> {
+        self.io(Direction::Read, |fd| {
+            let (count, _) = rustix::net::recv(fd, &mut *buffer, RecvFlags::empty())?;
+            Ok(counted(count, buffer.len()))
+        })
+        .await
+    }
+
+    pub(crate) async fn read_vectored(&self, buffers: &mut [IoSliceMut<'_>]) -> Result<usize, Cause> {
+        self.io(Direction::Read, |fd| {
+            let most = buffers.len().min(IOV_MAX);
+            let wanted = buffers[..most].iter().map(|buffer| buffer.len()).sum();
+            Ok(counted(rustix::io::readv(fd, &mut buffers[..most])?, wanted))
+        })
+        .await
+    }
+
+    pub(crate) async fn peek(&self, buffer: &mut [u8]) -> Result<usize, Cause> {
+        self.io(Direction::Read, |fd| {
+            let (count, _) = rustix::net::recv(fd, &mut *buffer, RecvFlags::PEEK)?;
+            Ok(Io::kept(count))
+        })
+        .await
+    }
+
+    pub(crate) async fn write(&self, buffer: &[u8]) -> Result<usize, Cause> {
+        self.io(Direction::Write, |fd| send(fd, buffer)).await
+    }
+
+    pub(crate) async fn write_all(&self, mut buffer: &[u8]) -> Result<(), Cause> {
+        while !buffer.is_empty() {
+            let count = self.write(buffer).await?;
+            buffer = &buffer[count..];
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn write_vectored(&self, buffers: &[IoSlice<'_>]) -> Result<usize, Cause> {
+        self.io(Direction::Write, |fd| send_vectored(fd, buffers)).await
+    }
+
+    pub(crate) async fn write_all_vectored(&self, mut buffers: &mut [IoSlice<'_>]) -> Result<(), Cause> {
+        // Drops leading empty buffers, so that writing nothing is never mistaken for making no progress.
+        IoSlice::advance_slices(&mut buffers, 0);
+        while !buffers.is_empty() {
+            let count = self.write_vectored(buffers).await?;
+            IoSlice::advance_slices(&mut buffers, count);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn poll_read(
+        &self,
+        cx: &mut task::Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<Result<(), Cause>> {
+        let wanted = buffer.remaining();
+        self.poll_io(Direction::Read, cx, |fd| {
+            let count = sys::fill(buffer, |spare| {
+                rustix::net::recv(fd, spare, RecvFlags::empty()).map(|((filled, _), _)| filled)
+            })?;
+            Ok(Io { value: (), readiness: counted(count, wanted).readiness })
+        })
+    }
+
+    pub(crate) fn poll_write(&self, cx: &mut task::Context<'_>, buffer: &[u8]) -> Poll<Result<usize, Cause>> {
+        self.poll_io(Direction::Write, cx, |fd| send(fd, buffer))
+    }
+
+    pub(crate) fn poll_write_vectored(
+        &self,
+        cx: &mut task::Context<'_>,
+        buffers: &[IoSlice<'_>],
+    ) -> Poll<Result<usize, Cause>> {
+        self.poll_io(Direction::Write, cx, |fd| send_vectored(fd, buffers))
+    }
+
+    pub(crate) fn shutdown(&self, how: Shutdown) -> Result<(), Cause> {
+        self.with_fd("shutdown", |fd| rustix::net::shutdown(fd, how))
+    }
+}
+
+fn send(fd: BorrowedFd<'_>, buffer: &[u8]) -> rustix::io::Result<Io<usize>> {
+    let count = rustix::net::send(fd, buffer, SendFlags::NOSIGNAL)?;
+    Ok(counted(count, buffer.len()))
+}
+
+fn send_vectored(fd: BorrowedFd<'_>, buffers: &[IoSlice<'_>]) -> rustix::io::Result<Io<usize>> {
+    let buffers = &buffers[..buffers.len().min(IOV_MAX)];
+    let offered = buffers.iter().map(|buffer| buffer.len()).sum();
+    let mut none = rustix::net::SendAncillaryBuffer::default();
+    let count = rustix::net::sendmsg(fd, buffers, &mut none, SendFlags::NOSIGNAL)?;
+    Ok(counted(count, offered))
+}
+
+/// Fewer bytes than asked for mean that the socket's buffer was drained, or filled: the next call would find nothing.
+/// The end of the stream stays readable.
+fn counted(count: usize, wanted: usize) -> Io<usize> {
+    let readiness = if 0 < count && count < wanted { Readiness::UsedUp } else { Readiness::Kept };
+    Io { value: count, readiness }
+}

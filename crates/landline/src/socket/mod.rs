@@ -1,0 +1,15 @@
+//! Step 5: sockets, close-on-exec and non-blocking from birth: made, given their options, shown to the control hook,
+//! bound, connected or made to listen.
+
+mod connect;
+mod create;
+mod keep_alive;
+mod options;
+mod traced;
+
+pub(crate) use connect::connect;
+pub(crate) use create::{bind, create, listen};
+pub(crate) use options::{Control, SocketOptions};
+pub(crate) use traced::Traced;
+
+pub use keep_alive::KeepAlive;

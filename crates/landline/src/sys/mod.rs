@@ -1,0 +1,13 @@
+//! The only unsafe code and the only system-specific code: what rustix and socket2 lack.
+//!
+//! Each room wraps one facility of Linux in a safe function; nothing here decides anything.
+
+#![allow(unsafe_code)]
+
+mod descriptor;
+mod read_buf;
+mod socket_option;
+
+pub(crate) use descriptor::replace_with_placeholder;
+pub(crate) use read_buf::fill;
+pub(crate) use socket_option::{bind_to_device, set_mark, tcp_info};

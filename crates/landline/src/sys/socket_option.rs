@@ -1,0 +1,41 @@
+//! Socket options that rustix lacks, by way of socket2.
+
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+use rustix::io::Errno;
+use socket2::SockRef;
+
+/// `SO_BINDTODEVICE` (socket(7)).
+pub(crate) fn bind_to_device(fd: BorrowedFd<'_>, interface: &str) -> rustix::io::Result<()> {
+    errno(SockRef::from(&fd).bind_device(Some(interface.as_bytes())))
+}
+
+/// `SO_MARK` (socket(7)); needs CAP_NET_ADMIN.
+pub(crate) fn set_mark(fd: BorrowedFd<'_>, mark: u32) -> rustix::io::Result<()> {
+    errno(SockRef::from(&fd).set_mark(mark))
+}
+
+fn errno<T>(result: std::io::Result<T>) -> rustix::io::Result<T> {
+    result.map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::INVAL))
+}
+
+/// `TCP_INFO` (tcp(7)). Fields that the running kernel does not know are zero.
+pub(crate) fn tcp_info(fd: BorrowedFd<'_>) -> rustix::io::Result<libc::tcp_info> {
+    // SAFETY: the struct holds integers only, for which zero is a value.
+    let mut info: libc::tcp_info = unsafe { std::mem::zeroed() };
+    let mut length = size_of::<libc::tcp_info>() as libc::socklen_t;
+    // SAFETY: the kernel writes at most `length` bytes to `info`, which is that long, and its length to `length`.
+    let result = unsafe {
+        libc::getsockopt(
+            fd.as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_INFO,
+            (&raw mut info).cast(),
+            &raw mut length,
+        )
+    };
+    match result {
+        0 => Ok(info),
+        _ => errno(Err(std::io::Error::last_os_error())),
+    }
+}

@@ -12,9 +12,14 @@
 //! | `system` | `getaddrinfo`, for what cannot be done here |
 
 mod config;
+mod hosts;
 mod name;
 mod nsswitch;
 mod policy;
+mod resolv_conf;
+mod reverse;
+mod search;
+mod services;
 mod special;
 
 pub use config::{Config, LookupOrder, NameServer};

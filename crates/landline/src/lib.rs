@@ -34,4 +34,5 @@ pub use conn::{
 pub use context::{CancelOnDrop, Context, Ended};
 pub use error::{Cause, Error, LookupError, LookupErrorKind, Operation, Result};
 pub use network::{Family, Network, ParseNetworkError, Protocol, ToNetwork, UnixKind};
+pub use resolve::{Mx, Srv, Svcb, Txt};
 pub use socket::KeepAlive;

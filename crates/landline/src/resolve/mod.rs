@@ -9,19 +9,30 @@
 //! | `hosts`, `services` | `/etc/hosts`, `/etc/services` |
 //! | `nsswitch`, `policy` | which sources are asked, in which order, and why |
 //! | `files` | all of those files as they are now |
+//! | `record`, `svcb`, `text` | the records a lookup gives, and how they print |
+//! | `message`, `answer` | the messages of the DNS |
 //! | `system` | `getaddrinfo`, for what cannot be done here |
 
+mod answer;
 mod config;
 mod hosts;
+mod message;
 mod name;
 mod nsswitch;
+#[cfg(test)]
+mod packet;
 mod policy;
 mod resolv_conf;
 mod reverse;
 mod search;
 mod services;
+mod record;
 mod special;
+mod svcb;
+mod text;
 
 pub use config::{Config, LookupOrder, NameServer};
 pub use name::{InvalidName, Name};
 pub use policy::Source;
+pub use record::{Mx, Srv, Txt};
+pub use svcb::Svcb;

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::event::{Event, What};
+use super::tracing::Tracing;
+use crate::error::Operation;
 
 /// Receives the events of a dial or lookup as they happen.
 ///
@@ -31,6 +33,26 @@ impl Explainer {
 
     pub(crate) fn new(sink: Arc<dyn Sink>) -> Explainer {
         Explainer(Some(sink))
+    }
+
+    /// For an operation that begins: tells `tracing` where a subscriber wants it, and nobody otherwise.
+    #[inline]
+    pub(crate) fn of(operation: Operation, network: &dyn fmt::Display, address: &str) -> Explainer {
+        if !Tracing::is_wanted() {
+            return Explainer::SILENT;
+        }
+        Explainer::new(Arc::new(Tracing::new(operation, network, address)))
+    }
+
+    /// Tells this sink as well.
+    pub(crate) fn and(self, sink: Arc<dyn Sink>) -> Explainer {
+        match self.0 {
+            None => Explainer(Some(sink)),
+            Some(first) => Explainer(Some(Arc::new(move |event: &Event| {
+                first.event(event);
+                sink.event(event);
+            }))),
+        }
     }
 
     /// Whether anybody listens.

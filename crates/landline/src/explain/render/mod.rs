@@ -1,0 +1,14 @@
+//! A [`Report`](super::Report) made readable: lines with bars for the terminal, JSON, one HTML file.
+
+mod html;
+#[cfg(feature = "json")]
+mod json;
+mod waterfall;
+
+#[cfg(test)]
+mod samples;
+
+pub use html::Html;
+#[cfg(feature = "json")]
+pub use json::{to_string, to_string_pretty, to_value};
+pub use waterfall::{Colors, Glyphs, Waterfall};

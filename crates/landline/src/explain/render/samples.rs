@@ -1,0 +1,208 @@
+//! Reports of fixed instants that the renderings are tested with.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use rustix::io::Errno;
+use tokio::time::Instant;
+
+use crate::addr::Addr;
+use crate::error::{Cause, Error, LookupError, LookupErrorKind, Operation};
+use crate::explain::event::{AttemptReason, Event, OrderedAddress, What};
+use crate::explain::report::{Outcome, Report};
+use crate::network::{Family, Network};
+
+/// Two addresses, the first black-holed.
+pub(crate) fn raced_dial() -> Report {
+    let peer = addr("127.0.0.1:7000");
+    let hole = addr("[2001:db8::7]:7000");
+    let events = vec![
+        (12, What::Parsed { network: Network::Tcp(Family::Any), address: "echo.example:7000".into() }),
+        (20, What::LookupStarted { name: "echo.example".into(), kind: "ip" }),
+        (
+            31,
+            What::Policy {
+                name: "echo.example".into(),
+                sources: vec!["files", "dns"],
+                reason: "nsswitch.conf: hosts: files dns".into(),
+            },
+        ),
+        (60, What::SourceAnswered { source: "files", answer: "no entry in /etc/hosts".into() }),
+        (90, sent(1, "AAAA", 1)),
+        (110, sent(2, "A", 1)),
+        (900, answered(1, &["2001:db8::7"])),
+        (1_400, answered(2, &["127.0.0.1"])),
+        (
+            1_450,
+            What::LookupDone {
+                name: "echo.example".into(),
+                answer: vec!["2001:db8::7".into(), "127.0.0.1".into()],
+            },
+        ),
+        (
+            1_500,
+            What::Ordered {
+                addresses: vec![
+                    OrderedAddress {
+                        address: "[2001:db8::7]:7000".parse().unwrap(),
+                        source: Some("2001:db8::1".parse().unwrap()),
+                        decided_by: Some(6),
+                    },
+                    OrderedAddress {
+                        address: "127.0.0.1:7000".parse().unwrap(),
+                        source: Some("127.0.0.1".parse().unwrap()),
+                        decided_by: None,
+                    },
+                ],
+            },
+        ),
+        (1_520, started(1, &hole, AttemptReason::First)),
+        (1_540, call(1, "socket", "AF_INET6, SOCK_STREAM", None)),
+        (1_560, call(1, "connect", "in progress", None)),
+        (251_600, started(2, &peer, AttemptReason::DelayPassed)),
+        (251_640, call(2, "socket", "AF_INET, SOCK_STREAM", None)),
+        (
+            251_650,
+            What::DefaultNotSet { attempt: 2, option: "TCP_NODELAY", error: Errno::NOPROTOOPT },
+        ),
+        (251_700, call(2, "connect", "in progress", None)),
+        (251_800, What::AttemptConnected { attempt: 2 }),
+        (251_820, What::AttemptAbandoned { attempt: 1 }),
+        (251_840, What::Connected { attempt: 2, peer: peer.clone() }),
+    ];
+    let outcome = Outcome::Connected { local: Some(addr("127.0.0.1:40000")), peer: Some(peer) };
+    report(Operation::Dial, "tcp", "echo.example:7000", outcome, 251_900, events)
+}
+
+/// Two addresses, one refused and one that never answers, and a budget of two seconds.
+pub(crate) fn failed_dial() -> Report {
+    let (first, second) = (addr("[::1]:1"), addr("192.0.2.1:1"));
+    let refused = Error::new(Operation::Dial, Cause::System { call: "connect", error: Errno::CONNREFUSED })
+        .to_peer(first.clone());
+    let timeout = Error::new(Operation::Dial, Cause::Timeout).to_peer(second.clone());
+    let error = Error::new(Operation::Dial, Cause::Attempts(vec![refused.clone(), timeout]))
+        .on(Network::Tcp(Family::Any))
+        .to_text("twice.example:1");
+    let events = vec![
+        (10, What::Parsed { network: Network::Tcp(Family::Any), address: "twice.example:1".into() }),
+        (300, What::ResolutionDelay { delay: Duration::from_millis(50) }),
+        (400, started(1, &first, AttemptReason::First)),
+        (420, call(1, "socket", "AF_INET6, SOCK_STREAM", None)),
+        (450, call(1, "connect", "", Some(Errno::CONNREFUSED))),
+        (470, What::AttemptFailed { attempt: 1, error: refused }),
+        (
+            500,
+            What::AttemptStarted {
+                attempt: 2,
+                peer: second,
+                reason: AttemptReason::PreviousFailed,
+                budget: Some(Duration::from_secs(2)),
+            },
+        ),
+        (520, call(2, "socket", "AF_INET, SOCK_STREAM", None)),
+        (530, call(2, "connect", "in progress", None)),
+        (2_000_100, What::DialFailed { error: error.clone() }),
+    ];
+    report(Operation::Dial, "tcp", "twice.example:1", error.into(), 2_000_200, events)
+}
+
+/// One of each step that a lookup can have, with a name that tries to drive the terminal and the browser.
+pub(crate) fn lookup_with_everything() -> Report {
+    let name = "\x1b[2J<script>alert(1)</script>";
+    let error = Error::new(
+        Operation::Lookup,
+        LookupError::new(name, LookupErrorKind::ServerFailure).on_server(Some("127.0.0.53:53".parse().unwrap())),
+    );
+    let events = vec![
+        (5, What::LookupStarted { name: name.into(), kind: "txt" }),
+        (6, What::Policy { name: name.into(), sources: vec!["dns"], reason: "only DNS has TXT records".into() }),
+        (7, What::NameTried { name: "a.example.".into() }),
+        (8, sent(1, "TXT", 1)),
+        (2_000, What::QueryFailed { query: 1, error: "i/o timeout".into() }),
+        (2_001, sent(2, "TXT", 2)),
+        (
+            3_000,
+            What::QueryAnswered { query: 2, rcode: "SERVFAIL".into(), records: vec![], ttl: None, truncated: false },
+        ),
+        (3_001, sent(3, "TXT", 2)),
+        (
+            3_500,
+            What::QueryAnswered {
+                query: 3,
+                rcode: "NOERROR".into(),
+                records: (0..12).map(|n| format!("\"{n}\x07\"")).collect(),
+                ttl: Some(Duration::from_secs(30)),
+                truncated: true,
+            },
+        ),
+        (
+            3_600,
+            What::CacheHit {
+                name: "b.example.".into(),
+                record: "TXT".into(),
+                remaining: Duration::ZERO,
+                stale: true,
+            },
+        ),
+        (3_700, What::QueryShared { name: "c.example.".into(), record: "TXT".into() }),
+        (3_800, What::HandedToSystem { reason: "nsswitch.conf names the source nis".into() }),
+        (3_900, sent(4, "TXT", 3)),
+        (3_950, What::QueryAbandoned { query: 4 }),
+        (3_960, What::LookupFailed { name: name.into(), error: error.clone() }),
+    ];
+    report(Operation::Lookup, "txt", name, error.into(), 4_000, events)
+}
+
+/// A report of events given in microseconds.
+pub(crate) fn report(
+    operation: Operation,
+    network: &str,
+    address: &str,
+    outcome: Outcome,
+    total: u64,
+    events: Vec<(u64, What)>,
+) -> Report {
+    let began = Instant::now();
+    let at = |micros| began + Duration::from_micros(micros);
+    Report::new(
+        operation,
+        network.to_owned(),
+        address.to_owned(),
+        outcome,
+        UNIX_EPOCH + Duration::from_millis(1_767_323_045_678),
+        (began, at(total)),
+        events.into_iter().map(|(micros, what)| Event { at: at(micros), what }).collect(),
+    )
+}
+
+pub(crate) fn addr(text: &str) -> Addr {
+    Addr::from(text.parse::<std::net::SocketAddr>().unwrap())
+}
+
+pub(crate) fn started(attempt: u32, peer: &Addr, reason: AttemptReason) -> What {
+    What::AttemptStarted { attempt, peer: peer.clone(), reason, budget: None }
+}
+
+pub(crate) fn call(attempt: u32, call: &'static str, detail: &str, error: Option<Errno>) -> What {
+    What::SystemCall { attempt, call, detail: detail.to_owned(), error }
+}
+
+pub(crate) fn sent(query: u32, record: &str, attempt: u32) -> What {
+    What::QuerySent {
+        query,
+        name: "echo.example.".into(),
+        record: record.into(),
+        server: "127.0.0.53:53".parse().unwrap(),
+        transport: "udp",
+        attempt,
+    }
+}
+
+fn answered(query: u32, records: &[&str]) -> What {
+    What::QueryAnswered {
+        query,
+        rcode: "NOERROR".into(),
+        records: records.iter().map(ToString::to_string).collect(),
+        ttl: Some(Duration::from_secs(60)),
+        truncated: false,
+    }
+}

@@ -1,0 +1,186 @@
+//! The steps that a list of events adds up to.
+
+mod build;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::event::{AttemptReason, OrderedAddress};
+use crate::addr::Addr;
+
+pub(crate) use build::build;
+
+/// One step: what it was, from when to when, and how it ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Span {
+    /// When it began, from the beginning of the report.
+    pub start: Duration,
+    /// When it ended; `None` for a step that was a moment.
+    pub end: Option<Duration>,
+    /// 0 for a step of its own, 1 for one that was part of the lookup or attempt before it.
+    pub depth: u8,
+    /// What it was.
+    pub step: Step,
+    /// How it ended.
+    pub fate: Fate,
+}
+
+/// How a step ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Fate {
+    /// It did what it should.
+    Done,
+    /// It is the attempt, or the end of the dial, that gave the conn.
+    Won,
+    /// It failed, and this is why.
+    Failed(String),
+    /// It was given up because it was no longer needed.
+    Abandoned,
+    /// It was still going on at the end of the report.
+    Unfinished,
+}
+
+/// What a step was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Step {
+    /// The network and the address were understood.
+    Parse {
+        /// The network's name.
+        network: String,
+        /// The address as given.
+        address: String,
+    },
+    /// A whole lookup; the steps up to its end are part of it.
+    Lookup {
+        /// The name as given.
+        name: String,
+        /// What was asked of it: `ip`, `addr`, `mx`, …
+        kind: &'static str,
+        /// The answer in presentation form.
+        answer: Vec<String>,
+    },
+    /// The choice of sources.
+    Policy {
+        /// The name asked for.
+        name: String,
+        /// The sources in order.
+        sources: Vec<&'static str>,
+        /// Why these.
+        reason: String,
+    },
+    /// A source other than DNS.
+    Source {
+        /// Its name.
+        source: &'static str,
+        /// What it said, in words.
+        answer: String,
+    },
+    /// A name made by the search list.
+    Name {
+        /// The absolute name.
+        name: String,
+    },
+    /// One question to one server.
+    Query {
+        /// Its number.
+        query: u32,
+        /// The absolute name.
+        name: String,
+        /// The record type.
+        record: String,
+        /// The server.
+        server: SocketAddr,
+        /// `udp` or `tcp`.
+        transport: &'static str,
+        /// Which round over the servers, from 1.
+        attempt: u32,
+        /// What came back, where something did.
+        answer: Option<Answer>,
+    },
+    /// An answer from the cache.
+    Cache {
+        /// The absolute name.
+        name: String,
+        /// The record type.
+        record: String,
+        /// What is left of its time to live.
+        remaining: Duration,
+        /// Whether it is past it.
+        stale: bool,
+    },
+    /// An answer shared with the same lookup already under way.
+    Shared {
+        /// The absolute name.
+        name: String,
+        /// The record type.
+        record: String,
+    },
+    /// A hand-off to `getaddrinfo` or `getnameinfo`.
+    System {
+        /// Why it could not be done here.
+        reason: String,
+    },
+    /// The order of RFC 6724.
+    Ordering {
+        /// The addresses, best first.
+        addresses: Vec<OrderedAddress>,
+    },
+    /// The wait for the other family's addresses.
+    ResolutionDelay {
+        /// How long at most.
+        delay: Duration,
+    },
+    /// One attempt to connect.
+    Attempt {
+        /// Its number, from 1.
+        attempt: u32,
+        /// Where to.
+        peer: Addr,
+        /// Why it began when it did.
+        reason: AttemptReason,
+        /// Its share of the budget, where it had one.
+        budget: Option<Duration>,
+    },
+    /// A system call of the attempt before it.
+    Call {
+        /// The attempt.
+        attempt: u32,
+        /// The call.
+        call: &'static str,
+        /// Its arguments or result, in words.
+        detail: String,
+    },
+    /// Something about the attempt before it that is worth a line: a default that could not be set, a way round.
+    Note {
+        /// The attempt.
+        attempt: u32,
+        /// In words.
+        text: String,
+    },
+    /// The end of a dial that has a conn.
+    Connected {
+        /// The attempt that won, 0 where there was only one way to go.
+        attempt: u32,
+        /// The peer.
+        peer: Addr,
+    },
+    /// The end of a dial that has none.
+    DialFailed,
+}
+
+/// What a server answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Answer {
+    /// The response code, such as `NOERROR`.
+    pub rcode: String,
+    /// The records in presentation form.
+    pub records: Vec<String>,
+    /// The shortest time to live among them.
+    pub ttl: Option<Duration>,
+    /// Whether it was truncated, so that TCP followed.
+    pub truncated: bool,
+}

@@ -1,0 +1,258 @@
+//! The words for each step, the same in every rendering.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use super::event::{AttemptReason, OrderedAddress};
+use super::report::{Outcome, Report};
+use super::span::{Answer, Fate, Span, Step};
+
+/// How many items of a list are named; the rest are counted.
+const NAMED: usize = 8;
+
+/// A step's name, at most eleven characters.
+pub(crate) fn label(step: &Step) -> String {
+    match step {
+        Step::Parse { .. } => "parse",
+        Step::Lookup { .. } => "lookup",
+        Step::Policy { .. } => "policy",
+        Step::Source { source, .. } => source,
+        Step::Name { .. } => "name",
+        Step::Query { .. } => "query",
+        Step::Cache { .. } => "cache",
+        Step::Shared { .. } => "shared",
+        Step::System { .. } => "system",
+        Step::Ordering { .. } => "order",
+        Step::ResolutionDelay { .. } => "wait",
+        Step::Attempt { attempt, .. } => return format!("attempt {attempt}"),
+        Step::Call { call, .. } => call,
+        Step::Note { .. } => "note",
+        Step::Connected { .. } => "connected",
+        Step::DialFailed => "failed",
+    }
+    .to_owned()
+}
+
+/// What the step was and how it ended, in one line without control characters.
+pub(crate) fn text(span: &Span) -> String {
+    let mut text = what(&span.step);
+    let end = fate(span);
+    if !end.is_empty() {
+        if !text.is_empty() {
+            text.push_str(": ");
+        }
+        text.push_str(&end);
+    }
+    printable(&text)
+}
+
+/// The first line: what was done, how it ended, and how long it took.
+pub(crate) fn headline(report: &Report) -> String {
+    let took = duration(report.total());
+    let subject = format!("{} {} {}", report.operation(), report.network(), report.address());
+    printable(&match report.outcome() {
+        Outcome::Connected { peer: Some(peer), .. } if !peer.to_string().is_empty() => {
+            format!("{subject}: connected to {peer} in {took}")
+        }
+        Outcome::Connected { .. } => format!("{subject}: connected in {took}"),
+        Outcome::Answered(answer) => format!("{subject}: {} in {took}", count(answer.len(), "answer", "answers")),
+        Outcome::Failed(_) => format!("{subject}: failed after {took}"),
+    })
+}
+
+/// The error of a report, in one line without control characters.
+pub(crate) fn error(report: &Report) -> Option<String> {
+    report.error().map(|error| printable(&error.to_string()))
+}
+
+fn what(step: &Step) -> String {
+    match step {
+        Step::Parse { network, address } => format!("network {network}, address {address}"),
+        Step::Lookup { name, kind, .. } => format!("{kind} of {name}"),
+        Step::Policy { sources, reason, .. } => match sources.as_slice() {
+            [] => format!("no source to ask ({reason})"),
+            sources => format!("{} ({reason})", sources.join(", then ")),
+        },
+        Step::Source { answer, .. } => answer.clone(),
+        Step::Name { name } => format!("trying {name}"),
+        Step::Query { name, record, server, transport, attempt, .. } => {
+            let again = if *attempt > 1 { format!(", round {attempt}") } else { String::new() };
+            format!("{record} {name} from {server} over {transport}{again}")
+        }
+        Step::Cache { name, record, stale: true, .. } => format!("{record} {name}, past its time to live"),
+        Step::Cache { name, record, remaining, .. } => {
+            format!("{record} {name}, good for another {}", duration(*remaining))
+        }
+        Step::Shared { name, record } => {
+            format!("{record} {name} is being asked for already, and that answer is shared")
+        }
+        Step::System { reason } => format!("handed to the system's resolver ({reason})"),
+        Step::Ordering { addresses } => ordering(addresses),
+        Step::ResolutionDelay { delay } => {
+            format!("up to {} for the other family's addresses (RFC 8305 section 3)", duration(*delay))
+        }
+        Step::Attempt { peer, reason, budget, .. } => {
+            let why = match reason {
+                AttemptReason::First => "the first address",
+                AttemptReason::PreviousFailed => "the one before it failed",
+                AttemptReason::DelayPassed => "the one before it had not connected in time",
+            };
+            let budget = budget.map(|share| format!(", with {} to do it in", duration(share)));
+            let peer = peer.to_string();
+            let peer = if peer.is_empty() { "an unnamed socket" } else { &peer };
+            format!("{peer}, {why}{}", budget.unwrap_or_default())
+        }
+        Step::Call { detail, .. } => detail.clone(),
+        Step::Note { text, .. } => text.clone(),
+        Step::Connected { attempt: 0, peer } => format!("to {peer}"),
+        Step::Connected { attempt, peer } => format!("to {peer} by attempt {attempt}"),
+        Step::DialFailed => String::new(),
+    }
+}
+
+fn fate(span: &Span) -> String {
+    match (&span.step, &span.fate) {
+        (Step::Lookup { answer, .. }, Fate::Done) => list(answer, "an empty answer"),
+        (Step::Query { answer: Some(answer), .. }, _) => answered(answer),
+        (Step::Query { .. }, Fate::Abandoned) => "no longer needed".to_owned(),
+        (Step::Attempt { .. }, Fate::Done) => "connected".to_owned(),
+        (Step::Attempt { .. }, Fate::Won) => "connected, and won".to_owned(),
+        (Step::Attempt { .. }, Fate::Abandoned) => "given up, another had won or the dial had ended".to_owned(),
+        (_, Fate::Done | Fate::Won) => String::new(),
+        (_, Fate::Failed(error)) => error.clone(),
+        (_, Fate::Abandoned) => "given up".to_owned(),
+        (_, Fate::Unfinished) => "not finished".to_owned(),
+    }
+}
+
+fn answered(answer: &Answer) -> String {
+    let Answer { rcode, records, ttl, truncated } = answer;
+    let mut text = match rcode.as_str() {
+        "NOERROR" => list(records, "no records of this type"),
+        "NXDOMAIN" => "NXDOMAIN, no such name".to_owned(),
+        other => other.to_owned(),
+    };
+    if let Some(ttl) = ttl {
+        let _ = write!(text, " (good for {} s)", ttl.as_secs());
+    }
+    if *truncated {
+        text.push_str(" (truncated, so TCP follows)");
+    }
+    text
+}
+
+fn ordering(addresses: &[OrderedAddress]) -> String {
+    let mut text = String::new();
+    for (index, OrderedAddress { address, source, decided_by }) in addresses.iter().take(NAMED).enumerate() {
+        if index > 0 {
+            text.push_str(", then ");
+        }
+        let _ = write!(text, "{address}");
+        match (source, decided_by.and_then(rule)) {
+            (None, Some(rule)) => {
+                let _ = write!(text, " (unreachable; {rule})");
+            }
+            (None, None) => text.push_str(" (unreachable)"),
+            (Some(_), Some(rule)) => {
+                let _ = write!(text, " ({rule})");
+            }
+            (Some(_), None) => {}
+        }
+    }
+    if addresses.len() > NAMED {
+        let _ = write!(text, " and {} more", addresses.len() - NAMED);
+    }
+    text
+}
+
+/// The rules of RFC 6724 section 6 by number.
+pub(crate) fn rule(number: u8) -> Option<String> {
+    let name = match number {
+        1 => "avoid unusable destinations",
+        2 => "prefer matching scope",
+        3 => "avoid deprecated addresses",
+        4 => "prefer home addresses",
+        5 => "prefer matching label",
+        6 => "prefer higher precedence",
+        7 => "prefer native transport",
+        8 => "prefer smaller scope",
+        9 => "use longest matching prefix",
+        _ => return None,
+    };
+    Some(format!("rule {number}, {name}"))
+}
+
+fn list(items: &[String], none: &str) -> String {
+    match items.len() {
+        0 => none.to_owned(),
+        1..=NAMED => items.join(", "),
+        more => format!("{} and {} more", items[..NAMED].join(", "), more - NAMED),
+    }
+}
+
+pub(crate) fn count(number: usize, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}
+
+/// `0.047 ms`, `12.3 ms`, `1.2 s`: three digits that matter.
+pub(crate) fn duration(of: Duration) -> String {
+    let ms = of.as_secs_f64() * 1000.0;
+    match ms {
+        ms if of.subsec_nanos() == 0 && ms >= 1000.0 => format!("{} s", of.as_secs()),
+        ms if ms >= 10_000.0 => format!("{:.1} s", ms / 1000.0),
+        ms if ms >= 1000.0 => format!("{:.2} s", ms / 1000.0),
+        ms if ms.fract() == 0.0 || ms >= 100.0 => format!("{ms:.0} ms"),
+        ms if ms >= 10.0 => format!("{ms:.1} ms"),
+        ms if ms >= 1.0 => format!("{ms:.2} ms"),
+        ms => format!("{ms:.3} ms"),
+    }
+}
+
+/// Text that came from outside, made harmless to a terminal: control characters, and those that turn the direction of
+/// writing, are shown as escapes.
+pub(crate) fn printable(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for ch in text.chars() {
+        match ch {
+            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' => {
+                out.extend(ch.escape_unicode());
+            }
+            ch if ch.is_control() => out.extend(ch.escape_debug()),
+            ch => out.push(ch),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_show_the_digits_that_matter() {
+        for (micros, text) in [
+            (0, "0 ms"),
+            (47, "0.047 ms"),
+            (1_234, "1.23 ms"),
+            (12_345, "12.3 ms"),
+            (250_000, "250 ms"),
+            (251_940, "252 ms"),
+            (1_500_000, "1.50 s"),
+            (2_000_000, "2 s"),
+            (12_345_678, "12.3 s"),
+        ] {
+            assert_eq!(duration(Duration::from_micros(micros)), text);
+        }
+    }
+
+    #[test]
+    fn what_came_from_outside_cannot_drive_the_terminal() {
+        assert_eq!(printable("a\x1b[31mb\r\n\u{9b}\u{202e}c"), "a\\u{1b}[31mb\\r\\n\\u{9b}\\u{202e}c");
+    }
+
+    #[test]
+    fn long_lists_are_counted() {
+        let items: Vec<String> = (0..20).map(|n| n.to_string()).collect();
+        assert_eq!(list(&items, ""), "0, 1, 2, 3, 4, 5, 6, 7 and 12 more");
+    }
+}

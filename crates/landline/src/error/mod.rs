@@ -221,6 +221,14 @@ impl Error {
         }
     }
 
+    /// The failed lookup, where that is what it failed of.
+    pub fn lookup_error(&self) -> Option<&LookupError> {
+        match self.root() {
+            Cause::Lookup(lookup) => Some(lookup),
+            _ => None,
+        }
+    }
+
     /// A deadline passed: the caller's, the context's, the resolver's, or the kernel's own (`ETIMEDOUT`).
     pub fn is_timeout(&self) -> bool {
         match self.root() {
@@ -303,6 +311,10 @@ impl From<io::Error> for Cause {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Inner { operation, network, local, peer, cause } = &*self.0;
+        if let (Operation::Lookup, Cause::Lookup(lookup)) = (operation, cause) {
+            // It begins with the same word and names what was looked up.
+            return lookup.fmt(f);
+        }
         write!(f, "{operation}")?;
         if let Some(network) = network {
             write!(f, " {network}")?;

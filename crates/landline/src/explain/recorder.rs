@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use tokio::time::Instant;
 
-use super::event::{Event, What};
+use super::event::Event;
 use super::report::{Outcome, Report};
 use super::sink::Sink;
 use crate::error::Operation;
@@ -44,14 +44,14 @@ impl Recorder {
     pub fn report(
         &self,
         operation: Operation,
-        network: impl ToString,
+        network: impl Into<String>,
         address: impl Into<String>,
         outcome: impl Into<Outcome>,
     ) -> Report {
         let events = std::mem::take(&mut *self.events());
         Report::new(
             operation,
-            network.to_string(),
+            network.into(),
             address.into(),
             outcome.into(),
             self.started,
@@ -68,13 +68,5 @@ impl Recorder {
 impl Sink for Recorder {
     fn event(&self, event: &Event) {
         self.events().push(event.clone());
-    }
-}
-
-impl Recorder {
-    /// Whether something of this kind has been told; for tests of the flow.
-    #[cfg(test)]
-    pub(crate) fn saw(&self, matches: impl Fn(&What) -> bool) -> bool {
-        self.events().iter().any(|event| matches(&event.what))
     }
 }

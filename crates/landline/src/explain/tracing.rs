@@ -75,7 +75,10 @@ impl Tracing {
 
     fn find(&self, key: &Key) -> Span {
         let open = self.opened();
-        open.iter().rev().find(|open| open.key == *key).map_or_else(|| self.root.clone(), |open| open.span.clone())
+        open.iter()
+            .rev()
+            .find(|open| open.key == *key)
+            .map_or_else(|| self.root.clone(), |open| open.span.clone())
     }
 
     fn lookup(&self) -> Span {
@@ -91,10 +94,10 @@ impl Tracing {
 
 /// An event within a span; the level has to be a constant, so the two used here are spelled out.
 macro_rules! debug_in {
-    ($span:expr, $($rest:tt)+) => { tracing::debug!(target: "landline", parent: &$span, $($rest)+) };
+    ($span:expr, $($rest:tt)+) => { tracing::debug!(target: "landline", parent: $span, $($rest)+) };
 }
 macro_rules! trace_in {
-    ($span:expr, $($rest:tt)+) => { trace!(target: "landline", parent: &$span, $($rest)+) };
+    ($span:expr, $($rest:tt)+) => { trace!(target: "landline", parent: $span, $($rest)+) };
 }
 
 impl Sink for Tracing {
@@ -102,14 +105,15 @@ impl Sink for Tracing {
         let root = &self.root;
         match &event.what {
             What::Parsed { network, address } => trace_in!(root, %network, address, "parsed"),
-            What::LookupStarted { name, kind } => self.open(Key::Lookup(name.clone()), |parent| {
-                debug_span!(target: "landline", parent: parent, "lookup", name, kind)
-            }),
-            What::Policy { sources, reason, .. } => trace_in!(self.lookup(), ?sources, reason, "policy"),
+            What::LookupStarted { name, kind } => self.open(
+                Key::Lookup(name.clone()),
+                |parent| debug_span!(target: "landline", parent: parent, "lookup", name, kind),
+            ),
+            What::Policy { sources, reason, .. } => trace_in!(&self.lookup(), ?sources, reason, "policy"),
             What::SourceAnswered { source, answer } => {
-                debug_in!(self.lookup(), source, answer, "source answered");
+                debug_in!(&self.lookup(), source, answer, "source answered");
             }
-            What::NameTried { name } => trace_in!(self.lookup(), name, "trying name"),
+            What::NameTried { name } => trace_in!(&self.lookup(), name, "trying name"),
             What::QuerySent { query, name, record, server, transport, attempt } => {
                 self.open(Key::Query(*query), |parent| {
                     debug_span!(
@@ -119,24 +123,24 @@ impl Sink for Tracing {
                 });
             }
             What::QueryAnswered { query, rcode, records, ttl, truncated } => {
-                debug_in!(self.close(&Key::Query(*query)), rcode, ?records, ?ttl, truncated, "answered");
+                debug_in!(&self.close(&Key::Query(*query)), rcode, ?records, ?ttl, truncated, "answered");
             }
             What::QueryFailed { query, error } => {
-                debug_in!(self.close(&Key::Query(*query)), error, "no usable answer");
+                debug_in!(&self.close(&Key::Query(*query)), error, "no usable answer");
             }
-            What::QueryAbandoned { query } => debug_in!(self.close(&Key::Query(*query)), "no longer needed"),
+            What::QueryAbandoned { query } => debug_in!(&self.close(&Key::Query(*query)), "no longer needed"),
             What::CacheHit { name, record, remaining, stale } => {
-                debug_in!(self.lookup(), name, record, ?remaining, stale, "answered from the cache");
+                debug_in!(&self.lookup(), name, record, ?remaining, stale, "answered from the cache");
             }
             What::QueryShared { name, record } => {
-                debug_in!(self.lookup(), name, record, "shares a query under way");
+                debug_in!(&self.lookup(), name, record, "shares a query under way");
             }
-            What::HandedToSystem { reason } => debug_in!(self.lookup(), reason, "handed to the system"),
+            What::HandedToSystem { reason } => debug_in!(&self.lookup(), reason, "handed to the system"),
             What::LookupDone { name, answer } => {
-                debug_in!(self.close(&Key::Lookup(name.clone())), ?answer, "resolved");
+                debug_in!(&self.close(&Key::Lookup(name.clone())), ?answer, "resolved");
             }
             What::LookupFailed { name, error } => {
-                debug_in!(self.close(&Key::Lookup(name.clone())), %error, "not resolved");
+                debug_in!(&self.close(&Key::Lookup(name.clone())), %error, "not resolved");
             }
             What::Ordered { addresses } => {
                 let addresses: Vec<_> = addresses.iter().map(|ordered| ordered.address).collect();
@@ -153,26 +157,26 @@ impl Sink for Tracing {
             }
             What::SystemCall { attempt, call, detail, error } => {
                 let error = error.map(crate::error::errno_text);
-                trace_in!(self.find(&Key::Attempt(*attempt)), call, detail, error, "system call");
+                trace_in!(&self.find(&Key::Attempt(*attempt)), call, detail, error, "system call");
             }
             What::DefaultNotSet { attempt, option, error } => {
                 let error = crate::error::errno_text(*error);
-                debug_in!(self.find(&Key::Attempt(*attempt)), option, error, "default not set");
+                debug_in!(&self.find(&Key::Attempt(*attempt)), option, error, "default not set");
             }
             What::FellBack { attempt, what } => {
-                debug_in!(self.find(&Key::Attempt(*attempt)), what, "fell back");
+                debug_in!(&self.find(&Key::Attempt(*attempt)), what, "fell back");
             }
             What::SelfConnect { attempt } => {
-                debug_in!(self.find(&Key::Attempt(*attempt)), "connected to itself, trying again");
+                debug_in!(&self.find(&Key::Attempt(*attempt)), "connected to itself, trying again");
             }
             What::AttemptConnected { attempt } => {
-                debug_in!(self.close(&Key::Attempt(*attempt)), "connected");
+                debug_in!(&self.close(&Key::Attempt(*attempt)), "connected");
             }
             What::AttemptFailed { attempt, error } => {
-                debug_in!(self.close(&Key::Attempt(*attempt)), error = %error.cause(), "failed");
+                debug_in!(&self.close(&Key::Attempt(*attempt)), error = %error.cause(), "failed");
             }
             What::AttemptAbandoned { attempt } => {
-                debug_in!(self.close(&Key::Attempt(*attempt)), "given up");
+                debug_in!(&self.close(&Key::Attempt(*attempt)), "given up");
             }
             What::Connected { attempt, peer } => debug_in!(root, attempt, %peer, "connected"),
             What::DialFailed { error } => debug_in!(root, %error, "failed"),

@@ -55,7 +55,9 @@ pub(crate) fn headline(report: &Report) -> String {
             format!("{subject}: connected to {peer} in {took}")
         }
         Outcome::Connected { .. } => format!("{subject}: connected in {took}"),
-        Outcome::Answered(answer) => format!("{subject}: {} in {took}", count(answer.len(), "answer", "answers")),
+        Outcome::Answered(answer) => {
+            format!("{subject}: {} in {took}", count(answer.len(), "answer", "answers"))
+        }
         Outcome::Failed(_) => format!("{subject}: failed after {took}"),
     })
 }
@@ -67,7 +69,7 @@ pub(crate) fn error(report: &Report) -> Option<String> {
 
 fn what(step: &Step) -> String {
     match step {
-        Step::Parse { network, address } => format!("network {network}, address {address}"),
+        Step::Parse { network, address } => format!("{network}, {address}"),
         Step::Lookup { name, kind, .. } => format!("{kind} of {name}"),
         Step::Policy { sources, reason, .. } => match sources.as_slice() {
             [] => format!("no source to ask ({reason})"),
@@ -77,7 +79,7 @@ fn what(step: &Step) -> String {
         Step::Name { name } => format!("trying {name}"),
         Step::Query { name, record, server, transport, attempt, .. } => {
             let again = if *attempt > 1 { format!(", round {attempt}") } else { String::new() };
-            format!("{record} {name} from {server} over {transport}{again}")
+            format!("{record} {name} from {server}/{transport}{again}")
         }
         Step::Cache { name, record, stale: true, .. } => format!("{record} {name}, past its time to live"),
         Step::Cache { name, record, remaining, .. } => {
@@ -93,9 +95,9 @@ fn what(step: &Step) -> String {
         }
         Step::Attempt { peer, reason, budget, .. } => {
             let why = match reason {
-                AttemptReason::First => "the first address",
-                AttemptReason::PreviousFailed => "the one before it failed",
-                AttemptReason::DelayPassed => "the one before it had not connected in time",
+                AttemptReason::First => "the first",
+                AttemptReason::PreviousFailed => "since the one before failed",
+                AttemptReason::DelayPassed => "since the one before is slow",
             };
             let budget = budget.map(|share| format!(", with {} to do it in", duration(share)));
             let peer = peer.to_string();
@@ -106,7 +108,7 @@ fn what(step: &Step) -> String {
         Step::Note { text, .. } => text.clone(),
         Step::Connected { attempt: 0, peer } => format!("to {peer}"),
         Step::Connected { attempt, peer } => format!("to {peer} by attempt {attempt}"),
-        Step::DialFailed => String::new(),
+        Step::DialFailed => "the dial ended without a conn".to_owned(),
     }
 }
 
@@ -117,8 +119,9 @@ fn fate(span: &Span) -> String {
         (Step::Query { .. }, Fate::Abandoned) => "no longer needed".to_owned(),
         (Step::Attempt { .. }, Fate::Done) => "connected".to_owned(),
         (Step::Attempt { .. }, Fate::Won) => "connected, and won".to_owned(),
-        (Step::Attempt { .. }, Fate::Abandoned) => "given up, another had won or the dial had ended".to_owned(),
-        (_, Fate::Done | Fate::Won) => String::new(),
+        (Step::Attempt { .. }, Fate::Abandoned) => "no longer needed".to_owned(),
+        // The report gives the whole error once, and its parts stand at the steps they belong to.
+        (_, Fate::Done | Fate::Won) | (Step::DialFailed, _) => String::new(),
         (_, Fate::Failed(error)) => error.clone(),
         (_, Fate::Abandoned) => "given up".to_owned(),
         (_, Fate::Unfinished) => "not finished".to_owned(),
@@ -133,10 +136,10 @@ fn answered(answer: &Answer) -> String {
         other => other.to_owned(),
     };
     if let Some(ttl) = ttl {
-        let _ = write!(text, " (good for {} s)", ttl.as_secs());
+        let _ = write!(text, ", ttl {} s", ttl.as_secs());
     }
     if *truncated {
-        text.push_str(" (truncated, so TCP follows)");
+        text.push_str(", truncated, so TCP follows");
     }
     text
 }

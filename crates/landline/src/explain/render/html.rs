@@ -81,12 +81,8 @@ ol{padding-left:1.6rem}li{overflow-wrap:anywhere}footer{color:var(--soft);font-s
 
 impl fmt::Display for Html<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let subject = format!(
-            "{} {} {}",
-            self.report.operation(),
-            self.report.network(),
-            self.report.address()
-        );
+        let subject =
+            format!("{} {} {}", self.report.operation(), self.report.network(), self.report.address());
         let title = escape(self.title.as_deref().unwrap_or(&subject));
         let outcome = match self.report.outcome() {
             Outcome::Failed(_) => "failed",
@@ -157,7 +153,11 @@ impl Html<'_> {
             write!(f, "<text{text_class} x=\"{indent}\" y=\"{baseline}\">{}</text>", escape(&brief(span)))?;
             let to = match span.end {
                 None => {
-                    write!(f, "<circle class=\"b-{class}\" cx=\"{from:.1}\" cy=\"{:.1}\" r=\"3\"/>", top + 11.0)?;
+                    write!(
+                        f,
+                        "<circle class=\"b-{class}\" cx=\"{from:.1}\" cy=\"{:.1}\" r=\"3\"/>",
+                        top + 11.0
+                    )?;
                     from + 3.0
                 }
                 Some(end) => {
@@ -186,7 +186,8 @@ impl Html<'_> {
         writeln!(f, "<h2>Step by step</h2>\n<table>")?;
         writeln!(f, "<tr><th class=\"n\">at</th><th class=\"n\">took</th><th>step</th><th>what</th></tr>")?;
         for span in self.report.spans() {
-            let took = span.end.map(|end| words::duration(end.saturating_sub(span.start))).unwrap_or_default();
+            let took =
+                span.end.map(|end| words::duration(end.saturating_sub(span.start))).unwrap_or_default();
             let class = match span.fate {
                 Fate::Won => " won",
                 Fate::Failed(_) => " failed",
@@ -291,7 +292,10 @@ mod tests {
     #[test]
     fn no_text_from_outside_becomes_markup() {
         let html = Html::new(&samples::lookup_with_everything()).to_string();
-        assert!(!html.contains("<script") && html.contains("&lt;script&gt;alert(1)&lt;/script&gt;"), "{html}");
+        assert!(
+            !html.contains("<script") && html.contains("&lt;script&gt;alert(1)&lt;/script&gt;"),
+            "{html}"
+        );
         assert!(html.chars().all(|ch| ch == '\n' || !ch.is_control()));
         assert!(!html.contains("http://") && !html.contains("https://") && !html.contains("src="), "{html}");
     }

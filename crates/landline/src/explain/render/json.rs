@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::{Serialize, Serializer};
 
 use crate::addr::Addr;
-use crate::error::{Error, Operation};
+use crate::error::{Error, LookupError, Operation};
 use crate::explain::event::{AttemptReason, OrderedAddress};
 use crate::explain::report::{Outcome, Report};
 use crate::explain::span::{Answer, Fate, Span, Step};
@@ -140,7 +140,7 @@ impl ErrorView {
         ErrorView {
             message: error.to_string(),
             timeout: error.is_timeout(),
-            temporary: error.is_timeout() || error.lookup_error().is_some_and(|lookup| lookup.is_temporary()),
+            temporary: error.is_timeout() || error.lookup_error().is_some_and(LookupError::is_temporary),
             canceled: error.is_canceled(),
             not_found: error.is_not_found(),
             refused: error.is_connection_refused(),

@@ -6,9 +6,9 @@ mod json;
 mod waterfall;
 
 #[cfg(test)]
-mod samples;
+pub(crate) mod samples;
 
 pub use html::Html;
 #[cfg(feature = "json")]
-pub use json::{to_string, to_string_pretty, to_value};
+pub use json::{to_string, to_string_pretty};
 pub use waterfall::{Colors, Glyphs, Waterfall};

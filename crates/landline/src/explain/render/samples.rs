@@ -60,10 +60,7 @@ pub(crate) fn raced_dial() -> Report {
         (1_560, call(1, "connect", "in progress", None)),
         (251_600, started(2, &peer, AttemptReason::DelayPassed)),
         (251_640, call(2, "socket", "AF_INET, SOCK_STREAM", None)),
-        (
-            251_650,
-            What::DefaultNotSet { attempt: 2, option: "TCP_NODELAY", error: Errno::NOPROTOOPT },
-        ),
+        (251_650, What::DefaultNotSet { attempt: 2, option: "TCP_NODELAY", error: Errno::NOPROTOOPT }),
         (251_700, call(2, "connect", "in progress", None)),
         (251_800, What::AttemptConnected { attempt: 2 }),
         (251_820, What::AttemptAbandoned { attempt: 1 }),
@@ -110,18 +107,32 @@ pub(crate) fn lookup_with_everything() -> Report {
     let name = "\x1b[2J<script>alert(1)</script>";
     let error = Error::new(
         Operation::Lookup,
-        LookupError::new(name, LookupErrorKind::ServerFailure).on_server(Some("127.0.0.53:53".parse().unwrap())),
+        LookupError::new(name, LookupErrorKind::ServerFailure)
+            .on_server(Some("127.0.0.53:53".parse().unwrap())),
     );
     let events = vec![
         (5, What::LookupStarted { name: name.into(), kind: "txt" }),
-        (6, What::Policy { name: name.into(), sources: vec!["dns"], reason: "only DNS has TXT records".into() }),
+        (
+            6,
+            What::Policy {
+                name: name.into(),
+                sources: vec!["dns"],
+                reason: "only DNS has TXT records".into(),
+            },
+        ),
         (7, What::NameTried { name: "a.example.".into() }),
         (8, sent(1, "TXT", 1)),
         (2_000, What::QueryFailed { query: 1, error: "i/o timeout".into() }),
         (2_001, sent(2, "TXT", 2)),
         (
             3_000,
-            What::QueryAnswered { query: 2, rcode: "SERVFAIL".into(), records: vec![], ttl: None, truncated: false },
+            What::QueryAnswered {
+                query: 2,
+                rcode: "SERVFAIL".into(),
+                records: vec![],
+                ttl: None,
+                truncated: false,
+            },
         ),
         (3_001, sent(3, "TXT", 2)),
         (

@@ -102,7 +102,8 @@ impl fmt::Display for Waterfall<'_> {
             return self.write_outcome(f, width);
         }
         let scale = Scale::new(self.report.total(), width);
-        let header = format!("{:>w$} {:>w$}  ", "at ms", "took", w = scale.digits);
+        let took = if scale.shows_took { "took" } else { "" };
+        let header = format!("{:>w$} {took:>w$}", "at ms", w = scale.digits);
         writeln!(f, "\n{}", self.painted(Style::Faint, header.trim_end()))?;
         for span in self.report.spans() {
             self.write_span(f, span, &scale, width)?;
@@ -122,11 +123,11 @@ impl Waterfall<'_> {
         let style = style(span);
         let at = format!("{:>w$}", scale.number(span.start), w = scale.digits);
         let took = span.end.map(|end| scale.number(end.saturating_sub(span.start))).unwrap_or_default();
-        let took = format!("{took:>w$}", w = scale.digits);
+        let took = if scale.shows_took { format!(" {took:>w$}", w = scale.digits) } else { String::new() };
         let (before, bar, after) = scale.bar(span, self.glyphs);
         let indent = usize::from(span.depth);
         let label = format!("{}{:w$}", " ".repeat(indent), words::label(&span.step), w = LABEL - indent);
-        let left = scale.digits * 2 + 3 + scale.bar + 2 + label.chars().count().max(LABEL) + 1;
+        let left = at.len() + took.len() + 1 + scale.bar + 2 + label.chars().count() + 1;
         let lines = wrap(&words::text(span), width.map(|width| width.saturating_sub(left).max(10)));
 
         let mut lines = lines.into_iter();
@@ -139,7 +140,7 @@ impl Waterfall<'_> {
             _ => Style::Plain,
         };
         let line = format!(
-            "{at} {took} {edge}{before}{bar}{after}{edge}{label} {first}",
+            "{at}{took} {edge}{before}{bar}{after}{edge}{label} {first}",
             bar = self.painted(style, &bar),
             label = self.painted(label_style, &label),
         );
@@ -178,6 +179,8 @@ fn style(span: &Span) -> Style {
 /// How time becomes columns and numbers.
 struct Scale {
     total: f64,
+    /// Narrow terminals have no room for it, and the bar tells.
+    shows_took: bool,
     bar: usize,
     decimals: usize,
     digits: usize,
@@ -194,9 +197,10 @@ impl Scale {
         let digits = format!("{total:.decimals$}").len().max(5);
         let bar = match width {
             None => 24,
-            Some(width) => (width / 5).clamp(8, 40),
+            Some(width) => (width / 6).clamp(8, 40),
         };
-        Scale { total: total.max(0.001), bar, decimals, digits }
+        let shows_took = width.is_none_or(|width| width >= 72);
+        Scale { total: total.max(0.001), shows_took, bar, decimals, digits }
     }
 
     fn number(&self, at: Duration) -> String {
@@ -278,7 +282,12 @@ mod tests {
     #[test]
     fn a_raced_dial_in_color() {
         insta::assert_snapshot!(
-            samples::raced_dial().waterfall().width(100).colors(Colors::Ansi).to_string().replace('\x1b', "ESC")
+            samples::raced_dial()
+                .waterfall()
+                .width(100)
+                .colors(Colors::Ansi)
+                .to_string()
+                .replace('\x1b', "ESC")
         );
     }
 

@@ -87,7 +87,7 @@ impl Builder {
             }
             What::LookupFailed { name, error } => {
                 if let Some(span) = self.lookup(&name) {
-                    close(span, at, Fate::Failed(error.to_string()));
+                    close(span, at, Fate::Failed(error.cause().to_string()));
                 }
             }
             What::Ordered { addresses } => self.moment(at, Step::Ordering { addresses }),
@@ -103,7 +103,8 @@ impl Builder {
                 self.in_attempt(attempt, span);
             }
             What::DefaultNotSet { attempt, option, error } => {
-                let text = format!("the default of {option} could not be set: {}", crate::error::errno_text(error));
+                let text =
+                    format!("the default of {option} could not be set: {}", crate::error::errno_text(error));
                 self.in_attempt(attempt, moment(at, Step::Note { attempt, text }));
             }
             What::FellBack { attempt, what } => {
@@ -129,7 +130,9 @@ impl Builder {
                 }
             }
             What::Connected { attempt, peer } => {
-                if let Some(group) = self.attempt(attempt) {
+                // With one way to go there is no number, and the only attempt is the winner.
+                let winner = if attempt == 0 { self.only_attempt() } else { self.attempt(attempt) };
+                if let Some(group) = winner {
                     group.head.end.get_or_insert(at);
                     group.head.fate = Fate::Won;
                 }
@@ -178,7 +181,8 @@ impl Builder {
             .rev()
             .flat_map(|group| group.parts.iter_mut().rev().chain(Some(&mut group.head)))
             .find(|span| {
-                matches!(span.step, Step::Query { query, .. } if query == number) && span.fate == Fate::Unfinished
+                matches!(span.step, Step::Query { query, .. } if query == number)
+                    && span.fate == Fate::Unfinished
             })
     }
 
@@ -189,11 +193,16 @@ impl Builder {
         })
     }
 
-    /// An attempt by its number; number 0 means the only one.
     fn attempt(&mut self, number: u32) -> Option<&mut Group> {
-        self.groups.iter_mut().rev().find(
-            |group| matches!(group.head.step, Step::Attempt { attempt, .. } if attempt == number || number == 0),
-        )
+        self.groups
+            .iter_mut()
+            .find(|group| matches!(group.head.step, Step::Attempt { attempt, .. } if attempt == number))
+    }
+
+    fn only_attempt(&mut self) -> Option<&mut Group> {
+        let mut attempts =
+            self.groups.iter_mut().filter(|group| matches!(group.head.step, Step::Attempt { .. }));
+        attempts.next().filter(|_| attempts.next().is_none())
     }
 
     fn finish(self, total: Duration) -> Vec<Span> {
@@ -222,4 +231,143 @@ fn close(span: &mut Span, at: Duration, fate: Fate) {
     // An attempt that connected and then lost keeps the moment at which it connected.
     span.end.get_or_insert(at.max(span.start));
     span.fate = fate;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::explain::event::AttemptReason;
+    use crate::explain::render::samples::{self, addr, call, sent, started};
+
+    /// The spans of events given in microseconds, each written `depth step start-end fate`.
+    fn table(events: Vec<(u64, What)>, total: u64) -> Vec<String> {
+        let began = Instant::now();
+        let events: Vec<Event> = events
+            .into_iter()
+            .map(|(micros, what)| Event { at: began + Duration::from_micros(micros), what })
+            .collect();
+        build(&events, began, Duration::from_micros(total))
+            .iter()
+            .map(|span| {
+                let end = span.end.map(|end| end.as_micros().to_string()).unwrap_or_default();
+                let label = crate::explain::words::label(&span.step);
+                let fate = match &span.fate {
+                    Fate::Failed(error) => format!("failed ({error})"),
+                    fate => format!("{fate:?}").to_lowercase(),
+                };
+                format!("{} {label} {}-{end} {fate}", span.depth, span.start.as_micros())
+            })
+            .collect()
+    }
+
+    #[test]
+    fn steps_of_a_lookup_and_of_attempts_follow_what_they_are_part_of() {
+        let report = samples::raced_dial();
+        let events = report.events().iter();
+        let events = events
+            .map(|event| ((event.at - report.began()).as_micros() as u64, event.what.clone()))
+            .collect();
+        assert_eq!(
+            table(events, 251_900),
+            [
+                "0 parse 12- done",
+                "0 lookup 20-1450 done",
+                "1 policy 31- done",
+                "1 files 60- done",
+                "1 query 90-900 done",
+                "1 query 110-1400 done",
+                "0 order 1500- done",
+                "0 attempt 1 1520-251820 abandoned",
+                "1 socket 1540- done",
+                "1 connect 1560- done",
+                "0 attempt 2 251600-251800 won",
+                "1 socket 251640- done",
+                "1 note 251650- done",
+                "1 connect 251700- done",
+                "0 connected 251840- won",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_never_ended_is_unfinished_and_lasts_to_the_end() {
+        let what = What::LookupStarted { name: "a".into(), kind: "ip" };
+        assert_eq!(
+            table(vec![(5, what), (6, sent(1, "A", 1))], 100),
+            ["0 lookup 5-100 unfinished", "1 query 6-100 unfinished"]
+        );
+    }
+
+    #[test]
+    fn queries_of_the_same_number_are_told_apart_by_their_time() {
+        let abandoned = |query| What::QueryAbandoned { query };
+        let failed = |query| What::QueryFailed { query, error: "refused".into() };
+        let events = vec![
+            (1, sent(1, "A", 1)),
+            (2, failed(1)),
+            (3, sent(1, "A", 1)),
+            (4, abandoned(1)),
+            (5, failed(1)),
+        ];
+        assert_eq!(table(events, 9), ["0 query 1-2 failed (refused)", "0 query 3-4 abandoned"]);
+    }
+
+    #[test]
+    fn codes_that_send_the_resolver_on_are_failures_and_nxdomain_is_not() {
+        let answered = |query, rcode: &str| What::QueryAnswered {
+            query,
+            rcode: rcode.into(),
+            records: vec![],
+            ttl: None,
+            truncated: false,
+        };
+        let events = vec![
+            (1, sent(1, "A", 1)),
+            (2, sent(2, "A", 1)),
+            (3, answered(2, "NXDOMAIN")),
+            (4, answered(1, "REFUSED")),
+        ];
+        assert_eq!(table(events, 9), ["0 query 1-4 failed (REFUSED)", "0 query 2-3 done"]);
+    }
+
+    #[test]
+    fn a_conn_that_came_too_late_keeps_the_time_at_which_it_came() {
+        let peer = addr("127.0.0.1:1");
+        let events = vec![
+            (1, started(1, &peer, AttemptReason::First)),
+            (2, started(2, &peer, AttemptReason::DelayPassed)),
+            (3, What::AttemptConnected { attempt: 2 }),
+            (4, What::AttemptConnected { attempt: 1 }),
+            (5, What::Connected { attempt: 2, peer: peer.clone() }),
+            (6, What::AttemptAbandoned { attempt: 1 }),
+        ];
+        assert_eq!(
+            table(events, 9),
+            ["0 attempt 1 1-4 abandoned", "0 attempt 2 2-3 won", "0 connected 5- won"]
+        );
+    }
+
+    #[test]
+    fn attempt_0_wins_as_the_only_one_and_its_calls_stand_alone() {
+        let peer = addr("127.0.0.1:1");
+        let events = vec![
+            (0, call(0, "bind", "", Some(rustix::io::Errno::ADDRINUSE))),
+            (1, started(1, &peer, AttemptReason::First)),
+            (5, What::Connected { attempt: 0, peer }),
+        ];
+        assert_eq!(
+            table(events, 9),
+            ["0 bind 0- failed (address already in use)", "0 attempt 1 1-5 won", "0 connected 5- won"]
+        );
+    }
+
+    #[test]
+    fn outcomes_of_what_never_began_are_left_out() {
+        let events = vec![
+            (1, What::QueryAbandoned { query: 7 }),
+            (2, What::AttemptConnected { attempt: 7 }),
+            (3, What::LookupDone { name: "x".into(), answer: vec![] }),
+        ];
+        assert!(table(events, 9).is_empty());
+    }
 }

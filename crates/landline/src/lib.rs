@@ -22,7 +22,9 @@ mod context;
 mod error;
 pub mod explain;
 mod fd;
+mod interface;
 mod network;
+mod order;
 pub mod resolve;
 mod socket;
 mod sys;
@@ -33,6 +35,9 @@ pub use conn::{
 };
 pub use context::{CancelOnDrop, Context, Ended};
 pub use error::{Cause, Error, LookupError, LookupErrorKind, Operation, Result};
+pub use interface::{
+    AddrScope, HardwareAddr, Interface, InterfaceAddr, InterfaceFlags, interface_addrs, interfaces,
+};
 pub use network::{Family, Network, ParseNetworkError, Protocol, ToNetwork, UnixKind};
 pub use resolve::{Mx, Srv, Svcb, Txt};
 pub use socket::KeepAlive;

@@ -1,12 +1,14 @@
 //! Addresses: what a conn is bound to or talks to, and the text forms they are given in.
 
 mod host_port;
+mod scoped;
 mod unix;
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV6};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 pub use host_port::{AddressError, AddressErrorKind, join_host_port, split_host_port};
+pub use scoped::ScopedIp;
 pub use unix::UnixAddr;
 
 /// One end of a conn, of any network.
@@ -21,53 +23,6 @@ pub enum Addr {
     Unix(UnixAddr),
     /// One end of an in-memory [`pipe`](crate::pipe).
     Pipe,
-}
-
-/// An IP address with the zone that a link-local IPv6 address needs (RFC 4007).
-///
-/// `scope_id` is the interface index, 0 for none; it is always 0 for IPv4.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ScopedIp {
-    /// The address.
-    pub ip: IpAddr,
-    /// The interface index of the zone, 0 for none.
-    pub scope_id: u32,
-}
-
-impl ScopedIp {
-    /// This address with a port.
-    pub fn with_port(self, port: u16) -> SocketAddr {
-        match self.ip {
-            IpAddr::V4(ip) => SocketAddr::from((ip, port)),
-            IpAddr::V6(ip) => SocketAddr::V6(SocketAddrV6::new(ip, port, 0, self.scope_id)),
-        }
-    }
-}
-
-impl From<IpAddr> for ScopedIp {
-    fn from(ip: IpAddr) -> ScopedIp {
-        ScopedIp { ip, scope_id: 0 }
-    }
-}
-
-/// Drops the port.
-impl From<SocketAddr> for ScopedIp {
-    fn from(addr: SocketAddr) -> ScopedIp {
-        match addr {
-            SocketAddr::V4(addr) => ScopedIp { ip: IpAddr::V4(*addr.ip()), scope_id: 0 },
-            SocketAddr::V6(addr) => ScopedIp { ip: IpAddr::V6(*addr.ip()), scope_id: addr.scope_id() },
-        }
-    }
-}
-
-/// The address, with `%index` where it has a zone.
-impl fmt::Display for ScopedIp {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.scope_id {
-            0 => write!(f, "{}", self.ip),
-            zone => write!(f, "{}%{zone}", self.ip),
-        }
-    }
 }
 
 impl Addr {

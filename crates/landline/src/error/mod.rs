@@ -54,6 +54,7 @@ pub enum Operation {
     Query,
     Copy,
     Serve,
+    Interface,
 }
 
 impl Operation {
@@ -71,6 +72,7 @@ impl Operation {
             Operation::Query => "query",
             Operation::Copy => "copy",
             Operation::Serve => "serve",
+            Operation::Interface => "interface",
         }
     }
 }
@@ -246,10 +248,11 @@ impl Error {
         }
     }
 
-    /// The name, or the Unix socket's file, does not exist.
+    /// The name, the Unix socket's file, or the interface does not exist.
     pub fn is_not_found(&self) -> bool {
         match self.root() {
             Cause::Lookup(lookup) => lookup.is_not_found(),
+            Cause::System { error: rustix::io::Errno::NODEV, .. } => true,
             _ => self.kind() == io::ErrorKind::NotFound,
         }
     }

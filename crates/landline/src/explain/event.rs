@@ -244,7 +244,8 @@ pub enum AttemptReason {
 pub struct OrderedAddress {
     /// The destination.
     pub address: SocketAddr,
-    /// The source address this host would use for it, `None` if it is unreachable.
+    /// The source address this host would use for it; `None` if it is unreachable, or if nobody asked because there
+    /// was nothing to decide.
     pub source: Option<IpAddr>,
     /// The rule of RFC 6724 section 6 that put it before the one that follows; `None` for the last, or where they
     /// stayed as they were given.

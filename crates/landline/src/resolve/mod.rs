@@ -22,11 +22,11 @@ mod nsswitch;
 #[cfg(test)]
 mod packet;
 mod policy;
+mod record;
 mod resolv_conf;
 mod reverse;
 mod search;
 mod services;
-mod record;
 mod special;
 mod svcb;
 mod text;

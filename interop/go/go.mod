@@ -1,0 +1,3 @@
+module landline.test/interop
+
+go 1.25

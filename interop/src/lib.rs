@@ -1,0 +1,11 @@
+//! What the tests against real peers and in private networks are made with.
+//!
+//! The tests run the `landline` program as users do, so what they need comes from outside: `cargo xtask test` builds
+//! the program, provides peers and tools as far as it can, and tells the tests by environment variables. Without
+//! these a test says what it lacks and does nothing.
+
+mod namespace;
+mod needs;
+
+pub use namespace::Namespace;
+pub use needs::{go_program, namespaces, peer, program, skip};

@@ -1,0 +1,1 @@
+//! The program against servers and clients of other hands.

@@ -1,0 +1,3 @@
+//! The program in networks made for the test.
+
+mod harness;

@@ -1,0 +1,213 @@
+//! Imports inside the core run one way, along the flow of a dial, so that the flow can be read off the tree.
+
+use std::collections::HashMap;
+
+use super::{CORE, source};
+
+/// Where each module stands in the flow; one may use its own level and those before it.
+///
+/// The longest path that fits decides, so `dial/single` can stand before `dial`.
+const LEVELS: &[(&str, u32)] = &[
+    ("context", 0),
+    ("network", 0),
+    ("addr", 0),
+    ("error", 0),
+    ("explain", 0),
+    ("sys", 1),
+    ("interface", 2),
+    ("fd", 2),
+    ("socket", 3),
+    ("conn", 4),
+    ("dial/single", 5),
+    ("dial/serial", 5),
+    ("dial/race", 5),
+    ("order", 6),
+    ("resolve", 6),
+    ("dial", 7),
+    ("listen", 7),
+    ("serve", 8),
+];
+
+/// Checks the core's files, each given by its path below `src` and its code.
+pub(super) fn check(files: &[(String, String)]) -> Vec<String> {
+    let exports = files.iter().find(|(path, _)| path == "lib.rs").map(|(_, code)| exports(code));
+    let exports = exports.unwrap_or_default();
+    let mut findings = Vec::new();
+    for (path, code) in files {
+        let module = module(path);
+        if module.is_empty() {
+            continue;
+        }
+        let Some((own, own_level)) = level(&module) else {
+            findings.push(format!("{CORE}/{path}: not in the list of modules in xtask/src/lint/imports.rs"));
+            continue;
+        };
+        for (line, used) in uses(code, &module) {
+            let used = match used.split('/').next() {
+                Some(name) => exports.get(name).cloned().unwrap_or(used),
+                None => used,
+            };
+            if let Some((target, target_level)) = level(&used)
+                && target_level > own_level
+            {
+                findings
+                    .push(format!("{CORE}/{path}:{line}: {own} must not use {target}, which comes after it"));
+            }
+        }
+    }
+    findings
+}
+
+/// The module a file holds, as a path: `dial/single` for `dial/single.rs`, `dial` for `dial/mod.rs`.
+fn module(path: &str) -> String {
+    let path = path.trim_end_matches(".rs");
+    match path {
+        "lib" => String::new(),
+        _ => path.trim_end_matches("/mod").to_owned(),
+    }
+}
+
+fn level(module: &str) -> Option<(&'static str, u32)> {
+    LEVELS
+        .iter()
+        .filter(|(name, _)| {
+            module.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        })
+        .max_by_key(|(name, _)| name.len())
+        .copied()
+}
+
+/// What `lib.rs` re-exports: the name, and the module it comes from.
+fn exports(code: &str) -> HashMap<String, String> {
+    let mut exports = HashMap::new();
+    for statement in code.split(';') {
+        let Some((_, tree)) = statement.split_once("pub use ") else { continue };
+        for path in flatten(tree.trim_start_matches("crate::")) {
+            if let Some((from, name)) = path.rsplit_once('/') {
+                exports.insert(name.to_owned(), from.to_owned());
+            }
+        }
+    }
+    exports
+}
+
+/// Every path in the code that begins in this crate, with its line, as a path from the crate's root.
+fn uses(code: &str, module: &str) -> Vec<(usize, String)> {
+    let mut uses = Vec::new();
+    // Tests stand at the end of a file, and may use anything.
+    let code = code.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
+    for (at, _) in code.match_indices("::") {
+        let before = &code[..at];
+        let start = before.rfind(|c| !source::is_word(c) && c != ':').map_or(0, |found| found + 1);
+        let base = match &code[start..at] {
+            "crate" => String::new(),
+            "super" => ancestor(module, 1),
+            "super::super" => ancestor(module, 2),
+            _ => continue,
+        };
+        let tree = &code[at + 2..];
+        if tree.starts_with("super::") {
+            continue;
+        }
+        let line = before.matches('\n').count() + 1;
+        uses.extend(flatten(tree).into_iter().map(|path| (line, format!("{base}{path}"))));
+    }
+    uses
+}
+
+/// The module so many steps up, ready to be extended.
+fn ancestor(module: &str, up: usize) -> String {
+    let path: Vec<&str> = module.split('/').collect();
+    path[..path.len().saturating_sub(up)].iter().map(|name| format!("{name}/")).collect()
+}
+
+/// The paths of a use tree that begins here: `a::{b, c::d}` gives `a/b` and `a/c/d`.
+fn flatten(tree: &str) -> Vec<String> {
+    let end = tree.find(|c: char| !source::is_word(c) && c != ':').unwrap_or(tree.len());
+    let (path, rest) = tree.split_at(end);
+    let path = path.trim_end_matches(':').replace("::", "/");
+    let Some(group) = rest.strip_prefix('{') else {
+        return vec![path];
+    };
+    let mut paths = Vec::new();
+    let (mut depth, mut begin) = (0, 0);
+    for (at, c) in group.char_indices() {
+        match c {
+            '{' => depth += 1,
+            '}' if depth > 0 => depth -= 1,
+            ',' | '}' if depth == 0 => {
+                for inner in flatten(group[begin..at].trim()).into_iter().filter(|inner| !inner.is_empty()) {
+                    paths.push(if path.is_empty() { inner } else { format!("{path}/{inner}") });
+                }
+                begin = at + 1;
+                if c == '}' {
+                    break;
+                }
+            }
+            _ => {}
+        }
+    }
+    paths
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check_one(path: &str, code: &str) -> Vec<String> {
+        let lib = "mod dial;\npub use dial::{Dialer, single::Attempt};\npub use network::Network;\n";
+        check(&[("lib.rs".to_owned(), lib.to_owned()), (path.to_owned(), code.to_owned())])
+    }
+
+    #[test]
+    fn what_comes_before_may_be_used_and_what_comes_after_may_not() {
+        assert_eq!(
+            check_one("conn/tcp.rs", "use crate::fd::NetFd;\nuse crate::{Network, error::Error};"),
+            [""; 0]
+        );
+        assert_eq!(
+            check_one(
+                "fd/mod.rs",
+                "use std::io;\nuse crate::{\n    error::Error,\n    conn::{tcp::TcpConn},\n};"
+            ),
+            ["crates/landline/src/fd/mod.rs:2: fd must not use conn, which comes after it"]
+        );
+    }
+
+    #[test]
+    fn a_name_at_the_root_counts_as_its_module() {
+        assert_eq!(
+            check_one("resolve/exchange.rs", "fn f(d: &crate::Dialer, a: crate::Attempt) {}"),
+            ["crates/landline/src/resolve/exchange.rs:1: resolve must not use dial, which comes after it"]
+        );
+    }
+
+    #[test]
+    fn one_attempt_comes_before_the_dial_that_resolves() {
+        assert_eq!(check_one("resolve/exchange.rs", "use crate::dial::single::connect;"), [""; 0]);
+        assert_eq!(
+            check_one("dial/single.rs", "use super::Dialer;\nuse super::race::Race;"),
+            ["crates/landline/src/dial/single.rs:1: dial/single must not use dial, which comes after it"]
+        );
+        assert_eq!(
+            check_one("dial/single.rs", "use crate::resolve::Resolver;"),
+            ["crates/landline/src/dial/single.rs:1: dial/single must not use resolve, which comes after it"]
+        );
+    }
+
+    #[test]
+    fn tests_may_use_anything() {
+        assert_eq!(
+            check_one("fd/mod.rs", "#[cfg(test)]\nmod tests {\n    use crate::conn::Conn;\n}\n"),
+            [""; 0]
+        );
+    }
+
+    #[test]
+    fn a_new_module_has_to_be_given_its_place() {
+        assert_eq!(
+            check_one("shiny.rs", ""),
+            ["crates/landline/src/shiny.rs: not in the list of modules in xtask/src/lint/imports.rs"]
+        );
+    }
+}

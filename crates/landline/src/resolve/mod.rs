@@ -15,8 +15,11 @@
 
 mod answer;
 mod config;
+mod files;
+mod host;
 mod hosts;
 mod message;
+mod my_hostname;
 mod name;
 mod nsswitch;
 #[cfg(test)]
@@ -30,6 +33,7 @@ mod services;
 mod special;
 mod svcb;
 mod text;
+mod watched;
 
 pub use config::{Config, LookupOrder, NameServer};
 pub use name::{InvalidName, Name};

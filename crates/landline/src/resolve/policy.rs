@@ -385,3 +385,233 @@ impl fmt::Display for HandOff {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn system() -> Config {
+        Config::new().with_order(LookupOrder::System)
+    }
+
+    fn facts(line: &str) -> Facts {
+        Facts {
+            nsswitch: Nsswitch::parse(line.as_bytes()),
+            hostname: "myhost".to_owned(),
+            ..Facts::default()
+        }
+    }
+
+    fn sources(name: &str, line: &str) -> String {
+        Plan::for_name(name, &system(), &facts(line)).sources().join(" ")
+    }
+
+    fn reverse(ip: &str, line: &str) -> String {
+        Plan::for_address(ip.parse().unwrap(), &system(), &facts(line)).sources().join(" ")
+    }
+
+    #[test]
+    fn a_line_of_files_and_dns_is_followed() {
+        for (line, expected) in [
+            ("hosts: files dns", "files dns"),
+            ("hosts: dns files", "dns files"),
+            ("hosts: files", "files"),
+            ("hosts: dns", "dns"),
+            ("hosts: files dns dns", "files dns"),
+            ("", "files dns"),
+            ("passwd: files", "files dns"),
+            ("hosts: files [NOTFOUND=return] dns", "files dns"),
+            ("hosts: files [SUCCESS=merge] dns", "system"),
+            ("hosts: files dns [SUCCESS=continue] nis", "files system"),
+        ] {
+            assert_eq!(sources("www.example.com", line), expected, "{line}");
+            assert_eq!(reverse("192.0.2.1", line), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_done_here_is_left_to_the_system_with_what_follows() {
+        for (line, expected) in [
+            ("hosts: nis files dns", "system"),
+            ("hosts: files nis dns", "files system"),
+            ("hosts: files dns wins", "files dns system"),
+            ("hosts: files ldap [NOTFOUND=return] dns", "files system"),
+            ("garbage", "system"),
+        ] {
+            assert_eq!(sources("www.example.com", line), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn mdns_takes_local_names_and_no_others() {
+        let ubuntu = "hosts: files mdns4_minimal [NOTFOUND=return] dns";
+        for (name, expected) in [
+            ("printer.local", "files system"),
+            ("Printer.LOCAL.", "files system"),
+            ("local", "files dns"),
+            ("printer.local.example", "files dns"),
+            ("notlocal", "files dns"),
+            ("www.example.com", "files dns"),
+        ] {
+            assert_eq!(sources(name, ubuntu), expected, "{name}");
+            assert_eq!(sources(name, "hosts: files dns"), "files dns", "{name}");
+        }
+        assert_eq!(sources("printer.local", "hosts: files dns mdns"), "files dns system");
+        assert_eq!(reverse("192.0.2.1", ubuntu), "files dns");
+        assert_eq!(reverse("169.254.1.1", ubuntu), "files system");
+        assert_eq!(reverse("fe80::1", "hosts: mdns6_minimal dns"), "system");
+        assert_eq!(reverse("192.0.2.1", "hosts: files dns mdns4"), "files dns system");
+
+        let allow = |line| Facts { mdns_allow: true, ..facts(line) };
+        let sources = |line| Plan::for_name("www.example.com", &system(), &allow(line)).sources().join(" ");
+        assert_eq!(sources("hosts: files mdns4_minimal dns"), "files dns");
+        assert_eq!(sources("hosts: files mdns4 dns"), "files system");
+    }
+
+    #[test]
+    fn myhostname_is_asked_for_the_names_it_knows() {
+        let line = "hosts: files myhostname dns";
+        for (name, expected) in [
+            ("myhost", "files myhostname dns"),
+            ("MyHost.", "files myhostname dns"),
+            ("localhost.localdomain", "files myhostname dns"),
+            ("_gateway", "files system"),
+            ("_outbound", "files system"),
+            ("www.example.com", "files dns"),
+        ] {
+            assert_eq!(sources(name, line), expected, "{name}");
+        }
+        assert_eq!(sources("myhost", "hosts: files dns"), "files dns");
+        assert_eq!(sources("www", "hosts: files myhostname [NOTFOUND=return] dns"), "files");
+        assert_eq!(reverse("192.0.2.1", line), "files myhostname dns");
+    }
+
+    #[test]
+    fn systemd_resolved_is_asked_over_dns_where_resolv_conf_names_its_stub() {
+        let fedora = "hosts: files myhostname resolve [!UNAVAIL=return] dns";
+        let stub = system().with_servers([Ipv4Addr::new(127, 0, 0, 53)]);
+        let elsewhere = system().with_servers([Ipv4Addr::new(192, 0, 2, 53)]);
+        let running = Facts { resolved: true, ..facts(fedora) };
+        let stopped = facts(fedora);
+        for (config, facts, expected) in [
+            (&stub, &running, "files dns"),
+            (&stub, &stopped, "files dns"),
+            (&elsewhere, &running, "files system"),
+            (&elsewhere, &stopped, "files dns"),
+        ] {
+            assert_eq!(Plan::for_name("www.example.com", config, facts).sources().join(" "), expected);
+        }
+        let plan = Plan::for_name("www.example.com", &stub, &running);
+        assert!(!plan.steps[1].goes_on_after(Status::NotFound));
+        assert!(plan.steps[1].goes_on_after(Status::Unavailable));
+    }
+
+    #[test]
+    fn machines_are_asked_for_only_when_there_are_any() {
+        let arch = "hosts: mymachines resolve [!UNAVAIL=return] files myhostname dns";
+        assert_eq!(sources("www.example.com", arch), "files dns");
+        let facts = Facts { machines: true, ..facts(arch) };
+        assert_eq!(Plan::for_name("www.example.com", &system(), &facts).sources(), ["system"]);
+    }
+
+    #[test]
+    fn reserved_names_reach_neither_the_dns_nor_the_system() {
+        for name in ["localhost", "a.localhost.", "x.invalid", "abc.onion"] {
+            for (line, expected) in [
+                ("hosts: files dns", "files reserved"),
+                ("hosts: dns files", "files reserved"),
+                ("hosts: dns", "reserved"),
+                ("hosts: files nis", "files reserved"),
+                ("garbage", "files reserved"),
+                ("", "files reserved"),
+            ] {
+                assert_eq!(sources(name, line), expected, "{name} {line}");
+            }
+            assert_eq!(Plan::for_records(name).sources(), ["reserved"]);
+        }
+        assert_eq!(Plan::for_records("www.example.com").sources(), ["dns"]);
+    }
+
+    #[test]
+    fn a_configured_order_is_followed_whatever_the_files_say() {
+        let config = Config::new().with_order(LookupOrder::Sources(vec![Source::Dns, Source::MyHostname]));
+        let facts = Facts { resolv_conf_trouble: Some("gone".to_owned()), ..facts("hosts: nis") };
+        assert_eq!(Plan::for_name("a%b", &config, &facts).sources(), ["dns", "myhostname"]);
+        assert_eq!(Plan::for_name("localhost", &config, &facts).sources(), ["reserved"]);
+        assert_eq!(Plan::for_name("www", &Config::new(), &facts).sources(), ["files", "dns"]);
+        let config = Config::new().with_order(LookupOrder::Sources(vec![Source::System]));
+        assert_eq!(Plan::for_name("www", &config, &facts).sources(), ["system"]);
+    }
+
+    #[test]
+    fn the_reason_says_what_decided() {
+        let reason = |name: &str, facts: &Facts| Plan::for_name(name, &system(), facts).reason();
+        let trouble = Facts {
+            resolv_conf_trouble: Some("frobnicate is not known here".to_owned()),
+            ..facts("hosts: files dns")
+        };
+        let aliases = Facts { host_aliases: true, ..facts("") };
+        for (got, expected) in [
+            (reason("www", &facts("hosts:   files dns # x")), "nsswitch.conf: hosts:   files dns"),
+            (reason("www", &facts("")), "nsswitch.conf says nothing of hosts"),
+            (
+                reason("a.local", &facts("hosts: files mdns dns")),
+                "nsswitch.conf: hosts: files mdns dns; mdns answers for .local names (RFC 6762)",
+            ),
+            (reason("www", &facts("hosts: nis")), "nsswitch.conf: hosts: nis; nis is not done here"),
+            (
+                reason("www", &facts("garbage")),
+                "nsswitch.conf cannot be used; nsswitch.conf: no colon in line \"garbage\"",
+            ),
+            (
+                reason("www", &trouble),
+                "nsswitch.conf: hosts: files dns; resolv.conf: frobnicate is not known here",
+            ),
+            (
+                reason("a\\.b", &facts("")),
+                "nsswitch.conf says nothing of hosts; the C library reads names with \\ or % in its own way",
+            ),
+            (reason("www", &aliases), "nsswitch.conf says nothing of hosts; HOSTALIASES may rename it"),
+            (reason("www.x", &aliases), "nsswitch.conf says nothing of hosts"),
+            (reason("localhost", &facts("")), "localhost is this host (RFC 6761 section 6.3)"),
+            (Plan::for_records("x.example").reason(), "only the DNS has such records"),
+            (Plan::for_name("x", &Config::new(), &facts("")).reason(), "the resolver's configuration"),
+            (Plan::literal("::1".parse::<IpAddr>().unwrap().into()).reason(), "an IP literal"),
+        ] {
+            assert_eq!(got, expected);
+        }
+    }
+
+    #[test]
+    fn trouble_with_resolv_conf_concerns_the_dns_alone() {
+        let facts =
+            Facts { resolv_conf_trouble: Some("x".to_owned()), ..facts("hosts: files dns myhostname") };
+        assert_eq!(Plan::for_name("www", &system(), &facts).sources(), ["files", "system"]);
+        assert_eq!(
+            Plan::for_address("::1".parse().unwrap(), &system(), &facts).sources(),
+            ["files", "system"]
+        );
+        let facts = Facts { nsswitch: Nsswitch::parse(b"hosts: files"), ..facts };
+        assert_eq!(Plan::for_name("www", &system(), &facts).sources(), ["files"]);
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_the_line_says_the_plan_is_sound(
+            line in "hosts:( (files|dns|myhostname|resolve|mdns4_minimal|mdns|nis|mymachines)( \\[!?(NOTFOUND|UNAVAIL|SUCCESS)=(return|continue)\\])?){0,6}",
+            name in "(www|myhost|a.local|localhost|x.onion|_gateway|a%b)",
+            resolved: bool,
+        ) {
+            let facts = Facts { resolved, ..facts(&line) };
+            let plan = Plan::for_name(&name, &system(), &facts);
+            let sources = plan.sources();
+            let system_at = sources.iter().position(|&source| source == "system");
+            prop_assert!(system_at.is_none_or(|at| at + 1 == sources.len()));
+            prop_assert!(sources.iter().filter(|&&source| source == "dns").count() <= 1);
+            if Reserved::of(&name).is_some() {
+                prop_assert!(!sources.contains(&"dns") && !sources.contains(&"system"));
+            }
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! This host: where its files are, and what is asked of it beside them.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::resolv_conf::Environment;
+
+/// Where the files are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Paths {
+    pub(crate) resolv_conf: PathBuf,
+    pub(crate) hosts: PathBuf,
+    pub(crate) services: PathBuf,
+    pub(crate) nsswitch: PathBuf,
+    pub(crate) mdns_allow: PathBuf,
+    /// The socket on which systemd-resolved serves nss-resolve.
+    pub(crate) resolved: PathBuf,
+    /// The directory in which systemd-machined registers machines.
+    pub(crate) machines: PathBuf,
+}
+
+impl Paths {
+    /// Those of this host.
+    pub(crate) fn system() -> Paths {
+        Paths::under(Path::new("/"))
+    }
+
+    /// The same below another root.
+    pub(crate) fn under(root: &Path) -> Paths {
+        Paths {
+            resolv_conf: root.join("etc/resolv.conf"),
+            hosts: root.join("etc/hosts"),
+            services: root.join("etc/services"),
+            nsswitch: root.join("etc/nsswitch.conf"),
+            mdns_allow: root.join("etc/mdns.allow"),
+            resolved: root.join("run/systemd/resolve/io.systemd.Resolve"),
+            machines: root.join("run/systemd/machines"),
+        }
+    }
+}
+
+/// What is known of the host beside its files.
+#[derive(Clone)]
+pub(crate) struct Host {
+    pub(crate) environment: Environment,
+    /// The host's name.
+    pub(crate) hostname: Arc<dyn Fn() -> String + Send + Sync>,
+    /// The index of an interface, by name or number.
+    pub(crate) zone_index: Arc<dyn Fn(&str) -> Option<u32> + Send + Sync>,
+}
+
+impl Host {
+    /// This one, with the environment as it is now.
+    pub(crate) fn system() -> Host {
+        let text = |name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
+        Host {
+            environment: Environment {
+                local_domain: text("LOCALDOMAIN"),
+                res_options: text("RES_OPTIONS"),
+                host_aliases: text("HOSTALIASES").is_some_and(|path| !path.is_empty()),
+            },
+            hostname: Arc::new(hostname),
+            zone_index: Arc::new(zone_index),
+        }
+    }
+}
+
+/// The host's name as the kernel has it.
+pub(crate) fn hostname() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+/// The index of the interface of this name, or that the number stands for.
+pub(crate) fn zone_index(zone: &str) -> Option<u32> {
+    use rustix::net::{AddressFamily, SocketFlags, SocketType, netdevice, socket_with};
+    let number = || zone.parse().ok().filter(|&index| index != 0);
+    let socket = socket_with(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None).ok();
+    socket.and_then(|socket| netdevice::name_to_index(socket, zone).ok()).or_else(number)
+}

@@ -3,10 +3,17 @@
 //! | module | what is in it |
 //! |---|---|
 //! | [`suite`] | the behaviours of a correct connection, each a function that panics with its name when it is missed |
+//! | [`loopback`] | a black hole, a refused port, a peer that resets or never reads, echo servers |
+//! | [`leak`] | whether a test left descriptors, threads or tasks behind |
 //!
-//! The crate depends on tokio alone and knows nothing of the code it tests. Being for tests, it panics where a test
-//! would want to end; each panic names what was wrong.
+//! Everything runs on loopback, without root and without a network. Nothing outlives its handle: dropping a server
+//! ends its tasks and closes its sockets. The crate depends on tokio alone and knows nothing of the code it tests.
+//!
+//! Being for tests, it panics where a test would want to end: when a behaviour is missed, when something leaked, and
+//! when a script is malformed. Each panic names what was wrong.
 
 #![forbid(unsafe_code)]
 
+pub mod leak;
+pub mod loopback;
 pub mod suite;

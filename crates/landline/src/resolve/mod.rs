@@ -10,6 +10,7 @@
 //! | `nsswitch`, `policy` | which sources are asked, in which order, and why |
 //! | `files` | all of those files as they are now |
 //! | `record`, `svcb`, `text` | the records a lookup gives, and how they print |
+//! | `plan` | which server is asked what, when, and what its word leads to |
 //! | `message`, `answer` | the messages of the DNS |
 //! | `system` | `getaddrinfo`, for what cannot be done here |
 
@@ -24,6 +25,7 @@ mod name;
 mod nsswitch;
 #[cfg(test)]
 mod packet;
+mod plan;
 mod policy;
 mod record;
 mod resolv_conf;

@@ -19,10 +19,12 @@
 mod addr;
 mod conn;
 mod context;
+mod dial;
 mod error;
 pub mod explain;
 mod fd;
 mod interface;
+mod listen;
 mod network;
 mod order;
 pub mod resolve;
@@ -34,10 +36,12 @@ pub use conn::{
     CloseWrite, OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, TcpConn, TcpInfo, TcpState, WriteHalf,
 };
 pub use context::{CancelOnDrop, Context, Ended};
+pub use dial::{Dialer, Race};
 pub use error::{Cause, Error, LookupError, LookupErrorKind, Operation, Result};
 pub use interface::{
     AddrScope, HardwareAddr, Interface, InterfaceAddr, InterfaceFlags, interface_addrs, interfaces,
 };
+pub use listen::{Incoming, ListenConfig, TcpListener};
 pub use network::{Family, Network, ParseNetworkError, Protocol, ToNetwork, UnixKind};
 pub use resolve::{Mx, Srv, Svcb, Txt};
 pub use socket::KeepAlive;

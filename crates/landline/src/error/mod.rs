@@ -18,7 +18,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// What failed, printed the way operators know it: `dial tcp 127.0.0.1:1: connect: connection refused`.
 ///
 /// The kind of failure is asked for with the predicates, which see through the operation and, when several attempts
-/// failed, answer for the first; [`Error::attempts`] gives them all. `io::Error::from` keeps the [`io::ErrorKind`],
+/// failed, answer for the first (or for the budget, where that ended them); [`Error::attempts`] gives them all. `io::Error::from` keeps the [`io::ErrorKind`],
 /// and keeps this error as its inner value.
 pub struct Error(Box<Inner>);
 
@@ -187,10 +187,15 @@ impl Error {
         }
     }
 
-    /// The cause that decides the kind: the first attempt's where there were several.
+    /// The cause that decides the kind. Of several attempts the first's, unless it was the budget or a cancel that
+    /// ended the last of them: then that is why the whole ended.
     fn root(&self) -> &Cause {
         match &self.0.cause {
-            Cause::Attempts(attempts) if !attempts.is_empty() => attempts[0].root(),
+            Cause::Attempts(attempts) if !attempts.is_empty() => attempts
+                .iter()
+                .map(Error::root)
+                .find(|cause| matches!(cause, Cause::Canceled { .. } | Cause::Timeout))
+                .unwrap_or_else(|| attempts[0].root()),
             cause => cause,
         }
     }
@@ -446,7 +451,7 @@ mod tests {
     }
 
     #[test]
-    fn several_attempts_are_all_named_and_the_first_gives_the_kind() {
+    fn several_attempts_are_all_named_and_matched_by_kind() {
         let timeout = Error::new(Operation::Dial, Cause::Timeout)
             .to_peer(Addr::from("192.0.2.1:80".parse::<std::net::SocketAddr>().unwrap()));
         let all = Error::new(Operation::Dial, Cause::Attempts(vec![refused("[::1]:80"), timeout]))
@@ -456,8 +461,11 @@ mod tests {
             all.to_string(),
             "dial tcp example.com:80: [::1]:80: connect: connection refused; 192.0.2.1:80: i/o timeout"
         );
-        assert!(all.is_connection_refused() && !all.is_timeout());
         assert_eq!(all.attempts().len(), 2);
+        assert!(all.is_timeout(), "the budget ended it");
+        let both =
+            Error::new(Operation::Dial, Cause::Attempts(vec![refused("[::1]:80"), refused("127.0.0.1:80")]));
+        assert!(both.is_connection_refused());
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{self, Poll};
+use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use rustix::io::Errno;
@@ -133,6 +134,24 @@ impl NetFd {
                 return Poll::Ready(Err(Cause::Closed));
             }
             self.limits.poll_reached(direction, &mut expiry, cx).map(Err)
+        })
+        .await
+    }
+
+    /// Waits for `pause`, but not past a limit of `direction` or a close, which are errors.
+    pub(crate) async fn pause(&self, direction: Direction, pause: Duration) -> Result<(), Cause> {
+        let mut over = pin!(tokio::time::sleep(pause));
+        let seat = self.limits.seat(direction);
+        let mut expiry = None;
+        poll_fn(|cx| {
+            seat.register(cx.waker());
+            if self.is_closed() {
+                return Poll::Ready(Err(Cause::Closed));
+            }
+            if let Poll::Ready(cause) = self.limits.poll_reached(direction, &mut expiry, cx) {
+                return Poll::Ready(Err(cause));
+            }
+            over.as_mut().poll(cx).map(Ok)
         })
         .await
     }

@@ -10,4 +10,6 @@ mod socket_option;
 
 pub(crate) use descriptor::replace_with_placeholder;
 pub(crate) use read_buf::fill;
-pub(crate) use socket_option::{bind_to_device, set_mark, tcp_info};
+pub(crate) use socket_option::{
+    bind_to_device, set_bind_address_no_port, set_fast_open_connect, set_mark, tcp_info,
+};

@@ -1,6 +1,6 @@
 //! Socket options that rustix lacks, by way of socket2.
 
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use rustix::io::Errno;
 use socket2::SockRef;
@@ -36,6 +36,34 @@ pub(crate) fn tcp_info(fd: BorrowedFd<'_>) -> rustix::io::Result<libc::tcp_info>
     };
     match result {
         0 => Ok(info),
+        _ => errno(Err(std::io::Error::last_os_error())),
+    }
+}
+
+/// `TCP_FASTOPEN_CONNECT` (tcp(7)).
+pub(crate) fn set_fast_open_connect(fd: &impl AsFd) -> rustix::io::Result<()> {
+    set_flag(fd.as_fd(), libc::IPPROTO_TCP, libc::TCP_FASTOPEN_CONNECT)
+}
+
+/// `IP_BIND_ADDRESS_NO_PORT` (ip(7)); for IPv6 sockets as well.
+pub(crate) fn set_bind_address_no_port(fd: &impl AsFd) -> rustix::io::Result<()> {
+    set_flag(fd.as_fd(), libc::IPPROTO_IP, libc::IP_BIND_ADDRESS_NO_PORT)
+}
+
+fn set_flag(fd: BorrowedFd<'_>, level: libc::c_int, option: libc::c_int) -> rustix::io::Result<()> {
+    let on: libc::c_int = 1;
+    // SAFETY: the kernel reads `size_of::<c_int>()` bytes from `on`, which is a `c_int`.
+    let result = unsafe {
+        libc::setsockopt(
+            fd.as_raw_fd(),
+            level,
+            option,
+            (&raw const on).cast(),
+            size_of::<libc::c_int>() as libc::socklen_t,
+        )
+    };
+    match result {
+        0 => Ok(()),
         _ => errno(Err(std::io::Error::last_os_error())),
     }
 }

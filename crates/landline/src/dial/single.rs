@@ -1,0 +1,108 @@
+//! One attempt at one address: the only place where a dial makes a socket. DNS queries come straight here.
+
+use std::net::SocketAddr;
+use std::sync::OnceLock;
+
+use crate::addr::Addr;
+use crate::error::{Cause, Error, Operation, Result};
+use crate::explain::{Explainer, What};
+use crate::fd::NetFd;
+use crate::network::Network;
+use crate::socket::{self, SocketOptions, Traced};
+use crate::sys;
+
+/// How often a TCP socket that connected to itself is tried again; two retries, as in Go.
+const SELF_CONNECT_RETRIES: u32 = 2;
+
+/// What an attempt needs besides its address.
+#[derive(Clone, Copy)]
+pub(crate) struct Single<'a> {
+    pub(crate) network: Network,
+    pub(crate) local: Option<&'a Addr>,
+    pub(crate) options: &'a SocketOptions,
+    pub(crate) explainer: &'a Explainer,
+}
+
+impl Single<'_> {
+    /// Makes the socket, connects it and registers it with the reactor. Dropping the future closes it.
+    pub(crate) async fn connect(&self, attempt: u32, peer: &Addr) -> Result<NetFd> {
+        self.try_connect(Traced { explainer: self.explainer, attempt }, peer).await.map_err(|cause| {
+            Error::new(Operation::Dial, cause)
+                .on(self.network)
+                .from_local(self.local.cloned())
+                .to_peer(peer.clone())
+        })
+    }
+
+    async fn try_connect(&self, traced: Traced<'_>, peer: &Addr) -> Result<NetFd, Cause> {
+        let mut retries = 0;
+        loop {
+            let fd = socket::create(self.network, peer, self.options.mptcp, traced)?;
+            self.options.apply(self.network, peer, &fd, traced)?;
+            if self.options.fast_open && matches!(self.network, Network::Tcp(_)) {
+                // Asked for "with fallback": without it the handshake is an ordinary one.
+                if let Err(error) = sys::set_fast_open_connect(&fd) {
+                    let text = crate::error::errno_text(error);
+                    traced.fell_back(|| format!("ordinary handshake in place of TCP Fast Open: {text}"));
+                }
+            }
+            if let Some(local) = self.local {
+                if local.port() == Some(0) {
+                    // The kernel then takes the peer into account when it chooses the port (ip(7)).
+                    traced.prefer("IP_BIND_ADDRESS_NO_PORT", sys::set_bind_address_no_port(&fd));
+                }
+                socket::bind(&fd, local, traced)?;
+            }
+            let fd = socket::connect(fd, peer, traced).await?;
+            if retries < SELF_CONNECT_RETRIES && self.connected_to_itself(&fd, peer) {
+                traced.explainer.tell(|| What::SelfConnect { attempt: traced.attempt });
+                retries += 1;
+                continue;
+            }
+            return Ok(fd);
+        }
+    }
+
+    /// TCP allows two ends to open one connection at the same time (RFC 9293 section 3.5), and on one host the two
+    /// can be one socket: dialing a local port at which nobody listens succeeds when the kernel happens to give the
+    /// socket that very port. Only a port that the kernel hands out can be hit, so only then is it looked at.
+    fn connected_to_itself(&self, fd: &NetFd, peer: &Addr) -> bool {
+        let (Network::Tcp(_), Some(peer)) = (self.network, peer.as_socket()) else { return false };
+        if self.local.and_then(Addr::port).is_some_and(|port| port != 0) || !is_ephemeral(peer.port()) {
+            return false;
+        }
+        // A host's own address is not told from a stranger's without asking, except on loopback; elsewhere the
+        // question costs one call in many round trips.
+        fd.with_fd("getsockname", |fd| SocketAddr::try_from(rustix::net::getsockname(fd)?))
+            .is_ok_and(|local| local.port() == peer.port() && local.ip() == peer.ip())
+    }
+}
+
+/// Whether the kernel may give this port to a socket that asks for none (`net.ipv4.ip_local_port_range`, ip(7)).
+fn is_ephemeral(port: u16) -> bool {
+    static RANGE: OnceLock<(u16, u16)> = OnceLock::new();
+    let &(low, high) = RANGE.get_or_init(|| {
+        std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range")
+            .ok()
+            .and_then(|text| parse_range(&text))
+            .unwrap_or((1024, u16::MAX))
+    });
+    (low..=high).contains(&port)
+}
+
+fn parse_range(text: &str) -> Option<(u16, u16)> {
+    let mut numbers = text.split_whitespace().map(str::parse);
+    Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernels_port_range_is_read() {
+        assert_eq!(parse_range("32768\t60999\n"), Some((32768, 60999)));
+        assert_eq!(parse_range("x"), None);
+        assert_eq!(parse_range("1"), None);
+    }
+}

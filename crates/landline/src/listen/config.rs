@@ -1,0 +1,217 @@
+//! How to listen, and the way from an address to a bound socket.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::{BorrowedFd, OwnedFd};
+
+use rustix::io::Errno;
+use rustix::net::sockopt;
+
+use super::target::{Bind, Reach, binds};
+use super::tcp::TcpListener;
+use crate::addr::{Addr, AddressError, AddressErrorKind, ScopedIp, UnixAddr, split_host_port};
+use crate::context::Context;
+use crate::dial::{Host, Port, admitted};
+use crate::error::{Cause, Error, Operation, Result};
+use crate::network::{Family, Network, ToNetwork, UnixKind};
+use crate::socket::{self, Control, KeepAlive, SocketOptions, Traced};
+
+/// How to listen. Every default is usable; cheap to clone.
+///
+/// | network | address |
+/// |---|---|
+/// | tcp, udp | `host:port`; an empty host listens on all addresses of the network's families, a name on its first address, IPv4 preferred; an empty port or 0 lets the kernel choose |
+/// | ip | a host, or empty for all addresses |
+/// | unix… | a path, or `@name` in the abstract namespace; empty lets the kernel choose an abstract name |
+/// | all | `fd:N`, `systemd:NAME`: a socket that this process was started with |
+///
+/// Stream listeners set `SO_REUSEADDR`, so that a restart need not wait for old conns to leave `TIME_WAIT`.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> landline::Result<()> {
+/// use landline::ListenConfig;
+///
+/// let config = ListenConfig::new().backlog(1024).reuse_port(true);
+/// let first = config.listen("tcp", "127.0.0.1:0").await?;
+/// let second = config.listen("tcp", &first.local_addr()?.to_string()).await?;
+/// assert_eq!(first.local_addr()?, second.local_addr()?);
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct ListenConfig {
+    backlog: Option<u32>,
+    reuse_port: bool,
+    options: SocketOptions,
+}
+
+impl ListenConfig {
+    /// The defaults: the system's largest backlog, keep-alive on accepted conns.
+    pub fn new() -> ListenConfig {
+        ListenConfig::default()
+    }
+
+    /// How many conns may wait to be accepted (listen(2)); by default as many as the system admits
+    /// (`net.core.somaxconn`).
+    #[must_use]
+    pub fn backlog(mut self, backlog: u32) -> ListenConfig {
+        self.backlog = Some(backlog);
+        self
+    }
+
+    /// Lets several sockets bind the same address, among which the kernel spreads conns and datagrams
+    /// (`SO_REUSEPORT`, socket(7)).
+    #[must_use]
+    pub fn reuse_port(mut self, reuse_port: bool) -> ListenConfig {
+        self.reuse_port = reuse_port;
+        self
+    }
+
+    /// TCP keep-alive of accepted conns; on by default, see [`KeepAlive`].
+    #[must_use]
+    pub fn keep_alive(mut self, keep_alive: KeepAlive) -> ListenConfig {
+        self.options.keep_alive = keep_alive;
+        self
+    }
+
+    /// Accepts Multipath TCP (RFC 8684) besides TCP, where the kernel has it.
+    #[must_use]
+    pub fn mptcp(mut self, mptcp: bool) -> ListenConfig {
+        self.options.mptcp = mptcp;
+        self
+    }
+
+    /// The interface to listen on (`SO_BINDTODEVICE`, socket(7)).
+    #[must_use]
+    pub fn interface(mut self, name: &str) -> ListenConfig {
+        self.options.interface = Some(name.into());
+        self
+    }
+
+    /// The mark of everything sent (`SO_MARK`, socket(7)); needs `CAP_NET_ADMIN`.
+    #[must_use]
+    pub fn mark(mut self, mark: u32) -> ListenConfig {
+        self.options.mark = Some(mark);
+        self
+    }
+
+    /// A hook that sees every socket before it is bound; an error of its own fails the call. It must not close the
+    /// descriptor or make it blocking.
+    #[must_use]
+    pub fn control(
+        mut self,
+        hook: impl Fn(Network, &Addr, BorrowedFd<'_>) -> io::Result<()> + Send + Sync + 'static,
+    ) -> ListenConfig {
+        self.options.control = Some(Control::new(hook));
+        self
+    }
+
+    /// Listens for TCP conns.
+    pub async fn listen_tcp(&self, address: &str) -> Result<TcpListener> {
+        let network = Network::Tcp(Family::Any);
+        Listening { config: self, network, address, context: &Context::background() }.tcp().await
+    }
+}
+
+/// One call of `listen` or `listen_packet`.
+struct Listening<'a> {
+    config: &'a ListenConfig,
+    network: Network,
+    address: &'a str,
+    context: &'a Context,
+}
+
+impl Listening<'_> {
+    async fn tcp(&self) -> Result<TcpListener> {
+        let (host, port) = self.host_and_port().await?;
+        self.first_that_binds(host, port, |fd| {
+            socket::listen(&fd, self.backlog(), Traced::SILENT)?;
+            Ok(TcpListener::new(fd)?)
+        })
+    }
+
+    /// Binds the best address that this host has, and makes of it what is wanted.
+    fn first_that_binds<T>(
+        &self,
+        host: Option<ScopedIp>,
+        port: u16,
+        make: impl Fn(OwnedFd) -> Result<T, Cause>,
+    ) -> Result<T> {
+        let family = self.network.family().unwrap_or_default();
+        let mut choices = binds(family, host).into_iter().peekable();
+        loop {
+            let Bind { ip, reach } =
+                choices.next().expect("binds() gives one at least, and the last returns");
+            let addr = match self.network {
+                Network::Ip(..) => Addr::Ip(ip),
+                _ => Addr::Socket(ip.with_port(port)),
+            };
+            match self.bound(&addr, reach).and_then(&make) {
+                Ok(made) => return Ok(made),
+                // A host without IPv6: the next choice is IPv4.
+                Err(Cause::System { error: Errno::AFNOSUPPORT | Errno::ADDRNOTAVAIL, .. })
+                    if choices.peek().is_some() => {}
+                Err(cause) => return Err(self.at(&addr, cause)),
+            }
+        }
+    }
+
+    fn bound(&self, addr: &Addr, reach: Reach) -> Result<OwnedFd, Cause> {
+        let traced = Traced::SILENT;
+        let fd = socket::create(self.network, addr, self.config.options.mptcp, traced)?;
+        if addr.ip().is_some_and(|ip| ip.is_ipv6() && ip.is_unspecified())
+            && !matches!(self.network, Network::Ip(..))
+        {
+            let alone = reach == Reach::OneFamily;
+            traced.require("setsockopt IPV6_V6ONLY", sockopt::set_ipv6_v6only(&fd, alone))?;
+        }
+        if matches!(self.network, Network::Tcp(_)) {
+            traced.require("setsockopt SO_REUSEADDR", sockopt::set_socket_reuseaddr(&fd, true))?;
+        }
+        if self.config.reuse_port {
+            traced.require("setsockopt SO_REUSEPORT", sockopt::set_socket_reuseport(&fd, true))?;
+        }
+        self.config.options.apply(self.network, addr, &fd, traced)?;
+        socket::bind(&fd, addr, traced)?;
+        Ok(fd)
+    }
+
+    async fn host_and_port(&self) -> Result<(Option<ScopedIp>, u16)> {
+        let (host, port) = split_host_port(self.address).map_err(|error| self.error(error))?;
+        let port = match Port::parse(port, self.address).map_err(|error| self.error(error))? {
+            Port::Number(number) => number,
+            Port::Service(_) => {
+                return Err(self.error(AddressError::new(self.address, AddressErrorKind::NoSuitableAddress)));
+            }
+        };
+        Ok((self.host(host).await?, port))
+    }
+
+    /// The address of a host, `None` for the empty one.
+    async fn host(&self, host: &str) -> Result<Option<ScopedIp>> {
+        let family = self.network.family().unwrap_or_default();
+        let unsuitable = || self.error(AddressError::new(host, AddressErrorKind::NoSuitableAddress));
+        if host.is_empty() {
+            return Ok(None);
+        }
+        match Host::parse(host).map_err(|error| self.error(error))? {
+            Host::Literal(ip) => admitted(family, ip).ok_or_else(unsuitable).map(Some),
+            Host::Name(_) => Err(unsuitable()),
+        }
+    }
+
+    fn backlog(&self) -> u32 {
+        self.config.backlog.unwrap_or_else(|| {
+            // 4096 is the kernel's own default since 5.4, for when /proc is not mounted.
+            let text = std::fs::read_to_string("/proc/sys/net/core/somaxconn").unwrap_or_default();
+            text.trim().parse().unwrap_or(4096)
+        })
+    }
+
+    fn at(&self, addr: &Addr, cause: Cause) -> Error {
+        Error::new(Operation::Listen, cause).on(self.network).to_peer(addr.clone())
+    }
+
+    fn error(&self, cause: impl Into<Cause>) -> Error {
+        Error::new(Operation::Listen, cause).on(self.network)
+    }
+}

@@ -34,6 +34,7 @@ mod search;
 mod services;
 mod special;
 mod svcb;
+mod system;
 mod text;
 mod watched;
 

@@ -4,10 +4,12 @@
 
 #![allow(unsafe_code)]
 
+mod addr_info;
 mod descriptor;
 mod read_buf;
 mod socket_option;
 
+pub(crate) use addr_info::{AddrInfo, AddrInfoError, addr_info, name_info};
 pub(crate) use descriptor::replace_with_placeholder;
 pub(crate) use read_buf::fill;
 pub(crate) use socket_option::{

@@ -23,6 +23,9 @@ mod dial;
 mod error;
 pub mod explain;
 mod fd;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod interface;
 mod listen;
 mod network;

@@ -188,6 +188,26 @@ fn failed(error: Errno) -> Error {
     Error::new(Operation::Interface, Cause::System { call, error })
 }
 
+/// Reads an answer of rtnetlink(7) as if it were each of those that are asked for.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn parse_answer(datagram: &[u8]) {
+    for body in netlink::messages(datagram).map(|message| message.body) {
+        if let Some(interface) = Interface::parse(body) {
+            assert!(!interface.name.is_empty() && !format!("{interface:?}").is_empty());
+        }
+        if let Some(addr) = InterfaceAddr::parse(body) {
+            assert_ne!(addr.peer(), Some(addr.ip()));
+            assert!(!format!("{addr} {addr:?}").is_empty());
+        }
+    }
+}
+
+/// Reads a text as either of the files of multicast groups.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn parse_multicast(text: &str, index: u32) -> Vec<IpAddr> {
+    MULTICAST_FILES.iter().flat_map(|(_, parse)| parse(text, index)).collect()
+}
+
 impl HardwareAddr {
     /// Its bytes, six for Ethernet.
     pub fn as_bytes(&self) -> &[u8] {

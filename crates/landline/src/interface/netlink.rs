@@ -126,7 +126,7 @@ pub(super) struct Message<'a> {
     flags: u16,
     sequence: u32,
     /// What follows the netlink header.
-    body: &'a [u8],
+    pub(super) body: &'a [u8],
 }
 
 impl Message<'_> {

@@ -17,6 +17,8 @@
 mod answer;
 mod config;
 mod files;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod host;
 mod hosts;
 mod message;

@@ -1,0 +1,31 @@
+//! What must hold of every parser of outside data, whatever it is given. The fuzzer calls these functions with inputs
+//! of its own finding (`fuzz/`), and a test here calls them with the seeds and a few thousand variations.
+//!
+//! Not part of the API: it is only there when testing or fuzzing.
+
+#![allow(missing_docs)] // Each is named after what it parses.
+
+mod address;
+mod kernel;
+#[cfg(test)]
+mod mutate;
+
+pub use address::{host_port, network, order};
+pub use kernel::{multicast, netlink};
+
+pub use crate::resolve::fuzzing::{dns, hosts, name, nsswitch, resolv_conf, services};
+
+/// All of them by name, which is also that of the fuzz target and of the folder of its seeds.
+pub const TARGETS: &[(&str, fn(&[u8]))] = &[
+    ("dns", dns),
+    ("host_port", host_port),
+    ("hosts", hosts),
+    ("multicast", multicast),
+    ("name", name),
+    ("netlink", netlink),
+    ("network", network),
+    ("nsswitch", nsswitch),
+    ("order", order),
+    ("resolv_conf", resolv_conf),
+    ("services", services),
+];

@@ -61,7 +61,7 @@ impl NetFd {
     /// Outside a tokio runtime, as tokio's own sockets do.
     pub(crate) fn new(fd: OwnedFd) -> io::Result<NetFd> {
         let fd = Arc::new(fd);
-        let io = AsyncFd::with_interest(fd.clone(), Interest::READABLE | Interest::WRITABLE)?;
+        let io = sys::register(fd.clone(), Interest::READABLE | Interest::WRITABLE)?;
         let live = Live { io: Some(io), closing: AtomicBool::new(false) };
         Ok(NetFd { live: ArcSwapOption::from_pointee(live), fd, limits: Limits::default() })
     }

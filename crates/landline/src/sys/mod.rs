@@ -5,13 +5,17 @@
 #![allow(unsafe_code)]
 
 mod addr_info;
+mod datagrams;
 mod descriptor;
 mod read_buf;
+mod register;
 mod socket_option;
 
 pub(crate) use addr_info::{AddrInfo, AddrInfoError, addr_info, name_info};
+pub(crate) use datagrams::receive_datagrams;
 pub(crate) use descriptor::replace_with_placeholder;
 pub(crate) use read_buf::fill;
+pub(crate) use register::register;
 pub(crate) use socket_option::{
     bind_to_device, set_bind_address_no_port, set_fast_open_connect, set_mark, tcp_info,
 };

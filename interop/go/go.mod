@@ -1,3 +1,3 @@
 module landline.test/interop
 
-go 1.25
+go 1.24

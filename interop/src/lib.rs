@@ -4,8 +4,16 @@
 //! the program, provides peers and tools as far as it can, and tells the tests by environment variables. Without
 //! these a test says what it lacks and does nothing.
 
+mod dns;
+mod finished;
 mod namespace;
 mod needs;
+mod report;
+mod running;
 
+pub use dns::DnsServer;
+pub use finished::{Finished, finish, finish_with_input};
 pub use namespace::Namespace;
 pub use needs::{go_program, namespaces, peer, program, skip};
+pub use report::{Attempt, Query, Report};
+pub use running::Running;

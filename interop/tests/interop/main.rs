@@ -1,1 +1,3 @@
 //! The program against servers and clients of other hands.
+
+mod addresses;

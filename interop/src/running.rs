@@ -1,0 +1,118 @@
+//! A program that runs for as long as the test needs it.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+/// How long a program may take for a line that is waited for.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A program in the background, killed on drop.
+#[derive(Debug)]
+pub struct Running {
+    line: String,
+    child: Child,
+    stdin: Option<ChildStdin>,
+    printed: Receiver<String>,
+    complaints: Option<JoinHandle<String>>,
+}
+
+impl Running {
+    /// Starts a program.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be started.
+    pub fn start(command: &mut Command) -> Running {
+        let line = format!("{command:?}");
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{line}: {error}"));
+        let (sender, printed) = mpsc::channel();
+        let output = BufReader::new(child.stdout.take().expect("piped above"));
+        thread::spawn(move || output.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        let mut errors = child.stderr.take().expect("piped above");
+        let complaints = thread::spawn(move || {
+            let mut text = Vec::new();
+            let _ = errors.read_to_end(&mut text);
+            String::from_utf8_lossy(&text).into_owned()
+        });
+        Running { line, stdin: child.stdin.take(), child, printed, complaints: Some(complaints) }
+    }
+
+    /// The next line it prints.
+    ///
+    /// # Panics
+    ///
+    /// When it prints none for 20 s, or ends.
+    #[track_caller]
+    pub fn next_line(&mut self) -> String {
+        match self.printed.recv_timeout(PATIENCE) {
+            Ok(line) => line,
+            Err(_) => {
+                let complaints = self.stop();
+                panic!("{} printed nothing more: {complaints}", self.line)
+            }
+        }
+    }
+
+    /// Its input, to be written to or dropped; given once.
+    ///
+    /// # Panics
+    ///
+    /// When it was taken before.
+    pub fn input(&mut self) -> ChildStdin {
+        self.stdin.take().expect("the input is given once")
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Whether it has ended, and how.
+    ///
+    /// # Panics
+    ///
+    /// When the system does not say.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap_or_else(|error| panic!("{}: {error}", self.line))
+    }
+
+    /// Waits for its end, closing its input; how it ended, and its complaints.
+    ///
+    /// # Panics
+    ///
+    /// When it goes on for 20 s.
+    #[track_caller]
+    pub fn wait(mut self) -> (ExitStatus, String) {
+        self.stdin = None;
+        // Its output ends with it.
+        while self.printed.recv_timeout(PATIENCE).is_ok() {}
+        let ended = self.ended();
+        let complaints = self.stop();
+        match ended {
+            Some(status) => (status, complaints),
+            // The output ends a moment before the process does.
+            None => (self.child.wait().expect("killed above"), complaints),
+        }
+    }
+
+    /// Ends it and returns what it complained of.
+    pub fn stop(&mut self) -> String {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        self.complaints.take().map(|reader| reader.join().unwrap_or_default()).unwrap_or_default()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}

@@ -9,6 +9,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 pub use host_port::{AddressError, AddressErrorKind, join_host_port, split_host_port};
 pub use scoped::ScopedIp;
+pub(crate) use scoped::{ZoneIndex, zone_index};
 pub use unix::UnixAddr;
 
 /// One end of a conn, of any network.

@@ -4,7 +4,6 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::str::FromStr;
 
-use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 
 use super::{AddressError, AddressErrorKind};
@@ -65,8 +64,8 @@ impl fmt::Display for ScopedIp {
     }
 }
 
-/// Without a zone nothing is asked of the kernel. See [`ScopedIp`] for what a zone may be: the name of an interface of
-/// this host, or else an index, which is taken as it is, whether or not it is in use; 0 is no zone (RFC 4007 section 6).
+/// Without a zone nothing is asked of the kernel. A zone is the name of an interface of this host, or else an index,
+/// which is taken as it is, whether or not it is in use.
 impl FromStr for ScopedIp {
     type Err = AddressError;
 
@@ -77,45 +76,52 @@ impl FromStr for ScopedIp {
     }
 }
 
+/// Finds the index of the interface that a zone names, or whose number it is.
+pub(crate) type ZoneIndex<'a> = &'a dyn Fn(&str) -> Option<u32>;
+
 impl ScopedIp {
-    /// Parses an IP address with or without a zone; `None` for any other text, which may then be a name.
+    /// The address that `text` writes out, with or without a zone; `None` for any other text, which may then be a name.
+    ///
+    /// As in Go, only the dotted quad of decimal numbers without leading zeros is an IPv4 address: what `inet_aton`
+    /// makes of `10.1` or `010.0.0.1` depends on whom one asks.
     pub(crate) fn parse_literal(text: &str) -> Option<Result<ScopedIp, AddressError>> {
+        ScopedIp::parse_literal_in(text, &zone_index)
+    }
+
+    /// The same on a host whose interfaces are those that `zone_index` knows.
+    pub(crate) fn parse_literal_in(
+        text: &str,
+        zone_index: ZoneIndex<'_>,
+    ) -> Option<Result<ScopedIp, AddressError>> {
         let Some((ip, zone)) = text.split_once('%') else {
             return text.parse::<IpAddr>().ok().map(|ip| Ok(ip.into()));
         };
-        let scope_id = match ip.parse().ok()? {
-            IpAddr::V4(_) => Err(AddressErrorKind::Invalid("an IPv4 address has no zone".to_owned())),
-            IpAddr::V6(_) => zone_index(zone),
-        };
-        Some(match scope_id {
-            Ok(scope_id) => Ok(ScopedIp { ip: ip.parse().ok()?, scope_id }),
-            Err(kind) => Err(AddressError::new(text, kind)),
+        let ip: IpAddr = ip.parse().ok()?;
+        let refuse = |kind| Err(AddressError::new(text, kind));
+        if ip.is_ipv4() {
+            return Some(refuse(AddressErrorKind::Invalid("an IPv4 address has no zone".to_owned())));
+        }
+        Some(match zone_index(zone) {
+            Some(scope_id) => Ok(ScopedIp { ip, scope_id }),
+            None => refuse(AddressErrorKind::UnknownZone(zone.to_owned())),
         })
     }
 }
 
-/// The index of a zone. The name goes first, because an interface may be called `2`.
-fn zone_index(zone: &str) -> Result<u32, AddressErrorKind> {
-    let is_number = !zone.is_empty() && zone.bytes().all(|byte| byte.is_ascii_digit());
-    match name_to_index(zone) {
-        Ok(index) => Ok(index),
-        Err(_) if is_number => zone.parse().map_err(|_| AddressErrorKind::UnknownZone(zone.to_owned())),
-        Err(Errno::NODEV) => Err(AddressErrorKind::UnknownZone(zone.to_owned())),
-        Err(error) => {
-            let reason = format!("cannot look up zone {zone:?}: {}", crate::error::errno_text(error));
-            Err(AddressErrorKind::Invalid(reason))
-        }
-    }
-}
-
-fn name_to_index(name: &str) -> Result<u32, Errno> {
-    if name.is_empty() {
-        return Err(Errno::NODEV);
+/// The index of the interface of this host that a zone names, or else the number that it is. The name goes first,
+/// because an interface may be called `2`.
+pub(crate) fn zone_index(zone: &str) -> Option<u32> {
+    if zone.is_empty() {
+        return None;
     }
     // netdevice(7): any socket will do; unlike one for IP, a Unix socket can always be had.
-    let socket =
-        rustix::net::socket_with(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
-    rustix::net::netdevice::name_to_index(&socket, name)
+    let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None);
+    if let Ok(index) = socket.and_then(|socket| rustix::net::netdevice::name_to_index(&socket, zone)) {
+        return Some(index);
+    }
+    // No interface has the index 0.
+    let is_number = zone.bytes().all(|byte| byte.is_ascii_digit());
+    zone.parse().ok().filter(|&index| is_number && index != 0)
 }
 
 #[cfg(test)]
@@ -146,7 +152,6 @@ mod tests {
             ("::1%lo", lo),
             ("fe80::1%2", 2),
             ("fe80::1%4294967295", u32::MAX),
-            ("fe80::1%0", 0),
         ] {
             let (without, _) = text.split_once('%').unwrap();
             assert_eq!(parse(text), Ok(ScopedIp { ip: ip(without), scope_id }), "{text}");
@@ -159,6 +164,7 @@ mod tests {
             "nonesuch0",
             "",
             "lo%lo",
+            "0",
             "-1",
             "+1",
             "4294967296",

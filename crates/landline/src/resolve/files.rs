@@ -10,13 +10,14 @@ use rustix::io::Errno;
 use tokio::time::Instant;
 
 use super::config::Config;
-use super::host::{Host, Paths, zone_index};
+use super::host::{Host, Paths};
 use super::hosts::Hosts;
 use super::nsswitch::Nsswitch;
 use super::policy::Facts;
 use super::resolv_conf::{Environment, ResolvConf};
 use super::services::Services;
 use super::watched::{Change, Watched};
+use crate::addr::zone_index;
 
 /// How often, at most, the files are looked at.
 const INTERVAL: Duration = Duration::from_secs(1);

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::resolv_conf::Environment;
+use crate::addr::zone_index;
 
 /// Where the files are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,12 +69,4 @@ impl Host {
 /// The host's name as the kernel has it.
 pub(crate) fn hostname() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
-}
-
-/// The index of the interface of this name, or that the number stands for.
-pub(crate) fn zone_index(zone: &str) -> Option<u32> {
-    use rustix::net::{AddressFamily, SocketFlags, SocketType, netdevice, socket_with};
-    let number = || zone.parse().ok().filter(|&index| index != 0);
-    let socket = socket_with(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None).ok();
-    socket.and_then(|socket| netdevice::name_to_index(socket, zone).ok()).or_else(number)
 }

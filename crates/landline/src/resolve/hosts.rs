@@ -5,7 +5,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use super::special::{ZoneIndex, literal};
-use crate::addr::ScopedIp;
+use crate::addr::{AddressErrorKind, ScopedIp};
 
 /// The longest name kept: none longer can be a domain name, and it bounds what a lookup copies.
 const NAME: usize = 255;
@@ -50,7 +50,7 @@ impl Hosts {
             match literal(address, zone_index) {
                 Ok(Some(address)) => hosts.add(address, fields),
                 Ok(None) => {}
-                Err(_) => hosts.unknown_zones = true,
+                Err(error) => hosts.unknown_zones |= matches!(error.kind(), AddressErrorKind::UnknownZone(_)),
             }
         }
         // Repeats are dropped at the end, and in one go each: lists of blocked hosts have one address with very many

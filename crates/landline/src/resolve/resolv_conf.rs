@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::config::{Config, LookupOrder, NameServer};
 use super::name::Name;
 use super::special::{ZoneIndex, literal};
+use crate::addr::AddressErrorKind;
 
 /// The most servers taken from the file: `MAXNS` of `<resolv.h>`.
 const MAX_SERVERS: usize = 3;
@@ -111,7 +112,7 @@ impl Reader<'_> {
         match literal(address, self.zone_index) {
             Ok(Some(ip)) => self.servers.push(NameServer::from(ip).addr()),
             Ok(None) => {}
-            Err(_) => self.unknown_zones = true,
+            Err(error) => self.unknown_zones |= matches!(error.kind(), AddressErrorKind::UnknownZone(_)),
         }
     }
 

@@ -3,10 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::name::is_within;
-use crate::addr::{AddressError, AddressErrorKind, ScopedIp};
-
-/// Finds the index of the interface that a zone names, or whose number it is.
-pub(crate) type ZoneIndex<'a> = &'a dyn Fn(&str) -> Option<u32>;
+pub(crate) use crate::addr::ZoneIndex;
+use crate::addr::{AddressError, ScopedIp};
 
 /// A name that the DNS must not be asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,20 +46,9 @@ impl Reserved {
 
 /// The address that `text` writes out, with its zone by name or number; `None` if it is no IP literal.
 ///
-/// The error is for a literal whose zone names no interface. As in Go, only the dotted quad of decimal numbers
-/// without leading zeros is an IPv4 address: what `inet_aton` makes of `10.1` or `010.0.0.1` depends on whom one asks.
+/// The error is for a literal whose zone names no interface, or that must not have one.
 pub(crate) fn literal(text: &str, zone_index: ZoneIndex<'_>) -> Result<Option<ScopedIp>, AddressError> {
-    let Some((ip, zone)) = text.split_once('%') else {
-        return Ok(text.parse().ok().map(|ip: IpAddr| ip.into()));
-    };
-    let Ok(ip) = ip.parse::<Ipv6Addr>() else { return Ok(None) };
-    if zone.is_empty() {
-        return Ok(None);
-    }
-    match zone_index(zone) {
-        Some(scope_id) => Ok(Some(ScopedIp { ip: ip.into(), scope_id })),
-        None => Err(AddressError::new(text, AddressErrorKind::UnknownZone(zone.to_owned()))),
-    }
+    ScopedIp::parse_literal_in(text, zone_index).transpose()
 }
 
 #[cfg(test)]
@@ -112,17 +99,20 @@ mod tests {
         ] {
             assert_eq!(literal(text, &zone).unwrap().expect(text).to_string(), ip);
         }
-        for text in
-            ["", "10.1", "010.0.0.1", "1.2.3.4.", "0x7f.1", "[::1]", "::1%", "1.2.3.4%eth0", "a%eth0", "::1:"]
-        {
+        for text in ["", "10.1", "010.0.0.1", "1.2.3.4.", "0x7f.1", "[::1]", "a%eth0", "::1:"] {
             assert_eq!(literal(text, &zone), Ok(None), "{text}");
         }
     }
 
     #[test]
     fn an_unknown_zone_is_an_error_that_names_it() {
-        let error = literal("fe80::1%nonesuch", &zone).unwrap_err();
-        assert_eq!(error.to_string(), "address fe80::1%nonesuch: no interface for zone \"nonesuch\"");
+        for (text, error) in [
+            ("fe80::1%nonesuch", "address fe80::1%nonesuch: no interface for zone \"nonesuch\""),
+            ("::1%", "address ::1%: no interface for zone \"\""),
+            ("1.2.3.4%eth0", "address 1.2.3.4%eth0: an IPv4 address has no zone"),
+        ] {
+            assert_eq!(literal(text, &zone).unwrap_err().to_string(), error);
+        }
     }
 
     proptest! {

@@ -74,9 +74,13 @@ impl LookupError {
         self.kind
     }
 
-    /// Whether the name, or the record asked for, does not exist. Asking again will not help.
+    /// Whether the name, or the record asked for, does not exist, or cannot exist because it is no valid name. Asking
+    /// again will not help.
     pub fn is_not_found(&self) -> bool {
-        matches!(self.kind, LookupErrorKind::NotFound | LookupErrorKind::NoData)
+        matches!(
+            self.kind,
+            LookupErrorKind::NotFound | LookupErrorKind::NoData | LookupErrorKind::InvalidName
+        )
     }
 
     /// Whether a deadline or the servers' timeouts passed.

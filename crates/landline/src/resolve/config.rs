@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::name::Name;
 use super::policy::Source;
-use crate::addr::{AddressError, AddressErrorKind, ScopedIp};
+use crate::addr::{AddressError, AddressErrorKind, ScopedIp, split_host_port};
 
 /// The port of the DNS.
 const PORT: u16 = 53;
@@ -62,7 +62,7 @@ pub enum LookupOrder {
 
 /// The address of a name server: an IP address, with a port where it is not 53.
 ///
-/// Parses from `192.0.2.53`, `192.0.2.53:5353`, `2001:db8::53`, `[2001:db8::53]:5353`.
+/// Parses from `192.0.2.53`, `192.0.2.53:5353`, `2001:db8::53`, `[2001:db8::53]:5353`, `fe80::1%eth0`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct NameServer(SocketAddr);
 
@@ -312,17 +312,23 @@ impl FromStr for NameServer {
     type Err = AddressError;
 
     fn from_str(text: &str) -> Result<NameServer, AddressError> {
-        if let Ok(addr) = text.parse::<SocketAddr>() {
-            return Ok(NameServer(addr));
+        if let Some(ip) = ScopedIp::parse_literal(text) {
+            return Ok(ip?.into());
         }
-        let inner = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
-        match inner.unwrap_or(text).parse::<IpAddr>() {
-            Ok(ip) if inner.is_none() || ip.is_ipv6() => Ok(ip.into()),
-            _ => {
-                let reason = "a name server is an IP address, with or without a port".to_owned();
-                Err(AddressError::new(text, AddressErrorKind::Invalid(reason)))
-            }
+        let in_brackets = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+        if let Some(Ok(ip @ ScopedIp { ip: IpAddr::V6(_), .. })) =
+            in_brackets.and_then(ScopedIp::parse_literal)
+        {
+            return Ok(ip.into());
         }
+        let refuse = || {
+            let reason = "a name server is an IP address, with or without a port".to_owned();
+            AddressError::new(text, AddressErrorKind::Invalid(reason))
+        };
+        let (host, port) = split_host_port(text).map_err(|_| refuse())?;
+        let ip = ScopedIp::parse_literal(host).ok_or_else(refuse)??;
+        let port = Some(port).filter(|port| !port.starts_with('+')).and_then(|port| port.parse().ok());
+        Ok(NameServer(ip.with_port(port.ok_or_else(refuse)?)))
     }
 }
 
@@ -345,10 +351,23 @@ mod tests {
             ("[2001:db8::53]", "[2001:db8::53]:53"),
             ("[2001:db8::53]:5353", "[2001:db8::53]:5353"),
             ("[fe80::1%2]:53", "[fe80::1%2]:53"),
+            ("[fe80::1%2]", "[fe80::1%2]:53"),
+            ("fe80::1%lo", "[fe80::1%1]:53"),
+            ("[fe80::1%lo]:5353", "[fe80::1%1]:5353"),
         ] {
             assert_eq!(text.parse::<NameServer>().expect(text).to_string(), addr);
         }
-        for text in ["", "localhost", "192.0.2", "192.0.2.53:", "192.0.2.53:65536", "[192.0.2.53]", "[::1"] {
+        for text in [
+            "",
+            "localhost",
+            "192.0.2",
+            "192.0.2.53:",
+            "192.0.2.53:65536",
+            "192.0.2.53:+5",
+            "[192.0.2.53]",
+            "[::1",
+            "[]",
+        ] {
             let error = text.parse::<NameServer>().expect_err(text).to_string();
             assert!(error.contains(text) && error.ends_with("with or without a port"), "{error}");
         }

@@ -82,7 +82,8 @@ pub fn nsswitch(data: &[u8]) {
     let config = Config::new().with_order(super::config::LookupOrder::System);
     for name in ["host", "printer.local", "www.example.com", "localhost"] {
         let plan = Plan::for_name(name, &config, &facts);
-        assert!(!plan.sources().is_empty() && !plan.reason().is_empty(), "{plan:?}");
+        // Without sources, as for `hosts: myhostname` and the name of another host, it finds nothing.
+        assert!(!plan.reason().is_empty(), "{plan:?}");
     }
     let plan = Plan::for_address(Ipv4Addr::new(192, 0, 2, 1).into(), &config, &facts);
     assert!(!plan.reason().is_empty());

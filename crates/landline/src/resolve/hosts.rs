@@ -62,7 +62,7 @@ impl Hosts {
 
     fn add<'a>(&mut self, address: ScopedIp, names: impl Iterator<Item = &'a str>) {
         let mut canonical = None;
-        for name in names.filter(|name| name.len() <= NAME) {
+        for name in names.filter(|name| (1..=NAME).contains(&key(name).len())) {
             let lower = name.to_ascii_lowercase();
             let canonical = canonical.get_or_insert_with(|| presented(&lower));
             self.by_address.entry(address).or_default().push(presented(name));
@@ -185,7 +185,7 @@ mod tests {
     fn lines_that_say_nothing_are_passed_over() {
         let long = "x".repeat(256);
         let hosts = parse(&format!(
-            "\n \t\n#\n127.0.0.1\n127.0.1 a\n999.0.0.1 a\nexample.com a\n1.2.3.4%en0 a\n0x7f.1 a\n192.0.2.1 {long}\n"
+            "192.0.2.1 .\n \t\n#\n127.0.0.1\n127.0.1 a\n999.0.0.1 a\nexample.com a\n1.2.3.4%en0 a\n0x7f.1 a\n192.0.2.1 {long}\n"
         ));
         assert_eq!(hosts, Hosts::default());
         assert!(hosts.entry(&long).is_none());

@@ -176,6 +176,10 @@ impl Listening<'_> {
     }
 
     async fn host_and_port(&self) -> Result<(Option<ScopedIp>, u16)> {
+        // As in Go, an empty address is `:0`.
+        if self.address.is_empty() {
+            return Ok((None, 0));
+        }
         let (host, port) = split_host_port(self.address).map_err(|error| self.error(error))?;
         let port = match Port::parse(port, self.address).map_err(|error| self.error(error))? {
             Port::Number(number) => number,

@@ -4,9 +4,15 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::name::is_within;
 use crate::addr::ScopedIp;
+use crate::interface::{InterfaceAddr, interface_addrs};
 
 /// Stands for a host without addresses, and for it alone.
 const UNCONFIGURED: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+
+/// The addresses of this host, those of its loopback included; none where the kernel may not be asked.
+pub(crate) fn local_addresses() -> Vec<ScopedIp> {
+    interface_addrs().map(|all| all.iter().map(InterfaceAddr::scoped).collect()).unwrap_or_default()
+}
 
 /// The addresses of `name`, if it is the host's: those in `local` that other hosts could use, global ones first; or, on
 /// a host without any, two that lead to itself.
@@ -72,6 +78,13 @@ mod tests {
         assert_eq!(answer("other", &local), [""; 0]);
         assert_eq!(answer("myhost.example", &local), [""; 0]);
         assert_eq!(addresses("", "", &local), []);
+    }
+
+    #[test]
+    fn the_loopback_is_among_the_addresses_of_this_host() {
+        let local = local_addresses();
+        assert!(local.contains(&ip("127.0.0.1")), "{local:?}");
+        assert_eq!(name_of("127.0.0.1".parse().unwrap(), "", &local).as_deref(), Some("localhost"));
     }
 
     #[test]

@@ -65,10 +65,12 @@ impl Single<'_> {
 
     /// TCP allows two ends to open one connection at the same time (RFC 9293 section 3.5), and on one host the two
     /// can be one socket: dialing a local port at which nobody listens succeeds when the kernel happens to give the
-    /// socket that very port. Only a port that the kernel hands out can be hit, so only then is it looked at.
+    /// socket that very port. Only a port that the kernel hands out to dialers can be hit, so only then is it looked
+    /// at, and a dial to a listener on a port of the kernel's choice needs no call for this.
     fn connected_to_itself(&self, fd: &NetFd, peer: &Addr) -> bool {
         let (Network::Tcp(_), Some(peer)) = (self.network, peer.as_socket()) else { return false };
-        if self.local.and_then(Addr::port).is_some_and(|port| port != 0) || !is_ephemeral(peer.port()) {
+        if self.local.and_then(Addr::port).is_some_and(|port| port != 0) || !is_handed_to_dialers(peer.port())
+        {
             return false;
         }
         // A host's own address is not told from a stranger's without asking, except on loopback; elsewhere the
@@ -78,8 +80,11 @@ impl Single<'_> {
     }
 }
 
-/// Whether the kernel may give this port to a socket that asks for none (`net.ipv4.ip_local_port_range`, ip(7)).
-fn is_ephemeral(port: u16) -> bool {
+/// Whether the kernel gives this port to a connecting socket that is not bound (`net.ipv4.ip_local_port_range`, ip(7)).
+///
+/// Since Linux 4.2 a connect takes every second port, counted from the lower end of the range, for as long as one of
+/// them is free for its peer, and `bind()` to port 0 takes those between, so that the two stay out of each other's way.
+fn is_handed_to_dialers(port: u16) -> bool {
     static RANGE: OnceLock<(u16, u16)> = OnceLock::new();
     let &(low, high) = RANGE.get_or_init(|| {
         std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range")
@@ -87,7 +92,11 @@ fn is_ephemeral(port: u16) -> bool {
             .and_then(|text| parse_range(&text))
             .unwrap_or((1024, u16::MAX))
     });
-    (low..=high).contains(&port)
+    is_of_dialers(port, low, high)
+}
+
+fn is_of_dialers(port: u16, low: u16, high: u16) -> bool {
+    (low..=high).contains(&port) && (port - low).is_multiple_of(2)
 }
 
 fn parse_range(text: &str) -> Option<(u16, u16)> {
@@ -98,6 +107,16 @@ fn parse_range(text: &str) -> Option<(u16, u16)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_second_port_of_the_range_is_for_dialers() {
+        for (port, of_dialers) in
+            [(32766, false), (32768, true), (32769, false), (60998, true), (60999, false), (61000, false)]
+        {
+            assert_eq!(is_of_dialers(port, 32768, 60999), of_dialers, "{port}");
+        }
+        assert!(is_of_dialers(50001, 50001, 50001), "the only port there is");
+    }
 
     #[test]
     fn the_kernels_port_range_is_read() {

@@ -1,6 +1,7 @@
 //! Project tasks that need more than cargo: tests with real peers, interop, benches.
 
 mod apt;
+mod bench;
 mod deps;
 mod go;
 mod lint;
@@ -16,6 +17,7 @@ usage: cargo xtask TASK
   test [unit|interop|netns]...   run the tests; all of them when none is named
                                  interop: against real servers and clients; netns: in private network namespaces
   lint                           the rules of this tree that clippy does not know
+  bench [WORKLOAD]...            each workload beside its peers in one run; `bench --help` names workloads and options
   deps                           licences, refused crates and duplicates among the dependencies (reads deny.toml)
 ";
 
@@ -25,6 +27,7 @@ fn main() -> ExitCode {
     let outcome = match words.next() {
         Some("test") => test::run(&words.collect::<Vec<_>>()),
         Some("lint") => lint::run(),
+        Some("bench") => bench::run(&words.collect::<Vec<_>>()),
         Some("deps") => deps::run(),
         Some("help" | "-h" | "--help") => {
             print!("{USAGE}");

@@ -42,6 +42,13 @@ pub(crate) const NETNS: &[Peer] = &[
     peer("dnsmasq", "dnsmasq-base"),
 ];
 
+/// What counts the system calls of the benches.
+pub(crate) const COUNTERS: &[Peer] = &[
+    // Debian's `perf` is there without the kernel's own tools too, and then only says so.
+    Peer { program: "perf", package: "linux-perf", probe: &["--version"] },
+    peer("strace", "strace"),
+];
+
 impl Peer {
     fn is_here(&self) -> bool {
         let Some(path) = find(self.program) else { return false };

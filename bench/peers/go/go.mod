@@ -1,0 +1,3 @@
+module landline.invalid/bench
+
+go 1.27

@@ -1,0 +1,24 @@
+//! Ours: `Dialer::dial_tcp`, with an IP literal.
+
+use std::{io, net::SocketAddrV4};
+
+use landline::{Dialer, KeepAlive};
+use tokio::runtime::Builder;
+
+use crate::{args::Span, outcome::Outcome, pace::Pace};
+
+pub(crate) fn run(to: SocketAddrV4, plain: bool, span: Span) -> io::Result<Outcome> {
+    let address = to.to_string();
+    let mut dialer = Dialer::new();
+    if plain {
+        dialer = dialer.keep_alive(KeepAlive::Off);
+    }
+    let pace = Pace::new(span);
+    Builder::new_current_thread().enable_all().build()?.block_on(async {
+        while pace.another().is_some() {
+            drop(dialer.dial_tcp(&address).await?);
+            pace.done();
+        }
+        Ok(pace.outcome())
+    })
+}

@@ -1,0 +1,47 @@
+//! What a conn costs a server while nothing happens on it.
+
+use std::{fs, io, net::SocketAddrV4, os::fd::OwnedFd};
+
+use crate::{clock, echo::load, outcome::Outcome};
+
+/// Conns opened first, so that what a server allocates once is not charged to the conns that follow.
+const FIRST: usize = 256;
+
+pub(crate) fn run(to: SocketAddrV4, pid: u32, conns: usize) -> io::Result<Outcome> {
+    let mut open = Vec::with_capacity(FIRST + conns);
+    fill(&mut open, to, FIRST)?;
+    let before = resident(pid)?;
+    let (wall, cpu) = (clock::wall(), clock::cpu_of(pid)?);
+    fill(&mut open, to, conns)?;
+    let mut outcome = Outcome::new(conns as u64, clock::wall() - wall, clock::cpu_of(pid)? - cpu);
+    outcome.rss_bytes = Some(resident(pid)?.saturating_sub(before));
+    Ok(outcome)
+}
+
+/// Opens conns that have each been served once: a handler that never ran has not allocated yet.
+fn fill(open: &mut Vec<OwnedFd>, to: SocketAddrV4, conns: usize) -> io::Result<()> {
+    let mut echo = [0; 64];
+    for _ in 0..conns {
+        let conn = load::connect(to)?;
+        rustix::io::write(&conn, &[b'i'; 64])?;
+        let mut received = 0;
+        while received < echo.len() {
+            match rustix::io::read(&conn, &mut echo[received..])? {
+                0 => return Err(io::Error::other("the server closed an idle conn")),
+                len => received += len,
+            }
+        }
+        open.push(conn);
+    }
+    Ok(())
+}
+
+/// Resident memory, from `smaps_rollup`, which counts pages; the counters behind `statm` lag by megabytes.
+fn resident(pid: u32) -> io::Result<u64> {
+    let path = format!("/proc/{pid}/smaps_rollup");
+    let text = fs::read_to_string(&path)?;
+    text.lines()
+        .find_map(|line| line.strip_prefix("Rss:")?.trim().strip_suffix("kB")?.trim().parse::<u64>().ok())
+        .map(|kib| kib * 1024)
+        .ok_or_else(|| io::Error::other(format!("{path} names no Rss")))
+}

@@ -1,5 +1,0 @@
-//! The DNS server, asked by a client that takes whatever comes.
-
-mod client;
-mod honest;
-mod lies;

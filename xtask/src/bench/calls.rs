@@ -1,0 +1,206 @@
+//! System calls per operation, the steadiest figure of all.
+//!
+//! Counted in runs of their own, as counting slows what is counted: `perf stat` on the tracepoint
+//! `raw_syscalls:sys_enter`, which needs root, or `strace -c`. Two runs of different lengths are taken and
+//! their difference is divided, so that starting up and winding down do not count.
+
+use std::{
+    collections::BTreeMap, ffi::OsStr, fs, io::BufRead as _, path::Path, process::Command, time::Duration,
+};
+
+use serde::Serialize;
+
+use super::{
+    process::{Core, Process, Server, scratch},
+    programs::Programs,
+    run,
+    workload::{Peer, Shape, Workload},
+};
+
+/// Operations of the short and of the long run, under perf and under strace, which is a hundred times slower.
+const COUNTED: [u64; 2] = [2_000, 12_000];
+const NAMED: [u64; 2] = [500, 2_500];
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// System calls of one operation.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Calls {
+    /// Nothing when neither tool could count.
+    pub(crate) each: Option<f64>,
+    /// Who counted.
+    pub(crate) by: Option<&'static str>,
+    /// By name, the most frequent first. From strace, under which a server finds more work at each wake-up and
+    /// so makes fewer calls that wait.
+    pub(crate) names: Vec<(String, f64)>,
+}
+
+/// Counts as well as this machine can.
+pub(crate) fn count(workload: &Workload, peer: &Peer, programs: &Programs) -> Calls {
+    let mut calls = Calls::default();
+    if let Some(perf) = &programs.perf {
+        match difference(COUNTED, |ops| under_perf(perf, workload, peer, programs, ops)) {
+            Ok(names) => {
+                calls.each = Some(names.values().sum());
+                calls.by = Some("perf");
+            }
+            Err(why) => eprintln!("perf cannot count: {why}"),
+        }
+    }
+    if let Some(strace) = &programs.strace {
+        match difference(NAMED, |ops| under_strace(strace, workload, peer, programs, ops)) {
+            Ok(names) => {
+                if calls.each.is_none() {
+                    calls.each = Some(names.values().sum());
+                    calls.by = Some("strace");
+                }
+                calls.names = names.into_iter().filter(|(_, each)| *each >= 0.005).collect();
+                calls.names.sort_by(|(_, one), (_, other)| other.total_cmp(one));
+            }
+            Err(why) => eprintln!("strace cannot count: {why}"),
+        }
+    }
+    calls
+}
+
+type Counts = BTreeMap<String, f64>;
+
+/// What one more operation costs, by name.
+fn difference(
+    [short, long]: [u64; 2],
+    mut counts: impl FnMut(u64) -> Result<Counts, String>,
+) -> Result<Counts, String> {
+    let few = counts(short)?;
+    let mut many = counts(long)?;
+    for (name, count) in &mut many {
+        *count = (*count - few.get(name).unwrap_or(&0.0)) / (long - short) as f64;
+    }
+    Ok(many)
+}
+
+fn under_perf(
+    perf: &Path,
+    workload: &Workload,
+    peer: &Peer,
+    programs: &Programs,
+    ops: u64,
+) -> Result<Counts, String> {
+    let file = scratch("perf")?;
+    let mut command = Command::new(perf);
+    command.args(["stat", "-x", ",", "-e", "raw_syscalls:sys_enter", "-o"]).arg(&file);
+    let done = match workload.shape {
+        Shape::Server { load } | Shape::Memory { load } => {
+            let server = Server::start(programs.peer(peer)?, Core::Measured)?;
+            command.args(["-p", &server.pid().to_string(), "--"]);
+            append(&mut command, &run::drive(programs, load, &server), ops);
+            Process::start(command, Core::Driving)?.finish(PATIENCE)
+        }
+        Shape::Client { helper } => {
+            let helper = Server::start(programs.bench(helper), Core::Driving)?;
+            command.arg("--");
+            append(&mut command, &client(programs, peer, &helper)?, ops);
+            Process::start(command, Core::Measured)?.finish(PATIENCE)
+        }
+    };
+    let text = fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()));
+    let _ = fs::remove_file(&file);
+    done?;
+    parse_perf(&text?)
+}
+
+fn under_strace(
+    strace: &Path,
+    workload: &Workload,
+    peer: &Peer,
+    programs: &Programs,
+    ops: u64,
+) -> Result<Counts, String> {
+    let file = scratch("strace")?;
+    let mut command = Command::new(strace);
+    command.args(["-f", "-c", "-U", "name,calls", "-o"]).arg(&file);
+    let done = match workload.shape {
+        Shape::Server { load } | Shape::Memory { load } => {
+            let server = Server::start(programs.peer(peer)?, Core::Measured)?;
+            let mut tracer = attach(command, &server)?;
+            let mut load = run::drive(programs, load, &server);
+            load.args(["--ops", &ops.to_string()]);
+            let done = Process::start(load, Core::Driving)?.finish(PATIENCE);
+            tracer.interrupt(PATIENCE)?;
+            done
+        }
+        Shape::Client { helper } => {
+            let helper = Server::start(programs.bench(helper), Core::Driving)?;
+            command.arg("--");
+            append(&mut command, &client(programs, peer, &helper)?, ops);
+            Process::start(command, Core::Measured)?.finish(PATIENCE)
+        }
+    };
+    let text = fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()));
+    let _ = fs::remove_file(&file);
+    done?;
+    parse_strace(&text?)
+}
+
+fn client(programs: &Programs, peer: &Peer, helper: &Server) -> Result<Command, String> {
+    let mut client = programs.peer(peer)?;
+    client.args(["--to", &helper.address]);
+    Ok(client)
+}
+
+/// Makes `inner`, for so many operations, the rest of `outer`'s arguments.
+fn append(outer: &mut Command, inner: &Command, ops: u64) {
+    outer.arg(inner.get_program()).args(inner.get_args()).args([OsStr::new("--ops")]).arg(ops.to_string());
+}
+
+/// Starts a tracer on a running server and waits until it says that it has it.
+fn attach(mut command: Command, server: &Server) -> Result<Process, String> {
+    let (said, says) = std::io::pipe().map_err(|error| format!("pipe: {error}"))?;
+    command.args(["-p", &server.pid().to_string()]).stderr(says);
+    let tracer = Process::start(command, Core::Driving)?;
+    let mut line = String::new();
+    std::io::BufReader::new(said).read_line(&mut line).map_err(|error| format!("strace: {error}"))?;
+    if line.contains("attached") { Ok(tracer) } else { Err(line.trim().to_owned()) }
+}
+
+fn parse_perf(text: &str) -> Result<Counts, String> {
+    text.lines()
+        .filter(|line| line.contains("raw_syscalls:sys_enter"))
+        .find_map(|line| line.split(',').next()?.parse().ok())
+        .map(|count| Counts::from([("all".to_owned(), count)]))
+        .ok_or_else(|| text.trim().to_owned())
+}
+
+/// Lines of a name and a number, between rules, with a title and a total.
+fn parse_strace(text: &str) -> Result<Counts, String> {
+    let counts: Counts = text
+        .lines()
+        .filter_map(|line| line.trim().split_once(char::is_whitespace))
+        .filter(|(name, _)| *name != "total")
+        .filter_map(|(name, count)| Some((name.to_owned(), count.trim().parse().ok()?)))
+        .collect();
+    if counts.is_empty() { Err(format!("no counts in {text:?}")) } else { Ok(counts) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn perf_and_strace_are_read_as_they_print() {
+        let perf = "# started on Sun\n\n407080,,raw_syscalls:sys_enter,1096673345,100.00,,\n";
+        assert_eq!(parse_perf(perf).unwrap()["all"], 407_080.0);
+        assert!(parse_perf("<not supported>,,raw_syscalls:sys_enter,0,100.00,,").is_err());
+        let strace = "syscall              calls\n---------------- ---------\nrecvfrom              2500\n\
+                      sendto                2501\n---------------- ---------\ntotal                 5001\n";
+        let counts = parse_strace(strace).unwrap();
+        assert_eq!(counts, Counts::from([("recvfrom".into(), 2500.0), ("sendto".into(), 2501.0)]));
+        assert!(parse_strace("").is_err());
+    }
+
+    #[test]
+    fn what_does_not_grow_with_the_operations_does_not_count() {
+        let counts = difference([100, 200], |ops| {
+            Ok(Counts::from([("openat".into(), 30.0), ("connect".into(), ops as f64)]))
+        });
+        assert_eq!(counts.unwrap(), Counts::from([("connect".into(), 1.0), ("openat".into(), 0.0)]));
+    }
+}

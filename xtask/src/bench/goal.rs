@@ -1,0 +1,96 @@
+//! What a workload must show.
+
+use std::fmt;
+
+use serde::Serialize;
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Metric {
+    /// Operations a second.
+    Rate,
+    /// CPU time of an operation.
+    Cpu,
+    /// System calls of an operation.
+    Calls,
+    /// Bytes of memory a conn.
+    Memory,
+}
+
+/// A bound on landline's figure, or on its ratio to a peer's.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Goal {
+    pub(crate) metric: Metric,
+    pub(crate) of: Option<&'static str>,
+    pub(crate) bound: Bound,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Bound {
+    AtLeast(f64),
+    AtMost(f64),
+}
+
+/// A goal held against a run.
+#[derive(Debug, Serialize)]
+pub(crate) struct Verdict {
+    pub(crate) goal: String,
+    /// Nothing when this run could not tell.
+    pub(crate) value: Option<f64>,
+    pub(crate) met: Option<bool>,
+}
+
+impl Goal {
+    /// Rounded to the two digits that are printed, so that what is read is what is judged.
+    pub(crate) fn judge(&self, value: Option<f64>) -> Verdict {
+        let value = value.map(|value| (value * 100.0).round() / 100.0);
+        let met = value.map(|value| match self.bound {
+            Bound::AtLeast(bound) => value >= bound,
+            Bound::AtMost(bound) => value <= bound,
+        });
+        Verdict { goal: self.to_string(), value, met }
+    }
+}
+
+impl fmt::Display for Goal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = match self.metric {
+            Metric::Rate => "rate",
+            Metric::Cpu => "CPU per operation",
+            Metric::Calls => "system calls per operation",
+            Metric::Memory => "memory per conn",
+        };
+        match self.bound {
+            Bound::AtLeast(bound) => write!(f, "{what} at least {bound}")?,
+            Bound::AtMost(bound) => write!(f, "{what} at most {bound}")?,
+        }
+        match self.of {
+            Some(peer) => write!(f, " of {peer}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Verdict {
+    pub(crate) fn word(&self) -> &'static str {
+        match self.met {
+            Some(true) => "met",
+            Some(false) => "MISSED",
+            None => "not measured",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_goal_is_judged_by_what_is_printed() {
+        let goal = Goal { metric: Metric::Rate, of: Some("tokio"), bound: Bound::AtLeast(0.97) };
+        assert_eq!(goal.to_string(), "rate at least 0.97 of tokio");
+        assert_eq!(goal.judge(Some(0.966)).word(), "met");
+        assert_eq!(goal.judge(Some(0.964)).word(), "MISSED");
+        assert_eq!(goal.judge(None).word(), "not measured");
+    }
+}

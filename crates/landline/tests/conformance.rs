@@ -3,20 +3,21 @@
 mod adapter;
 
 use adapter::Tried;
+use adapter::tls::Tls;
 use conntest::suite;
-use landline::TcpConn;
+use landline::{Dialer, ListenConfig, TcpConn};
 
-async fn tcp_pair(host: &str) -> (TcpConn, TcpConn) {
-    let listener = tokio::net::TcpListener::bind((host, 0)).await.unwrap();
-    let addr = listener.local_addr().unwrap();
-    let (dialled, accepted) = tokio::join!(tokio::net::TcpStream::connect(addr), listener.accept());
-    (TcpConn::from_tokio(dialled.unwrap()).unwrap(), TcpConn::from_tokio(accepted.unwrap().0).unwrap())
+async fn tcp_pair(address: &str) -> (TcpConn, TcpConn) {
+    let listener = ListenConfig::new().listen_tcp(address).await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let dialer = Dialer::new();
+    tokio::try_join!(dialer.dial_tcp(&address), listener.accept()).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tcp_conns_do_what_any_conn_must() {
     suite::run_all(async || {
-        let (a, b) = tcp_pair("127.0.0.1").await;
+        let (a, b) = tcp_pair("127.0.0.1:0").await;
         (Tried(a), Tried(b))
     })
     .await;
@@ -25,7 +26,7 @@ async fn tcp_conns_do_what_any_conn_must() {
 #[tokio::test]
 async fn tcp_conns_do_it_on_one_thread_and_over_ipv6() {
     suite::run_all(async || {
-        let (a, b) = tcp_pair("::1").await;
+        let (a, b) = tcp_pair("[::1]:0").await;
         (Tried(a), Tried(b))
     })
     .await;
@@ -33,5 +34,11 @@ async fn tcp_conns_do_it_on_one_thread_and_over_ipv6() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tcp_conns_are_byte_streams() {
-    suite::stream::run_all(async || tcp_pair("127.0.0.1").await).await;
+    suite::stream::run_all(async || tcp_pair("127.0.0.1:0").await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tls_over_tcp_conns_is_a_byte_stream() {
+    let tls = Tls::new();
+    suite::stream::run_all(async || tls.wrap(tcp_pair("127.0.0.1:0").await).await).await;
 }

@@ -1,5 +1,6 @@
 //! Runs a behaviour: stops it when it hangs, and panics with its name when it is missed.
 
+use std::any::Any;
 use std::fmt;
 use std::future::Future;
 
@@ -53,16 +54,16 @@ impl<T, E: fmt::Display> Doing<T> for Result<T, E> {
 }
 
 /// Tasks of a behaviour; all are aborted when it ends early. What they return, such as their end of the connection,
-/// lives until all are finished.
-pub(super) struct Crew<T = ()>(JoinSet<Check<T>>);
+/// lives until all are finished: an end that is dropped with something unread resets what its peer has yet to read.
+pub(super) struct Crew(JoinSet<Check<Box<dyn Any + Send>>>);
 
-impl<T: Send + 'static> Crew<T> {
-    pub(super) fn new() -> Crew<T> {
+impl Crew {
+    pub(super) fn new() -> Crew {
         Crew(JoinSet::new())
     }
 
-    pub(super) fn spawn(&mut self, task: impl Future<Output = Check<T>> + Send + 'static) {
-        self.0.spawn(task);
+    pub(super) fn spawn<T: Send + 'static>(&mut self, task: impl Future<Output = Check<T>> + Send + 'static) {
+        self.0.spawn(async { Ok(Box::new(task.await?) as Box<dyn Any + Send>) });
     }
 
     /// Waits for all of them; the first miss, or panic, ends it.

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::{Duration, sleep};
 
 use super::capability::ByteStream;
@@ -141,7 +141,8 @@ pub async fn vectored_writes<A: ByteStream, B: ByteStream>(mut a: A, b: B) {
                 ensure!(written <= offered, "a vectored write of {offered} bytes says it wrote {written}");
                 rest = &rest[written..];
             }
-            a.shutdown().await.doing("shutting down")
+            a.shutdown().await.doing("shutting down")?;
+            Ok(a)
         });
         crew.spawn(receive(b, 4, LENGTH));
         crew.finish().await
@@ -164,7 +165,8 @@ pub async fn back_pressure<A: ByteStream, B: ByteStream>(mut a: A, mut b: B) {
                     ensure!(count > 0, "a write wrote nothing");
                     written.fetch_add(count, Ordering::SeqCst);
                 }
-                a.shutdown().await.doing("shutting down")
+                a.shutdown().await.doing("shutting down")?;
+                Ok(a)
             }
         });
         // There is no event for "waits": a poll may also be pending to let other tasks go first.
@@ -254,7 +256,7 @@ pub async fn half_close<A: ByteStream, B: ByteStream>(mut a: A, mut b: B) {
     .await;
 }
 
-async fn send(mut to: impl tokio::io::AsyncWrite + Unpin, seed: u64, length: usize) -> Check {
+async fn send<W: AsyncWrite + Unpin>(mut to: W, seed: u64, length: usize) -> Check<W> {
     let data = Payload::bytes(seed, length);
     let mut rest = &data[..];
     for size in [1, 100, 10_000, 70_000].into_iter().cycle() {
@@ -266,10 +268,11 @@ async fn send(mut to: impl tokio::io::AsyncWrite + Unpin, seed: u64, length: usi
         rest = others;
     }
     to.flush().await.doing("flushing")?;
-    to.shutdown().await.doing("shutting down")
+    to.shutdown().await.doing("shutting down")?;
+    Ok(to)
 }
 
-async fn receive(mut from: impl tokio::io::AsyncRead + Unpin, seed: u64, length: usize) -> Check {
+async fn receive<R: AsyncRead + Unpin>(mut from: R, seed: u64, length: usize) -> Check<R> {
     let mut expected = Expected::new(seed, length);
     let mut buffer = vec![0; 30_000];
     for size in [10, 1000, 30_000].into_iter().cycle() {
@@ -278,5 +281,6 @@ async fn receive(mut from: impl tokio::io::AsyncRead + Unpin, seed: u64, length:
             count => expected.arrived(&buffer[..count])?,
         }
     }
-    expected.ended()
+    expected.ended()?;
+    Ok(from)
 }

@@ -1,5 +1,7 @@
 //! landline's conns as the conformance suite wants them.
 
+pub(crate) mod tls;
+
 use conntest::suite::{Addressed, Deadlines, SharedConn};
 use landline::Error;
 use tokio::time::Instant;

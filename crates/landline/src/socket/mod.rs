@@ -3,12 +3,14 @@
 
 mod connect;
 mod create;
+mod inherited;
 mod keep_alive;
 mod options;
 mod traced;
 
 pub(crate) use connect::connect;
 pub(crate) use create::{bind, create, listen};
+pub(crate) use inherited::{Inherited, Role};
 pub(crate) use options::{Control, SocketOptions};
 pub(crate) use traced::Traced;
 

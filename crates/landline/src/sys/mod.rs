@@ -13,7 +13,7 @@ mod socket_option;
 
 pub(crate) use addr_info::{AddrInfo, AddrInfoError, addr_info, name_info};
 pub(crate) use datagrams::receive_datagrams;
-pub(crate) use descriptor::replace_with_placeholder;
+pub(crate) use descriptor::{adopt, replace_with_placeholder, with_descriptor};
 pub(crate) use read_buf::fill;
 pub(crate) use register::register;
 pub(crate) use socket_option::{

@@ -26,6 +26,7 @@ const LEVELS: &[(&str, u32)] = &[
     ("dial", 7),
     ("listen", 7),
     ("serve", 8),
+    ("fuzzing", 9),
 ];
 
 /// Checks the core's files, each given by its path below `src` and its code.

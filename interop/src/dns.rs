@@ -93,7 +93,11 @@ impl DnsServer {
 }
 
 /// An address where nobody listens now, from a range that the system gives to nobody who does not ask for it.
-fn free_address() -> SocketAddrV4 {
+///
+/// # Panics
+///
+/// When a thousand ports are taken.
+pub fn free_address() -> SocketAddrV4 {
     // Processes begin far from each other, so that their looking does not collide.
     static NEXT: AtomicU32 = AtomicU32::new(0);
     for _ in 0..1000 {

@@ -8,12 +8,16 @@ mod dns;
 mod finished;
 mod namespace;
 mod needs;
+mod pair;
 mod report;
 mod running;
+mod wait;
 
-pub use dns::DnsServer;
+pub use dns::{DnsServer, free_address};
 pub use finished::{Finished, finish, finish_with_input};
 pub use namespace::Namespace;
 pub use needs::{go_program, namespaces, peer, program, skip};
+pub use pair::Pair;
 pub use report::{Attempt, Query, Report};
 pub use running::Running;
+pub use wait::{until, until_bound};

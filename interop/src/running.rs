@@ -1,8 +1,8 @@
 //! A program that runs for as long as the test needs it.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{self, Receiver};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -61,13 +61,20 @@ impl Running {
         }
     }
 
-    /// Its input, to be written to or dropped; given once.
+    /// Writes to its input.
     ///
     /// # Panics
     ///
-    /// When it was taken before.
-    pub fn input(&mut self) -> ChildStdin {
-        self.stdin.take().expect("the input is given once")
+    /// When the input has ended, or the program has.
+    #[track_caller]
+    pub fn say(&mut self, text: &str) {
+        let input = self.stdin.as_mut().expect("the input has not ended");
+        input.write_all(text.as_bytes()).unwrap_or_else(|error| panic!("{}: {error}", self.line));
+    }
+
+    /// Ends its input.
+    pub fn end_input(&mut self) {
+        self.stdin = None;
     }
 
     /// Its process id.
@@ -84,23 +91,26 @@ impl Running {
         self.child.try_wait().unwrap_or_else(|error| panic!("{}: {error}", self.line))
     }
 
-    /// Waits for its end, closing its input; how it ended, and its complaints.
+    /// Waits for its end; how it ended, and its complaints.
     ///
     /// # Panics
     ///
     /// When it goes on for 20 s.
     #[track_caller]
     pub fn wait(mut self) -> (ExitStatus, String) {
-        self.stdin = None;
-        // Its output ends with it.
-        while self.printed.recv_timeout(PATIENCE).is_ok() {}
-        let ended = self.ended();
-        let complaints = self.stop();
-        match ended {
-            Some(status) => (status, complaints),
-            // The output ends a moment before the process does.
-            None => (self.child.wait().expect("killed above"), complaints),
+        loop {
+            match self.printed.recv_timeout(PATIENCE) {
+                Ok(_) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => {
+                    let complaints = self.stop();
+                    panic!("{} does not end: {complaints}", self.line);
+                }
+            }
         }
+        // Its output has ended, so it has too, or is about to.
+        let status = self.child.wait().unwrap_or_else(|error| panic!("{}: {error}", self.line));
+        (status, self.stop())
     }
 
     /// Ends it and returns what it complained of.

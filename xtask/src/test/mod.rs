@@ -58,7 +58,7 @@ fn interop(summary: &mut Summary) -> Result<(), String> {
         summary.skipped("interop", missing);
     }
     let mut tests = cargo("test");
-    tests.args(["--package", INTEROP_PACKAGE, "--no-fail-fast", "--test", "interop"]);
+    tests.args(["--package", INTEROP_PACKAGE, "--no-fail-fast", "--lib", "--test", "interop"]);
     tests.env("LANDLINE_PROGRAM", program()?);
     match go_programs() {
         Ok(dir) => {

@@ -3,6 +3,7 @@
 //! | module | what is in it |
 //! |---|---|
 //! | [`suite`] | the behaviours of a correct connection, each a function that panics with its name when it is missed |
+//! | [`dns`] | a DNS server on loopback that answers as scripted: truncated, late, forged, garbled, out of order, or not at all |
 //! | [`loopback`] | a black hole, a refused port, a peer that resets or never reads, echo servers |
 //! | [`leak`] | whether a test left descriptors, threads or tasks behind |
 //!
@@ -14,6 +15,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod dns;
 pub mod leak;
 pub mod loopback;
 pub mod suite;

@@ -38,7 +38,7 @@ pub const V4: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 pub const V6: SocketAddr = SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), 0);
 
 /// A TCP socket bound to `addr`, not listening yet, for a server that may come back to the port of an earlier one.
-fn bound(addr: SocketAddr) -> io::Result<TcpSocket> {
+pub(crate) fn bound(addr: SocketAddr) -> io::Result<TcpSocket> {
     let socket = socket_for(addr)?;
     socket.set_reuseaddr(true)?;
     bind(&socket, addr)?;
@@ -61,13 +61,13 @@ fn bind(socket: &TcpSocket, addr: SocketAddr) -> io::Result<()> {
 }
 
 /// Waits a little after a failed accept: out of descriptors, or the client is gone already. The others go on.
-async fn breathe() {
+pub(crate) async fn breathe() {
     tokio::time::sleep(Duration::from_millis(5)).await;
 }
 
 /// Ends a server's task, and all that it has started, when dropped.
 #[derive(Debug)]
-struct EndOnDrop(AbortHandle);
+pub(crate) struct EndOnDrop(pub(crate) AbortHandle);
 
 impl Drop for EndOnDrop {
     fn drop(&mut self) {

@@ -40,6 +40,9 @@ impl Paths {
     }
 }
 
+/// Finds the index of an interface by its name or number.
+pub(crate) type ZoneFn = dyn Fn(&str) -> Option<u32> + Send + Sync;
+
 /// What is known of the host beside its files.
 #[derive(Clone)]
 pub(crate) struct Host {
@@ -47,7 +50,7 @@ pub(crate) struct Host {
     /// The host's name.
     pub(crate) hostname: Arc<dyn Fn() -> String + Send + Sync>,
     /// The index of an interface, by name or number.
-    pub(crate) zone_index: Arc<dyn Fn(&str) -> Option<u32> + Send + Sync>,
+    pub(crate) zone_index: Arc<ZoneFn>,
 }
 
 impl Host {

@@ -315,6 +315,8 @@ mod tests {
         Plan::for_address(ip.parse().unwrap(), &system(), &facts(line)).sources().join(" ")
     }
 
+    /// As Go 1.27 does (`GODEBUG=netdns=2`), but for the steps after `[NOTFOUND=return]` and in place of `cgo`, where
+    /// nsswitch.conf(5) is followed.
     #[test]
     fn a_line_of_files_and_dns_is_followed() {
         for (line, expected) in [
@@ -326,6 +328,7 @@ mod tests {
             ("", "files dns"),
             ("passwd: files", "files dns"),
             ("hosts: files [NOTFOUND=return] dns", "files dns"),
+            ("hosts:\tfiles\tdns", "files dns"),
             ("hosts: files [SUCCESS=merge] dns", "system"),
             ("hosts: files dns [SUCCESS=continue] nis", "files system"),
         ] {

@@ -80,7 +80,8 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn line(&mut self, line: &str) {
-        let mut words = line.split_ascii_whitespace();
+        // Only a whole line can be a comment; but where a name or option is due, these can begin nothing else.
+        let mut words = line.split_ascii_whitespace().take_while(|word| !word.starts_with(['#', ';']));
         match words.next() {
             None => {}
             Some("nameserver") => {
@@ -94,9 +95,7 @@ impl Reader<'_> {
                 }
             }
             Some("search") => self.search(words),
-            Some("options") => words.take_while(|word| !word.starts_with(['#', ';'])).for_each(|option| {
-                self.option(option);
-            }),
+            Some("options") => words.for_each(|option| self.option(option)),
             // Orders what gethostbyname returns, never what getaddrinfo does.
             Some("sortlist") => {}
             // OpenBSD's order of sources, which nsswitch.conf gives here.
@@ -266,6 +265,7 @@ mod tests {
             ("domain a.example\ndomain", vec!["a.example."]),
             ("search a.example\nsearch", vec!["example.net."]),
             ("search a..b .c a.example -d", vec!["a.example."]),
+            ("search a.example # b.example", vec!["a.example."]),
             ("search .", vec![]),
             ("search . a.example", vec!["a.example."]),
             ("domain .", vec![]),

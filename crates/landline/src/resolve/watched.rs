@@ -1,11 +1,13 @@
 //! One file, read again when it has changed.
 
-use std::os::fd::OwnedFd;
+use std::fs::{File, Metadata};
+use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rustix::fs::{Mode, OFlags, Stat};
+use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
 /// A file's time may be that of an earlier write of the same moment, so that it says nothing of one that followed. A
@@ -34,9 +36,9 @@ enum Seen {
 struct Identity {
     device: u64,
     inode: u64,
-    size: i64,
+    size: u64,
     seconds: i64,
-    nanoseconds: u64,
+    nanoseconds: i64,
 }
 
 /// What a look at the file came to.
@@ -74,14 +76,14 @@ impl<T> Watched<T> {
 
     /// Looks at the file, and reads it if it is another than before.
     pub(super) fn refresh(&mut self, parse: impl FnOnce(&[u8]) -> T) -> Change {
-        let seen = match rustix::fs::stat(&self.path) {
-            Ok(stat) => Seen::File(Identity::of(&stat)),
-            Err(error) => Seen::Error(error),
+        let seen = match std::fs::metadata(&self.path) {
+            Ok(metadata) => Seen::File(Identity::of(&metadata)),
+            Err(error) => Seen::Error(errno(&error)),
         };
         if seen == self.seen {
             return Change::None;
         }
-        let (seen, text) = match read(&self.path, self.cap) {
+        let (seen, text) = match read(&self.path, self.cap).map_err(|error| errno(&error)) {
             Ok((identity, text)) if identity.is_settled() => (Seen::File(identity), text),
             Ok((_, text)) => (Seen::Nothing, text),
             // This process lacks something for the moment; the file has not changed by that.
@@ -96,37 +98,33 @@ impl<T> Watched<T> {
 }
 
 /// Reads up to `cap` bytes; of a longer file, the whole lines among them.
-fn read(path: &Path, cap: usize) -> rustix::io::Result<(Identity, Vec<u8>)> {
+fn read(path: &Path, cap: usize) -> io::Result<(Identity, Vec<u8>)> {
     // Without blocking, so that a FIFO in the file's place is an empty file and not a hang.
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file: OwnedFd = rustix::fs::open(path, flags, Mode::empty())?;
+    let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
     // Taken before the contents: a write that comes between the two shows as a change at the next look.
-    let identity = Identity::of(&rustix::fs::fstat(&file)?);
-    let expected = usize::try_from(identity.size).unwrap_or(0).min(cap);
-    let mut text = Vec::with_capacity(expected + 1);
-    while text.len() < cap {
-        let mut block = [0; 16 << 10];
-        let want = block.len().min(cap - text.len());
-        match rustix::io::read(&file, &mut block[..want]) {
-            Ok(0) => return Ok((identity, text)),
-            Ok(count) => text.extend_from_slice(&block[..count]),
-            Err(Errno::INTR) => {}
-            Err(error) => return Err(error),
-        }
+    let identity = Identity::of(&file.metadata()?);
+    let mut text = Vec::new();
+    file.take(cap as u64 + 1).read_to_end(&mut text)?;
+    if text.len() > cap {
+        let end = text.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
+        text.truncate(end);
     }
-    let end = text.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
-    text.truncate(end);
     Ok((identity, text))
 }
 
+fn errno(error: &io::Error) -> Errno {
+    Errno::from_io_error(error).unwrap_or(Errno::IO)
+}
+
 impl Identity {
-    fn of(stat: &Stat) -> Identity {
+    fn of(metadata: &Metadata) -> Identity {
         Identity {
-            device: stat.st_dev as u64,
-            inode: stat.st_ino as u64,
-            size: stat.st_size as i64,
-            seconds: stat.st_mtime as i64,
-            nanoseconds: stat.st_mtime_nsec as u64,
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            size: metadata.size(),
+            seconds: metadata.mtime(),
+            nanoseconds: metadata.mtime_nsec(),
         }
     }
 

@@ -1,8 +1,6 @@
 //! The suite passes correct conns, and names the behaviour that a flawed one misses.
 
-#[path = "broken/memory.rs"]
 mod memory;
-#[path = "broken/stream.rs"]
 mod stream;
 
 use std::future::Future;

@@ -62,6 +62,18 @@ impl UnixAddr {
         }
     }
 
+    /// What the kernel wrote as an address; a socket without a name has none, or only its family.
+    pub(crate) fn from_any(raw: Option<rustix::net::SocketAddrAny>) -> UnixAddr {
+        match raw {
+            // Looked at first, because rustix makes it an abstract name of no length, which is something else.
+            Some(raw) if raw.addr_len() as usize > size_of::<u16>() => {
+                rustix::net::SocketAddrUnix::try_from(raw)
+                    .map_or(UnixAddr::Unnamed, |raw| UnixAddr::from_raw(&raw))
+            }
+            _ => UnixAddr::Unnamed,
+        }
+    }
+
     pub(crate) fn from_raw(raw: &rustix::net::SocketAddrUnix) -> UnixAddr {
         if let Some(name) = raw.abstract_name() {
             return UnixAddr::Abstract(name.to_vec());

@@ -13,11 +13,11 @@ use super::StreamConn;
 
 /// The reading side of a borrowed conn; everything else of the conn is reached through `Deref`.
 #[derive(Debug)]
-pub struct ReadHalf<'a, C>(pub(crate) &'a C);
+pub struct ReadHalf<'a, C>(&'a C);
 
 /// The writing side of a borrowed conn; shutting it down ends the conn's writing side, dropping it does not.
 #[derive(Debug)]
-pub struct WriteHalf<'a, C>(pub(crate) &'a C);
+pub struct WriteHalf<'a, C>(&'a C);
 
 /// The reading side of a conn that both halves own. The conn is closed when both are gone.
 #[derive(Debug)]
@@ -47,6 +47,10 @@ impl<C: StreamConn> CloseWrite for C {
         // Nobody is left to tell, and a conn already reset has nothing to end.
         let _ = self.close_write_shared();
     }
+}
+
+pub(crate) fn split_borrowed<C>(conn: &C) -> (ReadHalf<'_, C>, WriteHalf<'_, C>) {
+    (ReadHalf(conn), WriteHalf(conn))
 }
 
 pub(crate) fn split_owned<C: CloseWrite>(conn: C) -> (OwnedReadHalf<C>, OwnedWriteHalf<C>) {

@@ -1,12 +1,22 @@
 //! Step 8: conns, what dialing and accepting give.
 
+mod any;
 mod async_io;
 mod halves;
+mod received;
+mod shared;
 mod tcp;
 mod tcp_info;
+mod udp;
+mod unix;
+mod unix_fd;
 
+pub use any::Conn;
 pub use halves::{CloseWrite, OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
+pub use received::Received;
 pub use tcp::TcpConn;
 pub use tcp_info::{TcpInfo, TcpState};
+pub use udp::UdpConn;
+pub use unix::UnixConn;
 
 pub(crate) use async_io::{StreamConn, impl_async_io};

@@ -1,6 +1,6 @@
 //! TCP.
 
-use std::io::{IoSlice, IoSliceMut};
+use std::io::IoSlice;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::OnceLock;
@@ -8,15 +8,13 @@ use std::task::{self, Poll};
 use std::time::Duration;
 
 use rustix::io::Errno;
-use rustix::net::{Shutdown, sockopt};
+use rustix::net::sockopt;
 use tokio::io::ReadBuf;
-use tokio::time::Instant;
 
-use super::halves::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf, split_owned};
+use super::shared::{buffer_methods, half_close_methods, limit_methods, read_write_methods};
 use super::tcp_info::TcpInfo;
 use super::{StreamConn, impl_async_io};
 use crate::addr::Addr;
-use crate::context::Context;
 use crate::error::{Cause, Error, Operation, Result};
 use crate::fd::NetFd;
 use crate::network::{Family, Network};
@@ -36,8 +34,7 @@ use crate::sys;
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> landline::Result<()> {
 /// use std::time::Duration;
-/// use tokio::time::Instant;
-///
+/// ///
 /// let listener = landline::listen("tcp", "127.0.0.1:0").await?;
 /// let conn = landline::Dialer::new().dial_tcp(&listener.local_addr()?.to_string()).await?;
 /// conn.write_all(b"hello").await?;
@@ -114,51 +111,14 @@ impl TcpConn {
         fd.into_owned_fd().map_err(|cause| Error::new(Operation::Set, cause).on(Network::Tcp(Family::Any)))
     }
 
-    /// Reads what has arrived, up to the size of `buffer`, waiting for at least one byte. `Ok(0)` is the end of the
-    /// stream, or an empty buffer.
-    pub async fn read(&self, buffer: &mut [u8]) -> Result<usize> {
-        self.named(Operation::Read, self.fd.read(buffer).await)
-    }
-
-    /// Reads into several buffers, in order.
-    pub async fn read_vectored(&self, buffers: &mut [IoSliceMut<'_>]) -> Result<usize> {
-        self.named(Operation::Read, self.fd.read_vectored(buffers).await)
-    }
+    read_write_methods!();
+    half_close_methods!();
+    limit_methods!();
+    buffer_methods!();
 
     /// Reads what has arrived without taking it: the next read gives the same bytes again.
     pub async fn peek(&self, buffer: &mut [u8]) -> Result<usize> {
         self.named(Operation::Read, self.fd.peek(buffer).await)
-    }
-
-    /// Writes some of `buffer`, waiting until at least one byte has been taken; returns how many were.
-    pub async fn write(&self, buffer: &[u8]) -> Result<usize> {
-        self.named(Operation::Write, self.fd.write(buffer).await)
-    }
-
-    /// Writes all of `buffer`. After an error or a cancel, an unknown part has been written.
-    pub async fn write_all(&self, buffer: &[u8]) -> Result<()> {
-        self.named(Operation::Write, self.fd.write_all(buffer).await)
-    }
-
-    /// Writes some of the buffers' bytes, in order; of more than 1,024 buffers the first 1,024 (`IOV_MAX`) are tried.
-    pub async fn write_vectored(&self, buffers: &[IoSlice<'_>]) -> Result<usize> {
-        self.named(Operation::Write, self.fd.write_vectored(buffers).await)
-    }
-
-    /// Writes all bytes of any number of buffers, with as few system calls as the kernel allows. The slices are
-    /// advanced as they are written. After an error or a cancel, an unknown part has been written.
-    pub async fn write_all_vectored(&self, buffers: &mut [IoSlice<'_>]) -> Result<()> {
-        self.named(Operation::Write, self.fd.write_all_vectored(buffers).await)
-    }
-
-    /// Waits until there is something to read, the end of the stream included, without borrowing a buffer.
-    pub async fn readable(&self) -> Result<()> {
-        self.named(Operation::Read, self.fd.readable().await)
-    }
-
-    /// Waits until something can be written.
-    pub async fn writable(&self) -> Result<()> {
-        self.named(Operation::Write, self.fd.writable().await)
     }
 
     /// Closes the conn: whoever waits on it is woken, and every later call fails with an error that
@@ -167,40 +127,6 @@ impl TcpConn {
     /// Unread bytes make the kernel send a reset in place of an orderly end (RFC 2525 section 2.17).
     pub fn close(&self) -> Result<()> {
         self.named(Operation::Close, self.fd.close())
-    }
-
-    /// Ends the reading side: reads return what has arrived, then `Ok(0)`.
-    pub fn close_read(&self) -> Result<()> {
-        self.named(Operation::Close, self.fd.shutdown(Shutdown::Read))
-    }
-
-    /// Ends the writing side: the peer reads what was written, then the end of the stream.
-    pub fn close_write(&self) -> Result<()> {
-        self.named(Operation::Close, self.fd.shutdown(Shutdown::Write))
-    }
-
-    /// Sets, moves or (with `None`) removes the moment after which reads and writes fail with a timeout. It holds
-    /// for calls that already wait, in any task; a moment that has passed fails them at once. Later reads and writes
-    /// fail too until it is moved. The conn stays open.
-    pub fn set_deadline(&self, deadline: impl Into<Option<Instant>>) {
-        self.fd.set_deadline(deadline.into());
-    }
-
-    /// [`TcpConn::set_deadline`] for reads.
-    pub fn set_read_deadline(&self, deadline: impl Into<Option<Instant>>) {
-        self.fd.set_read_deadline(deadline.into());
-    }
-
-    /// [`TcpConn::set_deadline`] for writes.
-    pub fn set_write_deadline(&self, deadline: impl Into<Option<Instant>>) {
-        self.fd.set_write_deadline(deadline.into());
-    }
-
-    /// Ties the conn's I/O to a context: when it is cancelled, waiting and later calls fail with
-    /// [`Cause::Canceled`](crate::Cause) and its cause; when its deadline passes, with a timeout. Deadlines of the
-    /// conn's own hold besides. Binding to another context replaces the first; to the background, unties.
-    pub fn bind_context(&self, context: &Context) {
-        self.fd.bind_context(context);
     }
 
     /// The local address.
@@ -266,47 +192,9 @@ impl TcpConn {
         self.named(Operation::Set, set)
     }
 
-    /// The size of the receive buffer in bytes, as the kernel counts it: twice what was asked for (socket(7)).
-    pub fn recv_buffer_size(&self) -> Result<usize> {
-        self.option("getsockopt SO_RCVBUF", |fd| sockopt::socket_recv_buffer_size(fd))
-    }
-
-    /// Asks for a receive buffer of `bytes`; the kernel bounds it by `net.core.rmem_max`.
-    pub fn set_recv_buffer_size(&self, bytes: usize) -> Result<()> {
-        self.option("setsockopt SO_RCVBUF", |fd| sockopt::set_socket_recv_buffer_size(fd, bytes))
-    }
-
-    /// The size of the send buffer in bytes, as the kernel counts it.
-    pub fn send_buffer_size(&self) -> Result<usize> {
-        self.option("getsockopt SO_SNDBUF", |fd| sockopt::socket_send_buffer_size(fd))
-    }
-
-    /// Asks for a send buffer of `bytes`; the kernel bounds it by `net.core.wmem_max`.
-    pub fn set_send_buffer_size(&self, bytes: usize) -> Result<()> {
-        self.option("setsockopt SO_SNDBUF", |fd| sockopt::set_socket_send_buffer_size(fd, bytes))
-    }
-
     /// What the kernel knows of the conn: state, round-trip time, losses, rates (`TCP_INFO`, tcp(7)).
     pub fn tcp_info(&self) -> Result<TcpInfo> {
         self.option("getsockopt TCP_INFO", |fd| sys::tcp_info(fd)).map(|raw| TcpInfo::from_raw(&raw))
-    }
-
-    /// Two halves that borrow the conn.
-    pub fn split(&self) -> (ReadHalf<'_, TcpConn>, WriteHalf<'_, TcpConn>) {
-        (ReadHalf(self), WriteHalf(self))
-    }
-
-    /// Two halves that own the conn together and can go to different tasks.
-    pub fn into_split(self) -> (OwnedReadHalf<TcpConn>, OwnedWriteHalf<TcpConn>) {
-        split_owned(self)
-    }
-
-    fn option<T>(
-        &self,
-        call: &'static str,
-        operation: impl FnOnce(BorrowedFd<'_>) -> rustix::io::Result<T>,
-    ) -> Result<T> {
-        self.named(Operation::Set, self.fd.with_fd(call, operation))
     }
 
     fn named<T>(&self, operation: Operation, result: Result<T, Cause>) -> Result<T> {
@@ -336,7 +224,7 @@ impl StreamConn for TcpConn {
     }
 
     fn close_write_shared(&self) -> Result<(), Cause> {
-        self.fd.shutdown(Shutdown::Write)
+        self.fd.close_write()
     }
 
     #[cold]

@@ -1,9 +1,12 @@
 //! Steps 6 and 7: a non-blocking descriptor in tokio's reactor, with deadlines and a close that wakes whoever waits.
 
 mod limits;
+mod message;
 mod net_fd;
 mod stream;
 mod waiters;
 
 pub(crate) use limits::{Direction, Limits};
+pub(crate) use message::Message;
 pub(crate) use net_fd::{Io, NetFd, Readiness};
+pub(crate) use stream::{IOV_MAX, counted};

@@ -122,12 +122,44 @@ impl NetFd {
     /// Waits until the socket is ready for `interest`, or a limit is reached, or it is closed.
     pub(crate) async fn ready(&self, direction: Direction, interest: Interest) -> Result<Ready, Cause> {
         let Some(live) = self.live.load_full() else { return Err(Cause::Closed) };
-        let mut readiness = pin!(live.io().ready(interest));
+        let guard = self.unless_ended(direction, live.io().ready(interest)).await?;
+        Ok(guard?.ready())
+    }
+
+    /// Waits as [`NetFd::ready`] does and then does `operation`; `None` if it would block after all.
+    pub(crate) async fn io_when<T>(
+        &self,
+        direction: Direction,
+        interest: Interest,
+        operation: &mut impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<T>,
+    ) -> Result<Option<T>, Cause> {
+        let Some(live) = self.live.load_full() else { return Err(Cause::Closed) };
+        let mut guard = self.unless_ended(direction, live.io().ready(interest)).await??;
+        loop {
+            match operation(guard.get_inner().as_fd()) {
+                Ok(value) => return Ok(Some(value)),
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => {
+                    guard.clear_ready();
+                    return Ok(None);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Waits for `event`, or until a limit is reached, or it is closed.
+    pub(crate) async fn unless_ended<T>(
+        &self,
+        direction: Direction,
+        event: impl Future<Output = T>,
+    ) -> Result<T, Cause> {
+        let mut event = pin!(event);
         let mut seat = None;
         let mut expiry = None;
         poll_fn(|cx| {
-            if let Poll::Ready(guard) = readiness.as_mut().poll(cx) {
-                return Poll::Ready(guard.map(|guard| guard.ready()).map_err(Cause::from));
+            if let Poll::Ready(value) = event.as_mut().poll(cx) {
+                return Poll::Ready(Ok(value));
             }
             seat.get_or_insert_with(|| self.limits.seat(direction)).register(cx.waker());
             if self.is_closed() {
@@ -140,20 +172,12 @@ impl NetFd {
 
     /// Waits for `pause`, but not past a limit of `direction` or a close, which are errors.
     pub(crate) async fn pause(&self, direction: Direction, pause: Duration) -> Result<(), Cause> {
-        let mut over = pin!(tokio::time::sleep(pause));
-        let seat = self.limits.seat(direction);
-        let mut expiry = None;
-        poll_fn(|cx| {
-            seat.register(cx.waker());
-            if self.is_closed() {
-                return Poll::Ready(Err(Cause::Closed));
-            }
-            if let Poll::Ready(cause) = self.limits.poll_reached(direction, &mut expiry, cx) {
-                return Poll::Ready(Err(cause));
-            }
-            over.as_mut().poll(cx).map(Ok)
-        })
-        .await
+        self.unless_ended(direction, tokio::time::sleep(pause)).await
+    }
+
+    /// Whether I/O may begin in this direction: no limit was reached.
+    pub(crate) fn check(&self, direction: Direction) -> Result<(), Cause> {
+        self.limits.check(direction)
     }
 
     pub(crate) async fn readable(&self) -> Result<(), Cause> {

@@ -13,7 +13,7 @@ use crate::error::Cause;
 use crate::sys;
 
 /// The most buffers one system call takes (`IOV_MAX`, limits.h).
-const IOV_MAX: usize = 1024;
+pub(crate) const IOV_MAX: usize = 1024;
 
 impl NetFd {
     pub(crate) async fn read(&self, buffer: &mut [u8]) -> Result<usize, Cause> {
@@ -93,8 +93,12 @@ impl NetFd {
         self.poll_io(Direction::Write, cx, |fd| send_vectored(fd, buffers))
     }
 
-    pub(crate) fn shutdown(&self, how: Shutdown) -> Result<(), Cause> {
-        self.with_fd("shutdown", |fd| rustix::net::shutdown(fd, how))
+    pub(crate) fn close_read(&self) -> Result<(), Cause> {
+        self.with_fd("shutdown", |fd| rustix::net::shutdown(fd, Shutdown::Read))
+    }
+
+    pub(crate) fn close_write(&self) -> Result<(), Cause> {
+        self.with_fd("shutdown", |fd| rustix::net::shutdown(fd, Shutdown::Write))
     }
 }
 
@@ -113,7 +117,7 @@ fn send_vectored(fd: BorrowedFd<'_>, buffers: &[IoSlice<'_>]) -> rustix::io::Res
 
 /// Fewer bytes than asked for mean that the socket's buffer was drained, or filled: the next call would find nothing.
 /// The end of the stream stays readable.
-fn counted(count: usize, wanted: usize) -> Io<usize> {
+pub(crate) fn counted(count: usize, wanted: usize) -> Io<usize> {
     let readiness = if 0 < count && count < wanted { Readiness::UsedUp } else { Readiness::Kept };
     Io { value: count, readiness }
 }

@@ -1,6 +1,7 @@
 //! Step 5: sockets, close-on-exec and non-blocking from birth: made, given their options, shown to the control hook,
 //! bound, connected or made to listen.
 
+mod bound_path;
 mod connect;
 mod create;
 mod inherited;
@@ -8,6 +9,7 @@ mod keep_alive;
 mod options;
 mod traced;
 
+pub(crate) use bound_path::BoundPath;
 pub(crate) use connect::connect;
 pub(crate) use create::{bind, create, listen};
 pub(crate) use inherited::{Inherited, Role};

@@ -5,15 +5,21 @@
 #![allow(unsafe_code)]
 
 mod addr_info;
+mod control;
 mod datagrams;
 mod descriptor;
+mod message;
 mod read_buf;
 mod register;
 mod socket_option;
 
 pub(crate) use addr_info::{AddrInfo, AddrInfoError, addr_info, name_info};
+pub(crate) use control::{control_space, int, parse_control, push_control};
 pub(crate) use datagrams::receive_datagrams;
 pub(crate) use descriptor::{adopt, replace_with_placeholder, with_descriptor};
+pub(crate) use message::{
+    ControlBuffer, Incoming, MAX_DESCRIPTORS, Rights, recv_msg, recv_msg_into, recv_rights, send_msg,
+};
 pub(crate) use read_buf::fill;
 pub(crate) use register::register;
 pub(crate) use socket_option::{

@@ -1,0 +1,263 @@
+//! The conn that dialing gives, whatever its network.
+
+use std::io::{IoSlice, IoSliceMut};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::task::{self, Poll};
+
+use rustix::io::Errno;
+use tokio::io::ReadBuf;
+use tokio::time::Instant;
+
+use super::halves::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
+use super::{StreamConn, TcpConn, UdpConn, UnixConn, impl_async_io};
+use crate::addr::Addr;
+use crate::context::Context;
+use crate::error::{Cause, Error, Operation, Result};
+use crate::network::{Family, Network};
+
+/// A conn of any network.
+///
+/// What it can do is what they all can; for more, match on it or use [`Conn::as_tcp`] and its like. On networks that
+/// keep message boundaries (`udp`, `ip`, `unixgram`, `unixpacket`) every write is one message and every read takes
+/// one; a message longer than the read's buffer is an error (`EMSGSIZE`), with its beginning in the buffer.
+///
+/// It implements tokio's `AsyncRead` and `AsyncWrite`, for itself and for `&Conn`, where one task at a time may wait in
+/// each direction. All its own methods may be called from any number of tasks at once.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Conn {
+    /// TCP.
+    Tcp(TcpConn),
+    /// A Unix socket of any kind.
+    Unix(UnixConn),
+    /// UDP.
+    Udp(UdpConn),
+}
+
+/// Does the same with whichever conn it is.
+macro_rules! each {
+    ($self:expr, $conn:ident => $do:expr) => {
+        match $self {
+            Conn::Tcp($conn) => $do,
+            Conn::Unix($conn) => $do,
+            Conn::Udp($conn) => $do,
+        }
+    };
+}
+
+impl Conn {
+    /// Reads what has arrived, up to the size of `buffer`, waiting for at least one byte, or one message. `Ok(0)` is
+    /// the end of the stream, an empty message, or an empty buffer.
+    pub async fn read(&self, buffer: &mut [u8]) -> Result<usize> {
+        match self {
+            Conn::Tcp(conn) => conn.read(buffer).await,
+            Conn::Unix(conn) => conn.read(buffer).await,
+            Conn::Udp(conn) => conn.recv(buffer).await,
+        }
+    }
+
+    /// Reads into several buffers, in order.
+    pub async fn read_vectored(&self, buffers: &mut [IoSliceMut<'_>]) -> Result<usize> {
+        match self {
+            Conn::Tcp(conn) => conn.read_vectored(buffers).await,
+            Conn::Unix(conn) => conn.read_vectored(buffers).await,
+            Conn::Udp(conn) => conn.recv_vectored(buffers).await,
+        }
+    }
+
+    /// Writes some of `buffer`, waiting until at least one byte, or the message, has been taken; returns how many
+    /// bytes were.
+    pub async fn write(&self, buffer: &[u8]) -> Result<usize> {
+        match self {
+            Conn::Tcp(conn) => conn.write(buffer).await,
+            Conn::Unix(conn) => conn.write(buffer).await,
+            Conn::Udp(conn) => conn.send(buffer).await,
+        }
+    }
+
+    /// Writes all of `buffer`. After an error or a cancel, an unknown part has been written.
+    pub async fn write_all(&self, buffer: &[u8]) -> Result<()> {
+        match self {
+            Conn::Tcp(conn) => conn.write_all(buffer).await,
+            Conn::Unix(conn) => conn.write_all(buffer).await,
+            Conn::Udp(conn) => conn.send(buffer).await.map(|_| ()),
+        }
+    }
+
+    /// Writes some of the buffers' bytes, in order, or all as one message.
+    pub async fn write_vectored(&self, buffers: &[IoSlice<'_>]) -> Result<usize> {
+        match self {
+            Conn::Tcp(conn) => conn.write_vectored(buffers).await,
+            Conn::Unix(conn) => conn.write_vectored(buffers).await,
+            Conn::Udp(conn) => conn.send_vectored(buffers).await,
+        }
+    }
+
+    /// Writes all bytes of any number of buffers; the slices are advanced as they are written. After an error or a
+    /// cancel, an unknown part has been written.
+    pub async fn write_all_vectored(&self, buffers: &mut [IoSlice<'_>]) -> Result<()> {
+        match self {
+            Conn::Tcp(conn) => conn.write_all_vectored(buffers).await,
+            Conn::Unix(conn) => conn.write_all_vectored(buffers).await,
+            Conn::Udp(conn) => conn.send_vectored(buffers).await.map(|_| ()),
+        }
+    }
+
+    /// Closes the conn: whoever waits on it is woken, and every later call fails with an error that
+    /// [`Error::is_closed`] knows, a second close among them. Dropping the conn closes it too.
+    pub fn close(&self) -> Result<()> {
+        each!(self, conn => conn.close())
+    }
+
+    /// Ends the reading side of a stream: reads return what has arrived, then `Ok(0)`. Of UDP and raw IP, which have
+    /// no stream to end, an error.
+    pub fn close_read(&self) -> Result<()> {
+        match self {
+            Conn::Tcp(conn) => conn.close_read(),
+            Conn::Unix(conn) => conn.close_read(),
+            Conn::Udp(_) => Err(self.no_half_close()),
+        }
+    }
+
+    /// Ends the writing side of a stream: the peer reads what was written, then the end of the stream. Of UDP and raw
+    /// IP, which have no stream to end, an error; tokio's `shutdown` does nothing there.
+    pub fn close_write(&self) -> Result<()> {
+        match self {
+            Conn::Tcp(conn) => conn.close_write(),
+            Conn::Unix(conn) => conn.close_write(),
+            Conn::Udp(_) => Err(self.no_half_close()),
+        }
+    }
+
+    fn no_half_close(&self) -> Error {
+        self.error(Operation::Close, Cause::System { call: "shutdown", error: Errno::OPNOTSUPP })
+    }
+
+    /// Sets, moves or (with `None`) removes the moment after which reads and writes fail with a timeout. It holds for
+    /// calls that already wait, in any task; a moment that has passed fails them at once. Later reads and writes fail
+    /// too until it is moved. The conn stays open.
+    pub fn set_deadline(&self, deadline: impl Into<Option<Instant>>) {
+        let deadline = deadline.into();
+        each!(self, conn => conn.set_deadline(deadline));
+    }
+
+    /// [`Conn::set_deadline`] for reads.
+    pub fn set_read_deadline(&self, deadline: impl Into<Option<Instant>>) {
+        let deadline = deadline.into();
+        each!(self, conn => conn.set_read_deadline(deadline));
+    }
+
+    /// [`Conn::set_deadline`] for writes.
+    pub fn set_write_deadline(&self, deadline: impl Into<Option<Instant>>) {
+        let deadline = deadline.into();
+        each!(self, conn => conn.set_write_deadline(deadline));
+    }
+
+    /// Ties the conn's I/O to a context: when it is cancelled, waiting and later calls fail with
+    /// [`Cause::Canceled`] and its cause; when its deadline passes, with a timeout. Deadlines of the conn's own hold
+    /// besides. Binding to another context replaces the first; to the background, unties.
+    pub fn bind_context(&self, context: &Context) {
+        each!(self, conn => conn.bind_context(context));
+    }
+
+    /// The local address.
+    pub fn local_addr(&self) -> Result<Addr> {
+        each!(self, conn => conn.local_addr().map(Addr::from))
+    }
+
+    /// The peer's address; an error on a conn that has no peer.
+    pub fn peer_addr(&self) -> Result<Addr> {
+        each!(self, conn => conn.peer_addr().map(Addr::from))
+    }
+
+    /// The network, without the IP version: `tcp`, `udp`, `unix` …
+    pub fn network(&self) -> Network {
+        match self {
+            Conn::Tcp(_) => Network::Tcp(Family::Any),
+            Conn::Unix(conn) => Network::Unix(conn.kind()),
+            Conn::Udp(_) => Network::Udp(Family::Any),
+        }
+    }
+
+    /// The descriptor, where there is one. The number stays valid for the borrow, but after a
+    /// [`close`](Conn::close) it is no longer the socket.
+    pub fn as_fd(&self) -> Option<BorrowedFd<'_>> {
+        each!(self, conn => Some(AsFd::as_fd(conn)))
+    }
+
+    /// Two halves that borrow the conn.
+    pub fn split(&self) -> (ReadHalf<'_, Conn>, WriteHalf<'_, Conn>) {
+        halves::split_borrowed(self)
+    }
+
+    /// Two halves that own the conn together and can go to different tasks.
+    pub fn into_split(self) -> (OwnedReadHalf<Conn>, OwnedWriteHalf<Conn>) {
+        halves::split_owned(self)
+    }
+}
+
+/// From the conn of one network, and back: `as_…`, and `into_…`, which gives the conn back if it is another.
+macro_rules! convert {
+    ($variant:ident, $conn:ty, $as:ident, $into:ident, $name:literal) => {
+        impl Conn {
+            #[doc = concat!("The conn as ", $name, ", if it is that.")]
+            pub fn $as(&self) -> Option<&$conn> {
+                match self {
+                    Conn::$variant(conn) => Some(conn),
+                    _ => None,
+                }
+            }
+
+            #[doc = concat!("Takes the conn as ", $name, ", or gives it back if it is not that.")]
+            #[allow(clippy::result_large_err)] // It is the conn itself.
+            pub fn $into(self) -> Result<$conn, Conn> {
+                match self {
+                    Conn::$variant(conn) => Ok(conn),
+                    other => Err(other),
+                }
+            }
+        }
+
+        impl From<$conn> for Conn {
+            fn from(conn: $conn) -> Conn {
+                Conn::$variant(conn)
+            }
+        }
+    };
+}
+
+convert!(Tcp, TcpConn, as_tcp, into_tcp, "TCP");
+convert!(Unix, UnixConn, as_unix, into_unix, "a Unix socket");
+convert!(Udp, UdpConn, as_udp, into_udp, "UDP");
+
+impl StreamConn for Conn {
+    fn poll_read_shared(
+        &self,
+        cx: &mut task::Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<Result<(), Cause>> {
+        each!(self, conn => conn.poll_read_shared(cx, buffer))
+    }
+
+    fn poll_write_shared(&self, cx: &mut task::Context<'_>, buffer: &[u8]) -> Poll<Result<usize, Cause>> {
+        each!(self, conn => conn.poll_write_shared(cx, buffer))
+    }
+
+    fn poll_write_vectored_shared(
+        &self,
+        cx: &mut task::Context<'_>,
+        buffers: &[IoSlice<'_>],
+    ) -> Poll<Result<usize, Cause>> {
+        each!(self, conn => conn.poll_write_vectored_shared(cx, buffers))
+    }
+
+    fn close_write_shared(&self) -> Result<(), Cause> {
+        each!(self, conn => conn.close_write_shared())
+    }
+
+    fn error(&self, operation: Operation, cause: Cause) -> Error {
+        each!(self, conn => conn.error(operation, cause))
+    }
+}
+
+impl_async_io!(Conn);

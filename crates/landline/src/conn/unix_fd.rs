@@ -1,0 +1,141 @@
+//! Reading and writing a Unix socket: bytes or messages, by its kind.
+
+use std::io::{IoSlice, IoSliceMut};
+use std::ops::Deref;
+use std::os::fd::BorrowedFd;
+use std::task::{self, Poll};
+
+use rustix::net::{RecvFlags, ReturnFlags};
+use tokio::io::ReadBuf;
+
+use crate::error::Cause;
+use crate::fd::{Direction, IOV_MAX, Io, NetFd, counted};
+use crate::network::UnixKind;
+use crate::sys::{self, Incoming};
+
+/// The socket and what it is. Everything that does not depend on the kind is reached through `Deref`.
+pub(crate) struct UnixFd {
+    fd: NetFd,
+    pub(crate) kind: UnixKind,
+}
+
+impl UnixFd {
+    pub(crate) fn new(fd: NetFd, kind: UnixKind) -> UnixFd {
+        UnixFd { fd, kind }
+    }
+
+    pub(crate) fn into_net_fd(self) -> NetFd {
+        self.fd
+    }
+
+    pub(crate) fn is_stream(&self) -> bool {
+        self.kind == UnixKind::Stream
+    }
+
+    pub(crate) async fn read(&self, buffer: &mut [u8]) -> Result<usize, Cause> {
+        match self.kind {
+            UnixKind::Stream => self.read_stream(&mut [IoSliceMut::new(buffer)]).await,
+            UnixKind::Datagram | UnixKind::Seqpacket => self.fd.recv(buffer).await,
+        }
+    }
+
+    pub(crate) async fn read_vectored(&self, buffers: &mut [IoSliceMut<'_>]) -> Result<usize, Cause> {
+        match self.kind {
+            UnixKind::Stream => self.read_stream(buffers).await,
+            UnixKind::Datagram | UnixKind::Seqpacket => self.fd.recv_vectored(buffers).await,
+        }
+    }
+
+    async fn read_stream(&self, buffers: &mut [IoSliceMut<'_>]) -> Result<usize, Cause> {
+        self.fd.io(Direction::Read, |fd| recv_stream(fd, buffers)).await
+    }
+
+    pub(crate) async fn write(&self, buffer: &[u8]) -> Result<usize, Cause> {
+        match self.kind {
+            UnixKind::Stream => self.fd.write(buffer).await,
+            UnixKind::Datagram | UnixKind::Seqpacket => self.fd.send(buffer).await,
+        }
+    }
+
+    pub(crate) async fn write_all(&self, buffer: &[u8]) -> Result<(), Cause> {
+        match self.kind {
+            UnixKind::Stream => self.fd.write_all(buffer).await,
+            UnixKind::Datagram | UnixKind::Seqpacket => self.fd.send(buffer).await.map(|_| ()),
+        }
+    }
+
+    pub(crate) async fn write_vectored(&self, buffers: &[IoSlice<'_>]) -> Result<usize, Cause> {
+        match self.kind {
+            UnixKind::Stream => self.fd.write_vectored(buffers).await,
+            UnixKind::Datagram | UnixKind::Seqpacket => self.fd.send_vectored(buffers).await,
+        }
+    }
+
+    pub(crate) async fn write_all_vectored(&self, buffers: &mut [IoSlice<'_>]) -> Result<(), Cause> {
+        match self.kind {
+            UnixKind::Stream => self.fd.write_all_vectored(buffers).await,
+            UnixKind::Datagram | UnixKind::Seqpacket => self.fd.send_vectored(buffers).await.map(|_| ()),
+        }
+    }
+
+    pub(crate) fn poll_read(
+        &self,
+        cx: &mut task::Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<Result<(), Cause>> {
+        match self.kind {
+            UnixKind::Stream => {
+                let wanted = buffer.remaining();
+                self.fd.poll_io(Direction::Read, cx, |fd| {
+                    let mut flags = ReturnFlags::empty();
+                    let count = sys::fill(buffer, |spare| {
+                        let (filled, incoming) = sys::recv_msg_into(fd, spare, RecvFlags::empty())?;
+                        flags = incoming.flags;
+                        Ok(filled)
+                    })?;
+                    Ok(Io { value: (), readiness: stream_readiness(count, wanted, flags).readiness })
+                })
+            }
+            UnixKind::Datagram | UnixKind::Seqpacket => self.fd.poll_recv(cx, buffer),
+        }
+    }
+
+    pub(crate) fn poll_write(&self, cx: &mut task::Context<'_>, buffer: &[u8]) -> Poll<Result<usize, Cause>> {
+        match self.kind {
+            UnixKind::Stream => self.fd.poll_write(cx, buffer),
+            UnixKind::Datagram | UnixKind::Seqpacket => self.fd.poll_send(cx, buffer),
+        }
+    }
+
+    pub(crate) fn poll_write_vectored(
+        &self,
+        cx: &mut task::Context<'_>,
+        buffers: &[IoSlice<'_>],
+    ) -> Poll<Result<usize, Cause>> {
+        match self.kind {
+            UnixKind::Stream => self.fd.poll_write_vectored(cx, buffers),
+            UnixKind::Datagram | UnixKind::Seqpacket => self.fd.poll_send_vectored(cx, buffers),
+        }
+    }
+}
+
+fn recv_stream(fd: BorrowedFd<'_>, buffers: &mut [IoSliceMut<'_>]) -> rustix::io::Result<Io<usize>> {
+    let most = buffers.len().min(IOV_MAX);
+    let wanted = buffers[..most].iter().map(|buffer| buffer.len()).sum();
+    let Incoming { bytes, flags, .. } = sys::recv_msg(fd, &mut buffers[..most], &mut [], RecvFlags::empty())?;
+    Ok(stream_readiness(bytes, wanted, flags))
+}
+
+/// A read stops after bytes that carried descriptors or credentials, though more may lie behind them (unix(7)); that
+/// these were thrown away for want of room tells that there were some.
+fn stream_readiness(count: usize, wanted: usize, flags: ReturnFlags) -> Io<usize> {
+    if flags.contains(ReturnFlags::CTRUNC) { Io::kept(count) } else { counted(count, wanted) }
+}
+
+impl Deref for UnixFd {
+    type Target = NetFd;
+
+    fn deref(&self) -> &NetFd {
+        &self.fd
+    }
+}

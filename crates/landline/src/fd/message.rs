@@ -1,0 +1,216 @@
+//! Moving messages: what every socket that keeps their boundaries shares.
+//!
+//! A read always leaves the readiness as it is: a message shorter than the buffer says nothing of those behind it.
+
+use std::io::{IoSlice, IoSliceMut};
+use std::os::fd::BorrowedFd;
+use std::task::{self, Poll};
+use std::time::Duration;
+
+use rustix::io::Errno;
+use rustix::net::addr::SocketAddrArg;
+use rustix::net::{RecvFlags, ReturnFlags, SendFlags, SocketAddrAny};
+use tokio::io::{Interest, ReadBuf};
+
+use super::limits::Direction;
+use super::net_fd::{Io, NetFd};
+use crate::error::Cause;
+use crate::sys::{self, Incoming, Rights};
+
+/// How long to wait before a send is tried again when nothing tells of the moment; doubles up to the second.
+const FIRST_PAUSE: Duration = Duration::from_millis(1);
+const LONGEST_PAUSE: Duration = Duration::from_millis(64);
+
+/// One message received: how much of it is in the buffer, how long it was, and who sent it.
+pub(crate) struct Message {
+    pub(crate) len: usize,
+    pub(crate) truncated: bool,
+    pub(crate) from: Option<SocketAddrAny>,
+}
+
+impl NetFd {
+    /// Receives one message; one that does not fit is `EMSGSIZE`, with its beginning in the buffer and the rest lost.
+    pub(crate) async fn recv(&self, buffer: &mut [u8]) -> Result<usize, Cause> {
+        self.recv_io(|fd| recv(fd, buffer, RecvFlags::empty())).await
+    }
+
+    pub(crate) async fn recv_vectored(&self, buffers: &mut [IoSliceMut<'_>]) -> Result<usize, Cause> {
+        self.recv_io(|fd| {
+            let incoming = sys::recv_msg(fd, buffers, &mut [], RecvFlags::empty())?;
+            whole(incoming.bytes, incoming.flags.contains(ReturnFlags::TRUNC))
+        })
+        .await
+    }
+
+    /// Receives one message, or with [`RecvFlags::PEEK`] looks at it.
+    pub(crate) async fn recv_from(&self, buffer: &mut [u8], flags: RecvFlags) -> Result<Message, Cause> {
+        self.recv_io(|fd| {
+            let (len, full, from) = rustix::net::recvfrom(fd, &mut *buffer, flags | RecvFlags::TRUNC)?;
+            Ok(Message { len, truncated: full > len, from })
+        })
+        .await
+    }
+
+    /// Receives one message and its control messages; see [`sys::recv_msg`].
+    pub(crate) async fn recv_msg(
+        &self,
+        buffers: &mut [IoSliceMut<'_>],
+        control: &mut [u8],
+    ) -> Result<Incoming, Cause> {
+        self.recv_io(|fd| sys::recv_msg(fd, buffers, control, RecvFlags::empty())).await
+    }
+
+    /// The same on a Unix socket, with up to `most` descriptors.
+    pub(crate) async fn recv_rights(
+        &self,
+        buffer: &mut [u8],
+        most: usize,
+    ) -> Result<(Incoming, Rights), Cause> {
+        self.recv_io(|fd| sys::recv_rights(fd, &mut [IoSliceMut::new(buffer)], most, RecvFlags::empty()))
+            .await
+    }
+
+    pub(crate) async fn send(&self, message: &[u8]) -> Result<usize, Cause> {
+        self.send_io(|fd| rustix::net::send(fd, message, SendFlags::NOSIGNAL)).await
+    }
+
+    pub(crate) async fn send_to(&self, message: &[u8], to: &impl SocketAddrArg) -> Result<usize, Cause> {
+        self.send_io(|fd| rustix::net::sendto(fd, message, SendFlags::NOSIGNAL, to)).await
+    }
+
+    /// Sends the buffers as one message.
+    pub(crate) async fn send_vectored(&self, buffers: &[IoSlice<'_>]) -> Result<usize, Cause> {
+        self.send_io(|fd| sys::send_msg(fd, None, buffers, &[])).await
+    }
+
+    pub(crate) async fn send_msg(
+        &self,
+        message: &[u8],
+        to: Option<&SocketAddrAny>,
+        control: &[u8],
+    ) -> Result<usize, Cause> {
+        self.send_io(|fd| sys::send_msg(fd, to, &[IoSlice::new(message)], control)).await
+    }
+
+    pub(crate) fn poll_recv(
+        &self,
+        cx: &mut task::Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<Result<(), Cause>> {
+        if buffer.remaining() == 0 {
+            // A stream reader asks for nothing without losing anything.
+            return Poll::Ready(Ok(()));
+        }
+        self.poll_io(Direction::Read, cx, |fd| {
+            let mut truncated = false;
+            sys::fill(buffer, |spare| {
+                let ((filled, _), full) = rustix::net::recv(fd, spare, RecvFlags::TRUNC)?;
+                truncated = full > filled.len();
+                Ok(filled)
+            })?;
+            if truncated { Err(Errno::MSGSIZE) } else { Ok(Io::kept(())) }
+        })
+    }
+
+    pub(crate) fn poll_send(&self, cx: &mut task::Context<'_>, message: &[u8]) -> Poll<Result<usize, Cause>> {
+        self.poll_io(Direction::Write, cx, |fd| {
+            rustix::net::send(fd, message, SendFlags::NOSIGNAL).map(Io::kept)
+        })
+    }
+
+    pub(crate) fn poll_send_vectored(
+        &self,
+        cx: &mut task::Context<'_>,
+        buffers: &[IoSlice<'_>],
+    ) -> Poll<Result<usize, Cause>> {
+        self.poll_io(Direction::Write, cx, |fd| sys::send_msg(fd, None, buffers, &[]).map(Io::kept))
+    }
+
+    /// [`NetFd::io`] for receiving.
+    pub(crate) async fn recv_io<T>(
+        &self,
+        mut operation: impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<T>,
+    ) -> Result<T, Cause> {
+        tokio::task::coop::consume_budget().await;
+        if let Some(result) = self.try_io(Direction::Read, &mut |fd| operation(fd).map(Io::kept)) {
+            return result;
+        }
+        loop {
+            // An ICMP error is for the receiver too, but epoll reports it as an error and not as something to read.
+            let interest = Interest::READABLE | Interest::ERROR;
+            if let Some(value) = self.io_when(Direction::Read, interest, &mut operation).await? {
+                return Ok(value);
+            }
+        }
+    }
+
+    /// [`NetFd::io`] for sending.
+    pub(crate) async fn send_io<T>(
+        &self,
+        mut operation: impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<T>,
+    ) -> Result<T, Cause> {
+        tokio::task::coop::consume_budget().await;
+        // There is nearly always room, also before the reactor has said so for the first time.
+        if let Some(result) = self.try_at_once(&mut operation) {
+            return result;
+        }
+        let mut operation = |fd: BorrowedFd<'_>| operation(fd).map(Io::kept);
+        loop {
+            if let Some(result) = self.try_io(Direction::Write, &mut operation) {
+                return result;
+            }
+            let ready = self.ready(Direction::Write, Interest::WRITABLE).await?;
+            // An ICMP error makes the reactor believe for good that a socket is closed for writing, thus ready.
+            if ready.is_write_closed() {
+                self.pause(Direction::Write, FIRST_PAUSE).await?;
+            }
+        }
+    }
+
+    /// Sends where nothing will tell that there is room again: to a Unix datagram socket that this one is not
+    /// connected to and whose queue is full (unix(7)).
+    pub(crate) async fn send_asking_again<T>(
+        &self,
+        mut operation: impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<T>,
+    ) -> Result<T, Cause> {
+        tokio::task::coop::consume_budget().await;
+        let mut pause = FIRST_PAUSE;
+        loop {
+            if let Some(result) = self.try_at_once(&mut operation) {
+                return result;
+            }
+            self.pause(Direction::Write, pause).await?;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// Does `operation` whatever the reactor believes; `None` if it would block.
+    fn try_at_once<T>(
+        &self,
+        operation: &mut impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<T>,
+    ) -> Option<Result<T, Cause>> {
+        if let Err(cause) = self.check(Direction::Write) {
+            return Some(Err(cause));
+        }
+        self.with_open(|fd| {
+            loop {
+                match operation(fd) {
+                    Ok(value) => return Ok(Some(value)),
+                    Err(Errno::INTR) => {}
+                    Err(Errno::AGAIN) => return Ok(None),
+                    Err(error) => return Err(error.into()),
+                }
+            }
+        })
+        .transpose()
+    }
+}
+
+fn recv(fd: BorrowedFd<'_>, buffer: &mut [u8], flags: RecvFlags) -> rustix::io::Result<usize> {
+    let (len, full) = rustix::net::recv(fd, buffer, flags | RecvFlags::TRUNC)?;
+    whole(len, full > len)
+}
+
+fn whole(len: usize, truncated: bool) -> rustix::io::Result<usize> {
+    if truncated { Err(Errno::MSGSIZE) } else { Ok(len) }
+}

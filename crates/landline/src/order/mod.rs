@@ -5,11 +5,12 @@
 mod policy;
 mod probe;
 mod scope;
+mod sources;
 
 use std::net::{IpAddr, SocketAddr};
 
 pub(crate) use policy::PolicyTable;
-pub(crate) use probe::order;
+pub(crate) use sources::{Sources, order};
 
 use crate::addr::ScopedIp;
 use crate::explain::OrderedAddress;

@@ -5,83 +5,14 @@ use std::os::fd::OwnedFd;
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 
-use super::{Candidate, PolicyTable, Source, sort};
+use super::sources::{Kernel, Marks, plain};
 use crate::addr::ScopedIp;
-use crate::explain::OrderedAddress;
 use crate::interface;
 
-/// So many different addresses are looked into; a name with more is broken or hostile, and the rest go last.
-const MOST_PROBED: usize = 128;
-
-/// Puts `destinations` in the order of RFC 6724, given the sources this host has for them.
-///
-/// Never waits for the network. Where there is nothing to decide it makes no system call; otherwise two, at most
-/// three for each different address, and four where one of several sources may be deprecated. Addresses that the
-/// kernel would not tell about stay as given.
-pub(crate) fn order(destinations: &[SocketAddr]) -> Vec<OrderedAddress> {
-    let mut distinct: Vec<ScopedIp> = Vec::new();
-    for destination in destinations.iter().map(|&address| plain(address)) {
-        if distinct.len() < MOST_PROBED && !distinct.contains(&destination) {
-            distinct.push(destination);
-        }
-    }
-    let sources = if distinct.len() < 2 { vec![None; distinct.len()] } else { probe(&distinct) };
-    let candidates: Vec<Candidate> = destinations
-        .iter()
-        .map(|&address| {
-            let known = distinct.iter().position(|&ip| ip == plain(address));
-            Candidate { address, source: known.and_then(|index| sources[index]) }
-        })
-        .collect();
-    sort(&candidates, &PolicyTable::default())
-}
-
-fn plain(address: SocketAddr) -> ScopedIp {
-    ScopedIp::from(crate::addr::canonical(address))
-}
-
-fn probe(destinations: &[ScopedIp]) -> Vec<Option<Source>> {
-    let mut sockets = Sockets::default();
-    let mut sources = vec![None; destinations.len()];
-    // IPv6 first, because its socket then serves for IPv4 as well.
-    for is_v6 in [true, false] {
-        for (destination, source) in destinations.iter().zip(&mut sources) {
-            if destination.ip.is_ipv6() == is_v6 {
-                *source = sockets.source(*destination).map(Source::from);
-            }
-        }
-    }
-    mark(&mut sources);
-    sources
-}
-
-/// Marks the sources that the kernel knows to be deprecated or home addresses, if that can make a difference.
-fn mark(sources: &mut [Option<Source>]) {
-    let mut distinct: Vec<ScopedIp> = sources.iter().flatten().map(|source| source.ip).collect();
-    distinct.sort_unstable();
-    distinct.dedup();
-    if distinct.len() < 2 {
-        return;
-    }
-    distinct.retain(|source| source.ip.is_ipv6() && !source.ip.is_loopback());
-    if distinct.is_empty() {
-        return;
-    }
-    // Where netlink is forbidden, as in a seccomp sandbox, rules 3 and 4 have nothing to go by.
-    let Ok(flags) = interface::ipv6_addr_flags(&distinct) else { return };
-    for source in sources.iter_mut().flatten() {
-        let known = distinct.iter().position(|&ip| ip == source.ip).and_then(|index| flags[index]);
-        if let Some(flags) = known {
-            source.deprecated = flags.is_deprecated();
-            source.home = flags.is_home();
-        }
-    }
-}
-
-/// UDP sockets, opened when first needed, connected to one destination after another. Connecting one makes the kernel
+/// UDP sockets, opened when first needed, and connected to one destination after another. Connecting one makes the kernel
 /// choose a route and with it the source address, and sends nothing.
 #[derive(Default)]
-struct Sockets {
+pub(super) struct Sockets {
     v4: Socket,
     v6: Socket,
 }
@@ -99,7 +30,7 @@ enum Socket {
     Unavailable,
 }
 
-impl Sockets {
+impl Kernel for Sockets {
     fn source(&mut self, destination: ScopedIp) -> Option<ScopedIp> {
         let IpAddr::V4(ip) = destination.ip else {
             return self.v6.open(AddressFamily::INET6)?.source(destination.with_port(0));
@@ -111,6 +42,19 @@ impl Sockets {
             return Some(source);
         }
         self.v4.open(AddressFamily::INET)?.source(destination.with_port(0))
+    }
+
+    fn marks(&mut self, sources: &[ScopedIp]) -> Vec<Marks> {
+        let Ok(all) = interface::ipv6_addr_flags(sources) else {
+            // Where netlink is forbidden, as in a seccomp sandbox, rules 3 and 4 have nothing to go by.
+            return vec![Marks::default(); sources.len()];
+        };
+        all.into_iter()
+            .map(|flags| match flags {
+                Some(flags) => Marks { deprecated: flags.is_deprecated(), home: flags.is_home() },
+                None => Marks::default(),
+            })
+            .collect()
     }
 }
 
@@ -141,6 +85,7 @@ impl Socket {
 
 #[cfg(test)]
 mod tests {
+    use super::super::order;
     use super::*;
 
     fn addresses(texts: &[&str]) -> Vec<SocketAddr> {
@@ -199,23 +144,5 @@ mod tests {
         assert_eq!(ordered[0].address, "127.0.0.1:80".parse().unwrap());
         assert_eq!(ordered[0].decided_by, Some(1));
         assert_eq!(ordered[1].source, None);
-    }
-
-    #[test]
-    fn where_nothing_is_to_be_decided_nobody_is_asked() {
-        for given in [vec![], addresses(&["127.0.0.1:80"]), addresses(&["[::1]:1", "[::1]:2", "[::1]:1"])] {
-            let ordered = order(&given);
-            assert_eq!(ordered.iter().map(|ordered| ordered.address).collect::<Vec<_>>(), given);
-            assert!(ordered.iter().all(|ordered| ordered.source.is_none() && ordered.decided_by.is_none()));
-        }
-    }
-
-    #[test]
-    fn a_flood_of_addresses_is_kept_but_not_all_of_it_looked_into() {
-        let given: Vec<SocketAddr> =
-            (0..1000_u32).map(|n| SocketAddr::from(((0x7f00_0001 + n).to_be_bytes(), 80))).collect();
-        let ordered = order(&given);
-        assert_eq!(ordered.iter().map(|ordered| ordered.address).collect::<Vec<_>>(), given);
-        assert_eq!(ordered.iter().filter(|ordered| ordered.source.is_some()).count(), MOST_PROBED);
     }
 }

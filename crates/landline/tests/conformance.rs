@@ -5,7 +5,7 @@ mod adapter;
 use adapter::Tried;
 use adapter::tls::Tls;
 use conntest::suite;
-use landline::{Dialer, ListenConfig, TcpConn};
+use landline::{Conn, Dialer, ListenConfig, TcpConn, UnixConn, UnixKind};
 
 async fn tcp_pair(address: &str) -> (TcpConn, TcpConn) {
     let listener = ListenConfig::new().listen_tcp(address).await.unwrap();
@@ -41,4 +41,44 @@ async fn tcp_conns_are_byte_streams() {
 async fn tls_over_tcp_conns_is_a_byte_stream() {
     let tls = Tls::new();
     suite::stream::run_all(async || tls.wrap(tcp_pair("127.0.0.1:0").await).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn unix_conns_do_what_any_conn_must() {
+    suite::run_all(async || {
+        let (a, b) = UnixConn::pair(UnixKind::Stream).unwrap();
+        (Tried(a), Tried(b))
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn unix_conns_are_byte_streams_and_so_is_tls_over_them() {
+    let tls = Tls::new();
+    suite::stream::run_all(async || UnixConn::pair(UnixKind::Stream).unwrap()).await;
+    suite::stream::run_all(async || tls.wrap(UnixConn::pair(UnixKind::Stream).unwrap()).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn seqpacket_conns_do_what_any_conn_must_and_keep_messages_apart() {
+    let make = async || {
+        let (a, b) = UnixConn::pair(UnixKind::Seqpacket).unwrap();
+        (Tried(a), Tried(b))
+    };
+    suite::run_all(make).await;
+    suite::message::run_all(make).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_conn_that_is_any_of_them_does_what_any_conn_must() {
+    suite::run_all(async || {
+        let (a, b) = tcp_pair("127.0.0.1:0").await;
+        (Tried(Conn::from(a)), Tried(Conn::from(b)))
+    })
+    .await;
+    suite::stream::run_all(async || {
+        let (a, b) = UnixConn::pair(UnixKind::Stream).unwrap();
+        (Conn::from(a), Conn::from(b))
+    })
+    .await;
 }

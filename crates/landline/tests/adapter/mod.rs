@@ -67,3 +67,5 @@ macro_rules! tried {
 }
 
 tried!(landline::TcpConn, std::net::SocketAddr);
+tried!(landline::UnixConn, landline::UnixAddr);
+tried!(landline::Conn, landline::Addr);

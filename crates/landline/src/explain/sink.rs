@@ -23,6 +23,12 @@ impl<F: Fn(&Event) + Send + Sync> Sink for F {
     }
 }
 
+impl<S: Sink + ?Sized> Sink for Arc<S> {
+    fn event(&self, event: &Event) {
+        (**self).event(event);
+    }
+}
+
 /// Passed down the flow; every step tells it what it does. Without a sink it is one `None` check.
 #[derive(Clone, Default)]
 pub(crate) struct Explainer(Option<Arc<dyn Sink>>);

@@ -213,7 +213,7 @@ pub(crate) fn duration(of: Duration) -> String {
 
 /// Text that came from outside, made harmless to a terminal: control characters, and those that turn the direction of
 /// writing, are shown as escapes.
-pub(crate) fn printable(text: &str) -> String {
+pub fn printable(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for ch in text.chars() {
         match ch {

@@ -54,7 +54,7 @@ impl<'a> Html<'a> {
 
 const WIDTH: f64 = 1000.0;
 const LABELS: f64 = 330.0;
-const NUMBERS: f64 = 70.0;
+const NUMBERS: f64 = 90.0;
 const ROW: f64 = 22.0;
 const AXIS: f64 = 24.0;
 /// Characters of the label column.
@@ -77,7 +77,7 @@ table{border-collapse:collapse;width:100%;font-size:.9rem}\
 td,th{text-align:left;vertical-align:top;padding:.2rem .6rem .2rem 0;border-bottom:1px solid var(--line)}\
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}\
 td.s{white-space:nowrap;font-family:ui-monospace,monospace}td.d1{padding-left:1.2rem}td.w{overflow-wrap:anywhere}\
-ol{padding-left:1.6rem}li{overflow-wrap:anywhere}footer{color:var(--soft);font-size:.85rem;margin-top:2rem}";
+ul{padding-left:1.2rem}li{overflow-wrap:anywhere}footer{color:var(--soft);font-size:.85rem;margin-top:2rem}";
 
 impl fmt::Display for Html<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -109,11 +109,11 @@ impl fmt::Display for Html<'_> {
 
 fn write_sections(f: &mut fmt::Formatter<'_>, sections: &[Section]) -> fmt::Result {
     for Section { heading, lines } in sections {
-        writeln!(f, "<h2>{}</h2>\n<ol>", escape(heading))?;
+        writeln!(f, "<h2>{}</h2>\n<ul>", escape(heading))?;
         for line in lines {
             writeln!(f, "<li>{}</li>", escape(line))?;
         }
-        writeln!(f, "</ol>")?;
+        writeln!(f, "</ul>")?;
     }
     Ok(())
 }

@@ -11,12 +11,13 @@ mod kernel;
 mod mutate;
 
 pub use address::{host_port, network, order};
-pub use kernel::{multicast, netlink};
+pub use kernel::{control, multicast, netlink};
 
 pub use crate::resolve::fuzzing::{dns, hosts, name, nsswitch, resolv_conf, services};
 
 /// All of them by name, which is also that of the fuzz target and of the folder of its seeds.
 pub const TARGETS: &[(&str, fn(&[u8]))] = &[
+    ("control", control),
     ("dns", dns),
     ("host_port", host_port),
     ("hosts", hosts),

@@ -36,8 +36,8 @@ mod sys;
 
 pub use addr::{Addr, AddressError, AddressErrorKind, ScopedIp, UnixAddr, join_host_port, split_host_port};
 pub use conn::{
-    CloseWrite, Conn, OwnedReadHalf, OwnedWriteHalf, ReadHalf, Received, ReuniteError, TcpConn, TcpInfo,
-    TcpState, UdpConn, UnixConn, WriteHalf,
+    CloseWrite, Conn, IpConn, OwnedReadHalf, OwnedWriteHalf, PacketConn, ReadHalf, Received, ReuniteError,
+    TcpConn, TcpInfo, TcpState, UdpConn, UnixConn, WriteHalf,
 };
 pub use context::{CancelOnDrop, Context, Ended};
 pub use dial::{Dialer, Race};

@@ -9,7 +9,7 @@ use tokio::io::ReadBuf;
 use tokio::time::Instant;
 
 use super::halves::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
-use super::{StreamConn, TcpConn, UdpConn, UnixConn, impl_async_io};
+use super::{IpConn, StreamConn, TcpConn, UdpConn, UnixConn, impl_async_io};
 use crate::addr::Addr;
 use crate::context::Context;
 use crate::error::{Cause, Error, Operation, Result};
@@ -19,7 +19,8 @@ use crate::network::{Family, Network};
 ///
 /// What it can do is what they all can; for more, match on it or use [`Conn::as_tcp`] and its like. On networks that
 /// keep message boundaries (`udp`, `ip`, `unixgram`, `unixpacket`) every write is one message and every read takes
-/// one; a message longer than the read's buffer is an error (`EMSGSIZE`), with its beginning in the buffer.
+/// one; a message longer than the read's buffer is an error (`EMSGSIZE`), with its beginning in the buffer. Of raw
+/// IPv4, a read gives the packet with its IPv4 header; see [`IpConn`].
 ///
 /// It implements tokio's `AsyncRead` and `AsyncWrite`, for itself and for `&Conn`, where one task at a time may wait in
 /// each direction. All its own methods may be called from any number of tasks at once.
@@ -32,6 +33,8 @@ pub enum Conn {
     Unix(UnixConn),
     /// UDP.
     Udp(UdpConn),
+    /// Raw IP, or a ping socket.
+    Ip(IpConn),
 }
 
 /// Does the same with whichever conn it is.
@@ -41,6 +44,7 @@ macro_rules! each {
             Conn::Tcp($conn) => $do,
             Conn::Unix($conn) => $do,
             Conn::Udp($conn) => $do,
+            Conn::Ip($conn) => $do,
         }
     };
 }
@@ -53,6 +57,7 @@ impl Conn {
             Conn::Tcp(conn) => conn.read(buffer).await,
             Conn::Unix(conn) => conn.read(buffer).await,
             Conn::Udp(conn) => conn.recv(buffer).await,
+            Conn::Ip(conn) => conn.recv(buffer).await,
         }
     }
 
@@ -62,6 +67,7 @@ impl Conn {
             Conn::Tcp(conn) => conn.read_vectored(buffers).await,
             Conn::Unix(conn) => conn.read_vectored(buffers).await,
             Conn::Udp(conn) => conn.recv_vectored(buffers).await,
+            Conn::Ip(conn) => conn.recv_vectored(buffers).await,
         }
     }
 
@@ -72,6 +78,7 @@ impl Conn {
             Conn::Tcp(conn) => conn.write(buffer).await,
             Conn::Unix(conn) => conn.write(buffer).await,
             Conn::Udp(conn) => conn.send(buffer).await,
+            Conn::Ip(conn) => conn.send(buffer).await,
         }
     }
 
@@ -81,6 +88,7 @@ impl Conn {
             Conn::Tcp(conn) => conn.write_all(buffer).await,
             Conn::Unix(conn) => conn.write_all(buffer).await,
             Conn::Udp(conn) => conn.send(buffer).await.map(|_| ()),
+            Conn::Ip(conn) => conn.send(buffer).await.map(|_| ()),
         }
     }
 
@@ -90,6 +98,7 @@ impl Conn {
             Conn::Tcp(conn) => conn.write_vectored(buffers).await,
             Conn::Unix(conn) => conn.write_vectored(buffers).await,
             Conn::Udp(conn) => conn.send_vectored(buffers).await,
+            Conn::Ip(conn) => conn.send_vectored(buffers).await,
         }
     }
 
@@ -100,6 +109,7 @@ impl Conn {
             Conn::Tcp(conn) => conn.write_all_vectored(buffers).await,
             Conn::Unix(conn) => conn.write_all_vectored(buffers).await,
             Conn::Udp(conn) => conn.send_vectored(buffers).await.map(|_| ()),
+            Conn::Ip(conn) => conn.send_vectored(buffers).await.map(|_| ()),
         }
     }
 
@@ -115,7 +125,7 @@ impl Conn {
         match self {
             Conn::Tcp(conn) => conn.close_read(),
             Conn::Unix(conn) => conn.close_read(),
-            Conn::Udp(_) => Err(self.no_half_close()),
+            Conn::Udp(_) | Conn::Ip(_) => Err(self.no_half_close()),
         }
     }
 
@@ -125,7 +135,7 @@ impl Conn {
         match self {
             Conn::Tcp(conn) => conn.close_write(),
             Conn::Unix(conn) => conn.close_write(),
-            Conn::Udp(_) => Err(self.no_half_close()),
+            Conn::Udp(_) | Conn::Ip(_) => Err(self.no_half_close()),
         }
     }
 
@@ -176,6 +186,7 @@ impl Conn {
             Conn::Tcp(_) => Network::Tcp(Family::Any),
             Conn::Unix(conn) => Network::Unix(conn.kind()),
             Conn::Udp(_) => Network::Udp(Family::Any),
+            Conn::Ip(conn) => Network::Ip(Family::Any, conn.protocol()),
         }
     }
 
@@ -229,6 +240,7 @@ macro_rules! convert {
 convert!(Tcp, TcpConn, as_tcp, into_tcp, "TCP");
 convert!(Unix, UnixConn, as_unix, into_unix, "a Unix socket");
 convert!(Udp, UdpConn, as_udp, into_udp, "UDP");
+convert!(Ip, IpConn, as_ip, into_ip, "raw IP or a ping socket");
 
 impl StreamConn for Conn {
     fn poll_read_shared(

@@ -3,6 +3,8 @@
 mod any;
 mod async_io;
 mod halves;
+mod ip;
+mod packet;
 mod received;
 mod shared;
 mod tcp;
@@ -13,6 +15,8 @@ mod unix_fd;
 
 pub use any::Conn;
 pub use halves::{CloseWrite, OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
+pub use ip::IpConn;
+pub use packet::PacketConn;
 pub use received::Received;
 pub use tcp::TcpConn;
 pub use tcp_info::{TcpInfo, TcpState};

@@ -34,7 +34,8 @@ use crate::sys;
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> landline::Result<()> {
 /// use std::time::Duration;
-/// ///
+/// use tokio::time::Instant;
+///
 /// let listener = landline::listen("tcp", "127.0.0.1:0").await?;
 /// let conn = landline::Dialer::new().dial_tcp(&listener.local_addr()?.to_string()).await?;
 /// conn.write_all(b"hello").await?;

@@ -40,10 +40,9 @@ use crate::network::{Family, Network};
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> landline::Result<()> {
-/// let server = std::net::UdpSocket::bind("127.0.0.1:0").and_then(|socket| Ok(socket));
-/// let server = landline::UdpConn::from_std(server.expect("a free port"))?;
-/// let client = std::net::UdpSocket::bind("127.0.0.1:0").expect("a free port");
-/// let client = landline::UdpConn::from_std(client)?;
+/// let bind = || std::net::UdpSocket::bind("127.0.0.1:0").expect("a free port");
+/// let server = landline::UdpConn::from_std(bind())?;
+/// let client = landline::UdpConn::from_std(bind())?;
 ///
 /// client.send_to(b"ping", server.local_addr()?).await?;
 /// let mut buffer = [0; 512];

@@ -8,7 +8,7 @@ use rustix::net::{AddressFamily, Protocol, SocketFlags, SocketType};
 use super::traced::Traced;
 use crate::addr::Addr;
 use crate::error::Cause;
-use crate::network::{Network, UnixKind};
+use crate::network::{Network, Protocol as IpProtocol, UnixKind};
 
 /// MPTCP, RFC 8684; in the kernel since 5.6.
 const IPPROTO_MPTCP: u32 = 262;
@@ -29,13 +29,13 @@ pub(crate) fn create(
     let (kind, protocol) = match network {
         Network::Tcp(_) => (SocketType::STREAM, None),
         Network::Udp(_) => (SocketType::DGRAM, None),
-        Network::Ip(_, protocol) => (SocketType::RAW, Some(raw_protocol(u32::from(protocol.0)))),
+        Network::Ip(_, protocol) => (SocketType::RAW, protocol_of(u32::from(protocol.0))),
         Network::Unix(UnixKind::Stream) => (SocketType::STREAM, None),
         Network::Unix(UnixKind::Datagram) => (SocketType::DGRAM, None),
         Network::Unix(UnixKind::Seqpacket) => (SocketType::SEQPACKET, None),
     };
     if mptcp && matches!(network, Network::Tcp(_)) {
-        match socket(family, kind, Some(raw_protocol(IPPROTO_MPTCP)), "MPTCP", traced) {
+        match socket(family, kind, protocol_of(IPPROTO_MPTCP), "MPTCP", traced) {
             Ok(fd) => return Ok(fd),
             Err(Cause::System {
                 error: error @ (Errno::PROTONOSUPPORT | Errno::NOPROTOOPT | Errno::PERM | Errno::INVAL),
@@ -44,7 +44,22 @@ pub(crate) fn create(
             Err(cause) => return Err(cause),
         }
     }
-    socket(family, kind, protocol, network.base_name(), traced)
+    let made = socket(family, kind, protocol, network.base_name(), traced);
+    match (network, &made) {
+        // The kernel lets some who may not open raw sockets send echo requests (icmp(7)). Where it does not, the first
+        // error says best what is missing.
+        (Network::Ip(_, IpProtocol::ICMP | IpProtocol::ICMPV6), Err(Cause::System { error, .. }))
+            if *error == Errno::PERM =>
+        {
+            let ping = socket(family, SocketType::DGRAM, protocol, "ping", traced);
+            if ping.is_ok() {
+                traced
+                    .fell_back(|| "a ping socket in place of a raw one: operation not permitted".to_owned());
+            }
+            ping.or(made)
+        }
+        _ => made,
+    }
 }
 
 fn socket(
@@ -67,12 +82,9 @@ fn socket(
     traced.call("socket", detail, result)
 }
 
-fn raw_protocol(number: u32) -> Protocol {
-    // Zero, "IPPROTO_IP", cannot be put into the type and is refused by the kernel for raw sockets anyway; 255 is what
-    // it calls a socket that only sends.
-    Protocol::from_raw(
-        std::num::NonZeroU32::new(number).unwrap_or(const { std::num::NonZeroU32::new(255).unwrap() }),
-    )
+/// Zero stands for none, which the kernel refuses for raw sockets.
+fn protocol_of(number: u32) -> Option<Protocol> {
+    std::num::NonZeroU32::new(number).map(Protocol::from_raw)
 }
 
 /// Binds to a local address.

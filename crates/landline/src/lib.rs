@@ -47,5 +47,5 @@ pub use interface::{
 };
 pub use listen::{Incoming, ListenConfig, TcpListener};
 pub use network::{Family, Network, ParseNetworkError, Protocol, ToNetwork, UnixKind};
-pub use resolve::{Mx, Srv, Svcb, Txt};
+pub use resolve::{Lookup, Mx, Resolver, Srv, Svcb, Txt};
 pub use socket::KeepAlive;

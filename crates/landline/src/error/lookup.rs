@@ -59,6 +59,12 @@ impl LookupError {
         self
     }
 
+    /// The same failure, of what the caller called `name`.
+    pub(crate) fn with_name(mut self, name: impl Into<String>) -> LookupError {
+        self.name = name.into();
+        self
+    }
+
     /// The name that was looked up, as the caller gave it.
     pub fn name(&self) -> &str {
         &self.name

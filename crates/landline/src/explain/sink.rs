@@ -61,6 +61,11 @@ impl Explainer {
         }
     }
 
+    /// Who listens.
+    pub(crate) fn sink(&self) -> Option<&Arc<dyn Sink>> {
+        self.0.as_ref()
+    }
+
     /// Whether anybody listens.
     pub(crate) fn is_on(&self) -> bool {
         self.0.is_some()

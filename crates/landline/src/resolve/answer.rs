@@ -96,6 +96,12 @@ impl Answer {
         Ok(answer)
     }
 
+    /// The records in presentation form, for [`What::QueryAnswered`](crate::explain::What::QueryAnswered).
+    pub(crate) fn present(&self, record: RecordType) -> Vec<String> {
+        let chain = self.chain.iter().map(|target| format!("CNAME {target}"));
+        chain.chain(self.records.iter().map(|data| format!("{record} {data}"))).collect()
+    }
+
     /// Walks the chain, and takes in the records at its end. Returns the last name, if it is not the first.
     fn follow<'a>(
         &mut self,

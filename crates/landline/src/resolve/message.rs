@@ -91,6 +91,10 @@ impl Query {
         Query { id, record: question.record, form, name_end: HEADER + name.len(), packet }
     }
 
+    pub(crate) fn id(&self) -> u16 {
+        self.id
+    }
+
     pub(crate) fn packet(&self) -> &[u8] {
         &self.packet
     }
@@ -103,19 +107,22 @@ impl Query {
         if header.id() != self.id || !header.qr() || header.opcode() != Opcode::QUERY {
             return None;
         }
-        let question = match message.header_counts().qdcount() {
+        let garbled = |fault: &'static str| Some(Reply::Garbled(fault.into()));
+        match message.header_counts().qdcount() {
             // Some servers repeat no question when they refuse to look at it.
-            0 if message.is_error() && message.header_counts().ancount() == 0 => None,
-            1 => Some(message.first_question()?),
-            _ => return None,
-        };
-        if let Some(question) = question {
-            let fits = question.qname().name_eq(self.name())
-                && question.qtype() == rtype(self.record)
-                && question.qclass() == Class::IN;
-            if !fits {
-                return None;
+            0 if message.is_error() && message.header_counts().ancount() == 0 => {}
+            1 => {
+                let Some(question) = message.first_question() else {
+                    return garbled("its question cannot be read");
+                };
+                let fits = question.qname().name_eq(self.name())
+                    && question.qtype() == rtype(self.record)
+                    && question.qclass() == Class::IN;
+                if !fits {
+                    return None;
+                }
             }
+            _ => return garbled("it does not hold one question"),
         }
         Some(self.judge(message, carrier))
     }

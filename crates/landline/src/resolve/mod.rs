@@ -14,13 +14,20 @@
 //! | `message`, `answer` | the messages of the DNS |
 //! | `system` | `getaddrinfo`, for what cannot be done here |
 
+mod addresses;
 mod answer;
+mod cache;
 mod config;
+mod exchange;
 mod files;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod host;
+mod host_lookup;
 mod hosts;
+mod inflight;
+mod lookup;
+mod lookups;
 mod message;
 mod my_hostname;
 mod name;
@@ -29,8 +36,11 @@ mod nsswitch;
 mod packet;
 mod plan;
 mod policy;
+mod query;
 mod record;
+mod record_lookups;
 mod resolv_conf;
+mod resolver;
 mod reverse;
 mod search;
 mod services;
@@ -40,8 +50,12 @@ mod system;
 mod text;
 mod watched;
 
+pub use cache::Cache;
 pub use config::{Config, LookupOrder, NameServer};
+pub use exchange::{Datagram, DnsConn, Transport};
+pub use lookup::Lookup;
 pub use name::{InvalidName, Name};
 pub use policy::Source;
 pub use record::{Mx, Srv, Txt};
+pub use resolver::Resolver;
 pub use svcb::Svcb;

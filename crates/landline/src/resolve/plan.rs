@@ -4,127 +4,16 @@
 //! A lookup asks one or more record types (lanes) of one name after another (the search list). Each lane goes through
 //! the servers on its own, so that a server's trouble with AAAA does not hold up A.
 
-use std::borrow::Cow;
+mod terms;
+
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use domain::base::iana::OptRcode;
-use rustix::io::Errno;
 use tokio::time::Instant;
 
 use super::message::Carrier;
 
-/// What does not change during one lookup.
-#[derive(Clone, Debug)]
-pub(crate) struct Settings {
-    /// How many servers there are.
-    pub(crate) servers: usize,
-    /// The server to begin with.
-    pub(crate) first: usize,
-    /// How many times to go through the servers.
-    pub(crate) attempts: u32,
-    /// How long a server may take to answer.
-    pub(crate) timeout: Duration,
-    /// What the first try of each server goes over.
-    pub(crate) carrier: Carrier,
-    /// Whether queries carry an OPT record.
-    pub(crate) edns: bool,
-    /// One lane after the other.
-    pub(crate) single_request: bool,
-    /// Whether a failure in one lane is the failure of the lookup, so that trouble with a server never makes a name
-    /// look as if it had fewer addresses than it has.
-    pub(crate) strict: bool,
-}
-
-/// What a lane's answer means for the lookup.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Role {
-    /// Records in it end the search.
-    Decides,
-    /// Only of interest for the name that the others decide on.
-    Hints,
-}
-
-/// What to do next.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Action {
-    /// The questions are now about this name of the search list; nothing said about the one before matters any more.
-    Name(usize),
-    /// Send questions.
-    Ask(Ask),
-    /// This is the end of a lane.
-    Settle(usize, Outcome),
-    /// Wait for something to be heard, or for this instant.
-    Wait(Instant),
-    /// All lanes are settled.
-    Done,
-}
-
-/// Questions to be sent to one server over one socket of their own.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Ask {
-    /// Names it when something is heard of it.
-    pub(crate) id: u32,
-    pub(crate) lanes: Vec<usize>,
-    pub(crate) attempt: Attempt,
-}
-
-/// One question's turn with one server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Attempt {
-    pub(crate) server: usize,
-    /// Which round over the servers this is, from 1.
-    pub(crate) round: u32,
-    pub(crate) carrier: Carrier,
-    pub(crate) edns: bool,
-}
-
-/// What a server said, or what became of the way to it.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Word {
-    /// The name has such records.
-    Found,
-    /// It has none (NODATA).
-    NoData,
-    /// It does not exist (NXDOMAIN).
-    NameError,
-    Truncated,
-    NoEdns(OptRcode),
-    Failed(Failure),
-}
-
-/// Why a server was of no use.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Failure {
-    NoServers,
-    /// It could not be reached.
-    Unreachable(&'static str, Errno),
-    /// The caller's own transport failed.
-    Transport(String),
-    TimedOut,
-    Lame,
-    Garbled(Cow<'static, str>),
-    Rcode(OptRcode),
-}
-
-/// How a lane ended.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Outcome {
-    Found,
-    /// No name of the search list has such records; at least one exists.
-    NoData {
-        server: usize,
-    },
-    /// None exists.
-    NameError {
-        server: usize,
-    },
-    /// The most telling failure, and the server it was of.
-    Failed {
-        server: usize,
-        failure: Failure,
-    },
-}
+pub(crate) use terms::{Action, Ask, Attempt, Failure, Outcome, Role, Settings, Word};
 
 /// See the module's text.
 #[derive(Clone, Debug)]
@@ -160,6 +49,8 @@ struct Lane {
     state: State,
     /// The most telling of what was said against this name and the ones before.
     worst: Option<Outcome>,
+    /// From when on an old answer for this name is better than none.
+    fallback: Option<Instant>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -182,7 +73,7 @@ enum State {
 impl QueryPlan {
     /// For `names` candidates of the search list.
     pub(crate) fn new(settings: Settings, names: usize, roles: &[Role]) -> QueryPlan {
-        let lane = |&role| Lane { role, state: State::Waiting, worst: None };
+        let lane = |&role| Lane { role, state: State::Waiting, worst: None, fallback: None };
         QueryPlan {
             begun_with: settings.first,
             settings,
@@ -225,7 +116,7 @@ impl QueryPlan {
                 continue;
             }
             let untils = self.lanes.iter().filter_map(|lane| match lane.state {
-                State::Asking { until, .. } => Some(until),
+                State::Asking { until, .. } => Some(lane.fallback.map_or(until, |at| until.min(at))),
                 _ => None,
             });
             let wake = untils.min().map(|until| self.deadline.map_or(until, |deadline| until.min(deadline)));
@@ -258,7 +149,8 @@ impl QueryPlan {
             _ if is_late => {}
             Word::Truncated => self.ask(lane, by(Carrier::Stream, attempt.edns), None, now),
             Word::Failed(Failure::Garbled(_)) if attempt.carrier == Carrier::Datagram => {
-                self.ask(lane, by(Carrier::Stream, attempt.edns), None, now);
+                // The datagram may have been forged, so the real one still counts.
+                self.ask(lane, by(Carrier::Stream, attempt.edns), Some((ask, server)), now);
             }
             Word::NoEdns(_) if attempt.edns => {
                 self.without_edns.push(server);
@@ -267,6 +159,12 @@ impl QueryPlan {
             Word::NoEdns(rcode) => self.try_next(lane, attempt, Failure::Rcode(rcode), late, now),
             Word::Failed(failure) => self.try_next(lane, attempt, failure, late, now),
         }
+    }
+
+    /// There is an old answer to this name's question in `lane`, to be settled for at `from` or when the servers have
+    /// failed; the lane then ends as found without a word that says so.
+    pub(crate) fn offer(&mut self, lane: usize, from: Instant) {
+        self.lanes[lane].fallback = Some(from);
     }
 
     /// Whether anything heard about `lane` from `ask` would still matter.
@@ -285,9 +183,10 @@ impl QueryPlan {
             return self.give_up();
         }
         for lane in 0..self.lanes.len() {
-            if let State::Asking { ask, attempt, until, .. } = self.lanes[lane].state
-                && now >= until
-            {
+            let State::Asking { ask, attempt, until, .. } = self.lanes[lane].state else { continue };
+            if self.lanes[lane].fallback.is_some_and(|from| now >= from) {
+                self.lanes[lane].state = State::Ended { found: true };
+            } else if now >= until {
                 self.separate = true;
                 self.try_next(lane, attempt, Failure::TimedOut, Some((ask, attempt.server)), now);
             }
@@ -304,8 +203,14 @@ impl QueryPlan {
                 State::Ended { .. } | State::Settled => continue,
             };
             self.remember(lane, Outcome::Failed { server, failure: Failure::TimedOut });
-            self.lanes[lane].state = State::Ended { found: false };
+            self.exhaust(lane);
         }
+    }
+
+    /// No server is left to ask.
+    fn exhaust(&mut self, lane: usize) {
+        let lane = &mut self.lanes[lane];
+        lane.state = State::Ended { found: lane.fallback.is_some() };
     }
 
     /// Whether the name is decided on, or the lookup over.
@@ -331,18 +236,20 @@ impl QueryPlan {
         let failures = self.lanes.iter().filter(|lane| lane.role == Role::Decides);
         let worst = failures.filter_map(|lane| lane.worst.clone()).max_by_key(|outcome| outcome.weight());
         self.give_up();
-        for lane in &mut self.lanes {
+        for lane in self.lanes.iter_mut().filter(|lane| !matches!(lane.state, State::Settled)) {
             lane.worst.clone_from(&worst);
             lane.state = State::Ended { found: false };
         }
     }
 
+    /// The next lane that has come to its end. While the name is not decided on, that is one with hints at most: they
+    /// are worth most before the addresses are there.
     fn settle(&mut self) -> Option<(usize, Outcome)> {
-        if self.stage == Stage::Searching {
-            return None;
-        }
-        let ended = |lane: &Lane| matches!(lane.state, State::Ended { .. });
-        let index = self.lanes.iter().position(ended)?;
+        let searching = self.stage == Stage::Searching;
+        let index = self.lanes.iter().position(|lane| match lane.state {
+            State::Ended { found } => !searching || (found && lane.role == Role::Hints),
+            _ => false,
+        })?;
         let lane = &mut self.lanes[index];
         let outcome = match lane.state {
             State::Ended { found: true } => Outcome::Found,
@@ -367,8 +274,9 @@ impl QueryPlan {
         self.name = Some(name);
         self.begun_with = self.settings.first;
         self.ready.clear();
-        for lane in &mut self.lanes {
+        for lane in self.lanes.iter_mut().filter(|lane| !matches!(lane.state, State::Settled)) {
             lane.state = State::Waiting;
+            lane.fallback = None;
         }
         Some(name)
     }
@@ -376,7 +284,7 @@ impl QueryPlan {
     /// Without a name there is nothing to hint at.
     fn give_up_hints(&mut self) {
         self.stage = Stage::Over;
-        for lane in &mut self.lanes {
+        for lane in self.lanes.iter_mut().filter(|lane| !matches!(lane.state, State::Settled)) {
             lane.state = State::Ended { found: false };
         }
     }
@@ -422,7 +330,7 @@ impl QueryPlan {
         let server = (attempt.server + 1) % self.settings.servers;
         let round = attempt.round + u32::from(server == self.begun_with);
         if round > self.settings.attempts {
-            self.lanes[lane].state = State::Ended { found: false };
+            self.exhaust(lane);
         } else {
             self.ask(lane, self.attempt(server, round), late, now);
         }
@@ -434,6 +342,7 @@ impl QueryPlan {
     }
 
     fn ask(&mut self, lane: usize, attempt: Attempt, late: Option<(u32, usize)>, now: Instant) {
+        let until = now + self.allowance(attempt, now);
         let shared = self.ready.back_mut().filter(|ask| !self.separate && ask.attempt == attempt);
         let ask = match shared {
             Some(ask) => {
@@ -442,11 +351,10 @@ impl QueryPlan {
             }
             None => {
                 self.last_ask += 1;
-                self.ready.push_back(Ask { id: self.last_ask, lanes: vec![lane], attempt });
+                self.ready.push_back(Ask { id: self.last_ask, lanes: vec![lane], attempt, until });
                 self.last_ask
             }
         };
-        let until = now + self.allowance(attempt, now);
         self.lanes[lane].state = State::Asking { ask, attempt, until, late };
     }
 
@@ -468,27 +376,6 @@ impl QueryPlan {
         let worst = &mut self.lanes[lane].worst;
         if worst.as_ref().is_none_or(|worst| worst.weight() <= outcome.weight()) {
             *worst = Some(outcome);
-        }
-    }
-}
-
-impl Outcome {
-    /// How much it tells: a failure leaves open whether the name exists, so it must not be hidden behind another
-    /// name's absence, nor a name that exists behind one that does not.
-    pub(crate) fn weight(&self) -> u8 {
-        match self {
-            Outcome::Found => 0,
-            Outcome::NameError { .. } => 1,
-            Outcome::NoData { .. } => 2,
-            Outcome::Failed { failure, .. } => match failure {
-                Failure::NoServers => 3,
-                Failure::Unreachable(..) => 4,
-                Failure::Transport(_) => 5,
-                Failure::TimedOut => 6,
-                Failure::Lame => 7,
-                Failure::Garbled(_) => 8,
-                Failure::Rcode(_) => 9,
-            },
         }
     }
 }

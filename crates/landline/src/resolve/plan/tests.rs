@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use domain::base::iana::OptRcode;
 use proptest::prelude::*;
+use rustix::io::Errno;
 
 use super::*;
 
@@ -63,7 +65,7 @@ fn run(
                 name = Some(next);
                 trace.lines.push(format!("{now} name {next}"));
             }
-            Action::Ask(Ask { id, lanes, attempt }) => {
+            Action::Ask(Ask { id, lanes, attempt, .. }) => {
                 let name = name.expect("a name comes first");
                 trace.lines.push(format!("{now} ask {lanes:?} {}", text(attempt)));
                 for lane in lanes {
@@ -325,6 +327,13 @@ fn hints_neither_decide_nor_hold_up_the_search() {
     assert_eq!(trace.outcomes[&1], (40, Outcome::Found));
     let trace = run(settings(1), 1, &roles, None, |asked| (asked.lane == 0).then_some((10, Word::NameError)));
     assert_eq!(trace.end, 10);
+    // Found, they are told at once, and not asked for again.
+    let trace = run(settings(1), 2, &roles, None, |asked| match asked.lane {
+        0 => Some((30, if asked.name == 0 { Word::NoData } else { Word::Found })),
+        _ => Some((10, Word::Found)),
+    });
+    assert_eq!(trace.outcomes[&1], (10, Outcome::Found));
+    assert_eq!(trace.lines[2..], ["30 name 1", "30 ask [0] server 0 round 1"]);
 }
 
 #[test]
@@ -345,6 +354,52 @@ fn every_server_gets_its_share_of_a_short_budget() {
 fn without_servers_there_is_nothing_to_ask() {
     let trace = run(settings(0), 2, &BOTH, None, |_| unreachable!("nobody to ask"));
     assert_eq!(trace.outcomes[&1].1, failed(0, Failure::NoServers));
+}
+
+/// Runs a lookup of one name with an old answer at hand.
+fn with_old_answer(role_count: usize, world: impl Fn(usize, usize) -> Said) -> Vec<String> {
+    let start = Instant::now();
+    let at = |ms: u64| start + Duration::from_millis(ms);
+    let mut plan = QueryPlan::new(settings(2), 1, &BOTH[..role_count]);
+    let (mut now, mut pending, mut lines) = (0, Vec::new(), Vec::new());
+    loop {
+        match plan.next(at(now)) {
+            Action::Name(_) => {}
+            Action::Ask(ask) => {
+                for lane in ask.lanes {
+                    plan.offer(lane, at(1800));
+                    pending.extend(
+                        world(lane, ask.attempt.server).map(|(ms, word)| (now + ms, ask.id, lane, word)),
+                    );
+                }
+            }
+            Action::Settle(lane, outcome) => lines.push(format!("{now} {lane} {outcome:?}")),
+            Action::Wait(until) => {
+                let until = until.duration_since(start).as_millis() as u64;
+                pending.sort_by_key(|&(at, ..)| std::cmp::Reverse(at));
+                now = match pending.pop() {
+                    Some((due, id, lane, word)) if due <= until => {
+                        plan.hear(id, lane, word, at(due));
+                        due
+                    }
+                    later => {
+                        pending.extend(later);
+                        until
+                    }
+                };
+            }
+            Action::Done => return lines,
+        }
+    }
+}
+
+#[test]
+fn an_old_answer_is_settled_for_when_the_servers_fail_or_dawdle() {
+    assert_eq!(with_old_answer(1, |_, _| None), ["1800 0 Found"]);
+    assert_eq!(with_old_answer(1, |_, _| Some((10, SERVFAIL))), ["40 0 Found"]);
+    assert_eq!(with_old_answer(1, |_, _| Some((10, Word::NameError))), ["10 0 NameError { server: 0 }"]);
+    let lines = with_old_answer(2, |lane, _| (lane == 0).then_some((10, Word::Found)));
+    assert_eq!(lines, ["10 0 Found", "1800 1 Found"]);
 }
 
 fn words() -> impl Strategy<Value = Word> {

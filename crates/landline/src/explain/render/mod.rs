@@ -8,8 +8,8 @@ mod waterfall;
 #[cfg(test)]
 pub(crate) mod samples;
 
+pub use super::words::printable;
 pub use html::Html;
 #[cfg(feature = "json")]
 pub use json::{to_string, to_string_pretty};
-pub use super::words::printable;
 pub use waterfall::{Colors, Glyphs, Waterfall};

@@ -253,7 +253,7 @@ impl HostLookup {
                         lost.iter().filter_map(|(record, lost)| part_lost(*record, lost, &self.name)),
                     );
                 }
-                self.ready.push_front(part_found(record, found));
+                self.ready.push_front(part_found(record, &found));
             }
             Err(lost) if dns.found => self.ready.extend(part_lost(record, &lost, &self.name)),
             Err(lost) => dns.lost.push((record, lost)),
@@ -314,7 +314,7 @@ impl Wanted {
     }
 }
 
-fn part_found(record: RecordType, found: Found) -> Part {
+fn part_found(record: RecordType, found: &Found) -> Part {
     let origin = found.origin();
     let records = || found.answer.records.iter();
     match record {

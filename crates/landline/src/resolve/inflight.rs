@@ -72,21 +72,21 @@ impl<K: Eq + Hash + Clone, W: Work> Flights<K, W> {
     /// A place in the flight under `key`, to be left at `deadline`; where there is none, `begin` makes its work.
     pub(crate) fn join(
         &self,
-        key: K,
+        key: &K,
         deadline: Option<Instant>,
-        begin: impl FnOnce() -> W,
+        begin: impl FnOnce(&K) -> W,
     ) -> (Seat<K, W>, Joined) {
         let mut flights = lock(&self.flights);
-        let known = flights.get(&key).and_then(Weak::upgrade);
+        let known = flights.get(key).and_then(Weak::upgrade);
         let joined = if known.is_some() { Joined::Shares } else { Joined::Began };
         let flight = known.unwrap_or_else(|| {
             let flight = Arc::new(Flight {
                 key: key.clone(),
                 flights: self.flights.clone(),
-                state: Mutex::new(State { work: Some(begin()), items: Vec::new() }),
+                state: Mutex::new(State { work: Some(begin(key)), items: Vec::new() }),
                 crew: Arc::default(),
             });
-            flights.insert(key, Arc::downgrade(&flight));
+            flights.insert(key.clone(), Arc::downgrade(&flight));
             flight
         });
         drop(flights);
@@ -250,7 +250,7 @@ mod tests {
 
         fn join(&mut self) -> (Seat<&'static str, Channel>, Joined) {
             let work = &mut self.work;
-            self.flights.join("key", None, || work.take().expect("only the first begins"))
+            self.flights.join(&"key", None, |_| work.take().expect("only the first begins"))
         }
 
         fn ended(&self) -> bool {
@@ -329,9 +329,9 @@ mod tests {
         let mut fixture = Fixture::new();
         let (early, late) = (Instant::now(), Instant::now() + Duration::from_secs(1));
         let work = fixture.work.take().unwrap();
-        let (mut first, _) = fixture.flights.join("key", Some(early), || work);
-        let (mut second, _) = fixture.flights.join("key", Some(late), || unreachable!());
-        let mut poll = async |seat: &mut Seat<_, _>, deadline| {
+        let (mut first, _) = fixture.flights.join(&"key", Some(early), |_| work);
+        let (mut second, _) = fixture.flights.join(&"key", Some(late), |_| unreachable!());
+        let poll = async |seat: &mut Seat<_, _>, deadline| {
             poll_fn(|cx| Poll::Ready(seat.poll_next(cx, deadline).is_pending())).await;
             *lock(&fixture.deadlines).last().unwrap()
         };

@@ -234,7 +234,7 @@ impl QueryPlan {
     /// Makes the failure of one lane that of all.
     fn fail_all(&mut self) {
         let failures = self.lanes.iter().filter(|lane| lane.role == Role::Decides);
-        let worst = failures.filter_map(|lane| lane.worst.clone()).max_by_key(|outcome| outcome.weight());
+        let worst = failures.filter_map(|lane| lane.worst.clone()).max_by_key(Outcome::weight);
         self.give_up();
         for lane in self.lanes.iter_mut().filter(|lane| !matches!(lane.state, State::Settled)) {
             lane.worst.clone_from(&worst);

@@ -198,27 +198,27 @@ impl DnsLookup {
         };
         self.tell_hit(question, remaining, stale);
         let ttl = if stale { STALE_TTL } else { remaining };
-        self.take(ask, lane, answer, Some(ttl), None, stale, now);
+        self.take(ask, lane, self.found_in(answer, Some(ttl), None, stale), now);
         true
     }
 
-    fn take(
-        &mut self,
-        ask: u32,
-        lane: usize,
+    fn found_in(
+        &self,
         answer: Arc<Answer>,
         ttl: Option<Duration>,
         server: Option<SocketAddr>,
         stale: bool,
-        now: Instant,
-    ) {
-        let word = match answer.status {
+    ) -> Found {
+        Found { answer, name: self.subject.names[self.name].clone(), ttl, server, stale }
+    }
+
+    fn take(&mut self, ask: u32, lane: usize, found: Found, now: Instant) {
+        let word = match found.answer.status {
             Status::Found => Word::Found,
             Status::NoData => Word::NoData,
             Status::NameError => Word::NameError,
         };
-        let name = self.subject.names[self.name].clone();
-        self.found[lane] = Some(Found { answer, name, ttl, server, stale });
+        self.found[lane] = Some(found);
         self.plan.hear(ask, lane, word, now);
     }
 
@@ -243,7 +243,7 @@ impl DnsLookup {
                     cache.insert(&question, &answer, now);
                 }
                 let ttl = answer.ttl;
-                return self.take(ask, lane, answer, ttl, Some(server), false, now);
+                return self.take(ask, lane, self.found_in(answer, ttl, Some(server), false), now);
             }
             Ok(Reply::Truncated) => Word::Truncated,
             Ok(Reply::NoEdns(rcode)) => Word::NoEdns(rcode),
@@ -282,8 +282,7 @@ impl DnsLookup {
             cache.refresh_failed(&question, now);
         }
         self.tell_hit(&question, Duration::ZERO, true);
-        let name = self.subject.names[self.name].clone();
-        Ok(Found { answer, name, ttl: Some(STALE_TTL), server: None, stale: true })
+        Ok(self.found_in(answer, Some(STALE_TTL), None, true))
     }
 
     /// Closes the exchanges of which nothing more can matter.

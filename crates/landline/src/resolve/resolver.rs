@@ -277,7 +277,7 @@ impl Inner {
         config
     }
 
-    /// Asks the name servers, or joins those who ask them the same already.
+    /// Asks the name servers about a subject with one name at least, or joins those who do so already.
     pub(super) fn ask(
         &self,
         view: &View,
@@ -286,21 +286,20 @@ impl Inner {
         explainer: &Explainer,
     ) -> DnsSeat {
         let key = FlightKey {
-            subject: subject.clone(),
+            subject,
             config: Arc::as_ptr(&view.config).addr(),
             runtime: tokio::runtime::Handle::current().id(),
         };
         let mut muted = None;
-        let (seat, joined) = self.flights.join(key, context.deadline(), || {
+        let (seat, joined) = self.flights.join(&key, context.deadline(), |key| {
             let (explainer, mute) = Muted::new(explainer);
             muted = mute;
-            DnsLookup::new(subject.clone(), self.means(view), explainer)
+            DnsLookup::new(key.subject.clone(), self.means(view), explainer)
         });
         if joined == Joined::Shares {
-            let name = subject.names.first();
-            for lane in &subject.lanes {
+            for lane in &key.subject.lanes {
                 explainer.tell(|| What::QueryShared {
-                    name: name.map(ToString::to_string).unwrap_or_default(),
+                    name: key.subject.names[0].to_string(),
                     record: lane.record.to_string(),
                 });
             }

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{self, Poll};
+use std::task::{self, Poll, Waker, ready};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
@@ -15,7 +15,8 @@ use tokio::io::unix::AsyncFd;
 use tokio::io::{Interest, Ready};
 use tokio::time::Instant;
 
-use super::limits::{Direction, Limits};
+use super::limits::{Direction, Expiry, Limits};
+use super::waiters::Seat;
 use crate::context::Context;
 use crate::error::Cause;
 use crate::sys;
@@ -28,7 +29,11 @@ pub(crate) struct NetFd {
     /// `None` once closed.
     live: ArcSwapOption<Live>,
     fd: Arc<OwnedFd>,
-    limits: Limits,
+    /// Apart from the conn, which stays small this way: futures hold conns by value, and often twice.
+    limits: Arc<Limits>,
+    /// What the reactor wakes: `limits`, which wakes those who wait there. So the reactor's one place in a direction
+    /// serves any number of them, and costs less than its list of waiting futures.
+    hub: Waker,
 }
 
 /// The registration with the reactor. Calls in flight share it; the last one out after a close releases the socket.
@@ -63,7 +68,9 @@ impl NetFd {
         let fd = Arc::new(fd);
         let io = sys::register(fd.clone(), Interest::READABLE | Interest::WRITABLE)?;
         let live = Live { io: Some(io), closing: AtomicBool::new(false) };
-        Ok(NetFd { live: ArcSwapOption::from_pointee(live), fd, limits: Limits::default() })
+        let limits = Arc::new(Limits::default());
+        let hub = Waker::from(limits.clone());
+        Ok(NetFd { live: ArcSwapOption::from_pointee(live), fd, limits, hub })
     }
 
     /// Does `operation` once the socket is ready in `direction`, as often as it takes; cancel-safe, since a call of
@@ -73,13 +80,49 @@ impl NetFd {
         direction: Direction,
         mut operation: impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<T>>,
     ) -> Result<T, Cause> {
+        let mut waiter = Waiter::Call { seat: None, expiry: None };
+        poll_fn(|cx| self.poll_waiting(direction, &mut waiter, cx, &mut operation)).await
+    }
+
+    /// [`NetFd::io`] for `poll_read` and `poll_write`: one task in each direction.
+    pub(crate) fn poll_io<T>(
+        &self,
+        direction: Direction,
+        cx: &mut task::Context<'_>,
+        mut operation: impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<T>>,
+    ) -> Poll<Result<T, Cause>> {
+        self.poll_waiting(direction, &mut Waiter::Polled, cx, &mut operation)
+    }
+
+    fn poll_waiting<'a, T>(
+        &'a self,
+        direction: Direction,
+        waiter: &mut Waiter<'a>,
+        cx: &mut task::Context<'_>,
+        operation: &mut impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<T>>,
+    ) -> Poll<Result<T, Cause>> {
         // As tokio's own sockets do, so that a busy conn does not starve the other tasks of its thread.
-        tokio::task::coop::consume_budget().await;
+        ready!(pin!(tokio::task::coop::consume_budget()).poll(cx));
+        let live = self.live.load();
+        let Some(live) = &*live else { return Poll::Ready(Err(Cause::Closed)) };
         loop {
-            if let Some(result) = self.try_io(direction, &mut operation) {
-                return result;
+            self.limits.check(direction)?;
+            if let Some(result) = live.try_io(direction, operation) {
+                return Poll::Ready(result);
             }
-            self.ready(direction, direction.interest()).await?;
+            waiter.enlist(&self.limits, direction, cx);
+            if live.closing.load(Ordering::Acquire) {
+                return Poll::Ready(Err(Cause::Closed));
+            }
+            let mut hub = task::Context::from_waker(&self.hub);
+            let readiness = match direction {
+                Direction::Read => live.io().poll_read_ready(&mut hub),
+                Direction::Write => live.io().poll_write_ready(&mut hub),
+            };
+            match readiness {
+                Poll::Ready(guard) => drop(guard?),
+                Poll::Pending => return waiter.poll_reached(&self.limits, direction, cx).map(Err),
+            }
         }
     }
 
@@ -91,32 +134,10 @@ impl NetFd {
     ) -> Option<Result<T, Cause>> {
         let live = self.live.load();
         let Some(live) = &*live else { return Some(Err(Cause::Closed)) };
-        if let Err(cause) = self.limits.check(direction) {
-            return Some(Err(cause));
+        match self.limits.check(direction) {
+            Ok(()) => live.try_io(direction, operation),
+            Err(cause) => Some(Err(cause)),
         }
-        let mut result = None;
-        // `WouldBlock` makes tokio forget the readiness of the event that it saw before the call, and of no later one.
-        let _ = live.io().try_io(direction.interest(), |fd| {
-            let readiness = loop {
-                match operation(fd.as_fd()) {
-                    Ok(Io { value, readiness }) => {
-                        result = Some(Ok(value));
-                        break readiness;
-                    }
-                    Err(Errno::INTR) => {}
-                    Err(Errno::AGAIN) => break Readiness::UsedUp,
-                    Err(error) => {
-                        result = Some(Err(error.into()));
-                        break Readiness::Kept;
-                    }
-                }
-            };
-            match readiness {
-                Readiness::Kept => Ok(()),
-                Readiness::UsedUp => Err(io::ErrorKind::WouldBlock.into()),
-            }
-        });
-        result
     }
 
     /// Waits until the socket is ready for `interest`, or a limit is reached, or it is closed.
@@ -190,45 +211,6 @@ impl NetFd {
         self.ready(Direction::Write, Interest::WRITABLE).await.map(|_| ())
     }
 
-    /// [`NetFd::io`] for `poll_read` and `poll_write`: one task in each direction.
-    pub(crate) fn poll_io<T>(
-        &self,
-        direction: Direction,
-        cx: &mut task::Context<'_>,
-        mut operation: impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<T>>,
-    ) -> Poll<Result<T, Cause>> {
-        loop {
-            let live = self.live.load();
-            let Some(live) = &*live else { return Poll::Ready(Err(Cause::Closed)) };
-            self.limits.check(direction)?;
-            let readiness = match direction {
-                Direction::Read => live.io().poll_read_ready(cx),
-                Direction::Write => live.io().poll_write_ready(cx),
-            };
-            let mut guard = match readiness {
-                Poll::Ready(guard) => guard?,
-                Poll::Pending => {
-                    self.limits.register_polled(direction, cx);
-                    if self.is_closed() {
-                        return Poll::Ready(Err(Cause::Closed));
-                    }
-                    return self.limits.poll_reached_polled(direction, cx).map(Err);
-                }
-            };
-            match operation(guard.get_inner().as_fd()) {
-                Ok(Io { value, readiness }) => {
-                    if readiness == Readiness::UsedUp {
-                        guard.clear_ready();
-                    }
-                    return Poll::Ready(Ok(value));
-                }
-                Err(Errno::INTR) => {}
-                Err(Errno::AGAIN) => guard.clear_ready(),
-                Err(error) => return Poll::Ready(Err(error.into())),
-            }
-        }
-    }
-
     /// Closes the socket: whoever waits, and every later call, gets [`Cause::Closed`]; so does a second close.
     pub(crate) fn close(&self) -> Result<(), Cause> {
         let Some(live) = self.live.swap(None) else { return Err(Cause::Closed) };
@@ -299,6 +281,37 @@ impl AsFd for NetFd {
 }
 
 impl Live {
+    /// Does `operation` if the socket is believed ready; `None` if it is not.
+    fn try_io<T>(
+        &self,
+        direction: Direction,
+        operation: &mut impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<T>>,
+    ) -> Option<Result<T, Cause>> {
+        let mut result = None;
+        // `WouldBlock` makes tokio forget the readiness of the event that it saw before the call, and of no later one.
+        let _ = self.io().try_io(direction.interest(), |fd| {
+            let readiness = loop {
+                match operation(fd.as_fd()) {
+                    Ok(Io { value, readiness }) => {
+                        result = Some(Ok(value));
+                        break readiness;
+                    }
+                    Err(Errno::INTR) => {}
+                    Err(Errno::AGAIN) => break Readiness::UsedUp,
+                    Err(error) => {
+                        result = Some(Err(error.into()));
+                        break Readiness::Kept;
+                    }
+                }
+            };
+            match readiness {
+                Readiness::Kept => Ok(()),
+                Readiness::UsedUp => Err(io::ErrorKind::WouldBlock.into()),
+            }
+        });
+        result
+    }
+
     fn io(&self) -> &AsyncFd<Arc<OwnedFd>> {
         self.io.as_ref().expect("taken only while dropped")
     }
@@ -316,6 +329,37 @@ impl Drop for Live {
     }
 }
 
+/// Who waits for readiness.
+enum Waiter<'a> {
+    /// A call, with what it holds while it waits.
+    Call { seat: Option<Seat<'a>>, expiry: Option<Expiry> },
+    /// The task of `poll_read` or `poll_write`, which holds nothing.
+    Polled,
+}
+
+impl<'a> Waiter<'a> {
+    fn enlist(&mut self, limits: &'a Limits, direction: Direction, cx: &task::Context<'_>) {
+        match self {
+            Waiter::Call { seat, .. } => {
+                seat.get_or_insert_with(|| limits.seat(direction)).register(cx.waker());
+            }
+            Waiter::Polled => limits.register_polled(direction, cx),
+        }
+    }
+
+    fn poll_reached(
+        &mut self,
+        limits: &Limits,
+        direction: Direction,
+        cx: &mut task::Context<'_>,
+    ) -> Poll<Cause> {
+        match self {
+            Waiter::Call { expiry, .. } => limits.poll_reached(direction, expiry, cx),
+            Waiter::Polled => limits.poll_reached_polled(direction, cx),
+        }
+    }
+}
+
 impl Direction {
     pub(crate) fn interest(self) -> Interest {
         match self {
@@ -328,5 +372,108 @@ impl Direction {
 impl<T> Io<T> {
     pub(crate) fn kept(value: T) -> Io<T> {
         Io { value, readiness: Readiness::Kept }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write as _;
+    use std::os::unix::net::UnixStream;
+    use tokio::io::ReadBuf;
+    use tokio::sync::mpsc;
+
+    /// Reads one byte as `AsyncRead` does, and says when it waits.
+    async fn read_polled(fd: Arc<NetFd>, waits: mpsc::UnboundedSender<()>) -> u8 {
+        let mut byte = [0];
+        poll_fn(|cx| {
+            let mut buffer = ReadBuf::new(&mut byte);
+            let polled = fd.poll_read(cx, &mut buffer);
+            if polled.is_pending() {
+                let _ = waits.send(());
+            }
+            polled
+        })
+        .await
+        .unwrap();
+        byte[0]
+    }
+
+    async fn read_called(fd: Arc<NetFd>, waits: mpsc::UnboundedSender<()>) -> u8 {
+        let mut byte = [0];
+        let mut read = Box::pin(fd.read(&mut byte));
+        let polled = poll_fn(|cx| {
+            let polled = read.as_mut().poll(cx);
+            if polled.is_pending() {
+                let _ = waits.send(());
+            }
+            polled
+        });
+        polled.await.unwrap();
+        drop(read);
+        byte[0]
+    }
+
+    #[tokio::test]
+    async fn a_task_that_polls_and_calls_that_wait_do_not_take_each_others_place() {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        ours.set_nonblocking(true).unwrap();
+        let fd = Arc::new(NetFd::new(ours.into()).unwrap());
+        let (waits, mut waiting) = mpsc::unbounded_channel();
+        let mut readers = tokio::task::JoinSet::new();
+        for _ in 0..3 {
+            readers.spawn(read_called(fd.clone(), waits.clone()));
+            waiting.recv().await.unwrap();
+        }
+        readers.spawn(read_polled(fd.clone(), waits.clone()));
+        waiting.recv().await.unwrap();
+        // One byte at a time, so that whoever finds nothing has to wait again.
+        let mut read = Vec::new();
+        for byte in 0..4 {
+            theirs.write_all(&[byte]).unwrap();
+            read.push(readers.join_next().await.unwrap().unwrap());
+        }
+        assert_eq!(read, [0, 1, 2, 3]);
+    }
+
+    #[tokio::test]
+    async fn a_reader_and_a_writer_that_wait_are_woken_each_by_its_own_event() {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        ours.set_nonblocking(true).unwrap();
+        theirs.set_nonblocking(true).unwrap();
+        let ours = Arc::new(NetFd::new(ours.into()).unwrap());
+        let theirs = NetFd::new(theirs.into()).unwrap();
+        let full = vec![7; 1 << 20];
+        let writer = tokio::spawn({
+            let (ours, full) = (ours.clone(), full.clone());
+            async move { ours.write_all(&full).await }
+        });
+        let (waits, mut waiting) = mpsc::unbounded_channel();
+        let reader = tokio::spawn(read_called(ours.clone(), waits));
+        waiting.recv().await.unwrap();
+        theirs.write_all(&[9]).await.unwrap();
+        assert_eq!(reader.await.unwrap(), 9);
+        let mut read = 0;
+        let mut buffer = vec![0; 1 << 16];
+        while read < full.len() {
+            read += theirs.read(&mut buffer).await.unwrap();
+        }
+        writer.await.unwrap().unwrap();
+    }
+
+    #[tokio::test]
+    async fn an_idle_runtime_keeps_nothing_of_a_closed_socket() {
+        let (ours, _theirs) = UnixStream::pair().unwrap();
+        ours.set_nonblocking(true).unwrap();
+        let fd = Arc::new(NetFd::new(ours.into()).unwrap());
+        let (waits, mut waiting) = mpsc::unbounded_channel();
+        let reader = tokio::spawn(read_polled(fd.clone(), waits));
+        waiting.recv().await.unwrap();
+        reader.abort();
+        assert!(reader.await.unwrap_err().is_cancelled());
+        let limits = Arc::downgrade(&fd.limits);
+        drop(fd);
+        // The reactor gives up its place for the hub together with the registration.
+        assert_eq!(limits.strong_count(), 0);
     }
 }

@@ -1,6 +1,6 @@
-//! Who waits in one direction, so that a close, a moved deadline or an ended context can wake them.
+//! Who waits in one direction, so that readiness, a close, a moved deadline or an ended context can wake them.
 //!
-//! Readiness itself is tokio's business. The usual case, one waiter, costs an atomic swap and no lock.
+//! The usual case, one waiter, costs a few atomic operations and no lock.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -12,6 +12,8 @@ use atomic_waker::AtomicWaker;
 pub(crate) struct Waiters {
     /// For `poll_read` and `poll_write`, which tell us nothing when their caller goes away.
     polled: AtomicWaker,
+    /// Whether anyone ever polled; most conns are used either way, not both.
+    is_polled: AtomicBool,
     /// For the one waiting call that came first.
     first: AtomicWaker,
     first_taken: AtomicBool,
@@ -52,12 +54,32 @@ impl Waiters {
     /// Enlists the task that polls. A task that polled before it in the same direction is forgotten, as tokio's
     /// reactor forgets it.
     pub(crate) fn register_polled(&self, waker: &Waker) {
+        if !self.is_polled.load(Ordering::Relaxed) {
+            self.is_polled.store(true, Ordering::Release);
+        }
         self.polled.register(waker);
+    }
+
+    /// Wakes those who enlisted before they last asked the reactor for readiness.
+    ///
+    /// For the reactor's use alone: only through its lock are the two flags sure to be seen.
+    pub(crate) fn wake_enlisted(&self) {
+        if self.is_polled.load(Ordering::Acquire) {
+            self.polled.wake();
+        }
+        if self.first_taken.load(Ordering::Acquire) {
+            self.first.wake();
+        }
+        self.wake_more();
     }
 
     pub(crate) fn wake_all(&self) {
         self.polled.wake();
         self.first.wake();
+        self.wake_more();
+    }
+
+    fn wake_more(&self) {
         if let Some(more) = self.more.get() {
             let waiting = std::mem::take(&mut lock(more).waiting);
             waiting.into_iter().for_each(|(_, waker)| waker.wake());

@@ -17,6 +17,8 @@
 //! `explain` listens to all of it.
 
 mod addr;
+#[cfg(feature = "axum")]
+mod axum;
 mod conn;
 mod context;
 mod dial;
@@ -33,6 +35,8 @@ mod order;
 pub mod resolve;
 mod socket;
 mod sys;
+#[cfg(feature = "tower")]
+mod tower;
 
 pub use addr::{Addr, AddressError, AddressErrorKind, ScopedIp, UnixAddr, join_host_port, split_host_port};
 pub use conn::{
@@ -40,12 +44,12 @@ pub use conn::{
     TcpConn, TcpInfo, TcpState, UdpConn, UnixConn, WriteHalf,
 };
 pub use context::{CancelOnDrop, Context, Ended};
-pub use dial::{Dialer, Race};
+pub use dial::{Dialer, Race, dial};
 pub use error::{Cause, Error, LookupError, LookupErrorKind, Operation, Result};
 pub use interface::{
     AddrScope, HardwareAddr, Interface, InterfaceAddr, InterfaceFlags, interface_addrs, interfaces,
 };
-pub use listen::{Incoming, ListenConfig, TcpListener};
+pub use listen::{Incoming, ListenConfig, Listener, TcpListener, UnixListener, listen, listen_packet};
 pub use network::{Family, Network, ParseNetworkError, Protocol, ToNetwork, UnixKind};
 pub use resolve::{Lookup, Mx, Resolver, Srv, Svcb, Txt};
 pub use socket::KeepAlive;

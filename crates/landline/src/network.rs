@@ -170,6 +170,17 @@ pub enum ParseNetworkError {
     },
 }
 
+impl ParseNetworkError {
+    /// The name as it was given.
+    pub fn input(&self) -> &str {
+        match self {
+            ParseNetworkError::Unknown(network)
+            | ParseNetworkError::MissingProtocol(network)
+            | ParseNetworkError::UnknownProtocol { network, .. } => network,
+        }
+    }
+}
+
 impl FromStr for Network {
     type Err = ParseNetworkError;
 

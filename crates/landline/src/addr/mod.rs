@@ -2,15 +2,18 @@
 
 mod host_port;
 mod scoped;
+mod target;
 mod unix;
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 
 pub use host_port::{AddressError, AddressErrorKind, join_host_port, split_host_port};
 pub use scoped::ScopedIp;
 pub(crate) use scoped::{ZoneIndex, zone_index};
 pub use unix::UnixAddr;
+
+pub(crate) use target::{Host, Port, Target, admitted};
 
 /// One end of a conn, of any network.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -93,13 +96,5 @@ pub(crate) fn canonical(addr: SocketAddr) -> SocketAddr {
     match addr.ip().to_canonical() {
         IpAddr::V4(ip) => SocketAddr::from((ip, addr.port())),
         IpAddr::V6(_) => addr,
-    }
-}
-
-/// The wildcard address of the family of `like`.
-pub(crate) fn unspecified_like(like: IpAddr) -> IpAddr {
-    match like {
-        IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-        IpAddr::V6(_) => IpAddr::V6(std::net::Ipv6Addr::UNSPECIFIED),
     }
 }

@@ -201,3 +201,265 @@ fn more_telling(first: Option<LookupError>, second: LookupError) -> LookupError 
         Some(first) => first,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dial::pace::{RESOLUTION_DELAY, Race};
+    use crate::explain::{Event, Sink};
+    use crate::network::Family;
+    use rustix::io::Errno;
+    use std::collections::VecDeque;
+    use std::sync::{Arc, Mutex};
+    use std::time::Duration;
+
+    const V6: &str = "[2001:db8::1]:80";
+    const V4: &str = "192.0.2.1:80";
+    const V4B: &str = "192.0.2.2:80";
+
+    /// What a fake peer does with an attempt, and after how long.
+    #[derive(Clone, Copy)]
+    enum Peer {
+        Connects(u64),
+        Refuses(u64),
+        BlackHole,
+    }
+
+    /// Answers that come at given milliseconds.
+    struct Script(VecDeque<(u64, Answer)>, Instant);
+
+    impl Answers for Script {
+        async fn next(&mut self) -> Option<Answer> {
+            let (at, _) = self.0.front()?;
+            tokio::time::sleep_until(self.1 + Duration::from_millis(*at)).await;
+            self.0.pop_front().map(|(_, answer)| answer)
+        }
+    }
+
+    fn answer(at: u64, families: Families, addresses: &[&str]) -> (u64, Answer) {
+        let addresses = match addresses {
+            [] => Err(LookupError::new("name", crate::error::LookupErrorKind::NoData)),
+            addresses => Ok(addresses.iter().map(|address| address.parse().unwrap()).collect()),
+        };
+        (at, Answer { families, addresses })
+    }
+
+    struct Outcome {
+        result: Result<(u32, SocketAddr), Failure>,
+        took: u64,
+        story: Vec<String>,
+    }
+
+    async fn run(
+        race: Race,
+        context: &Context,
+        script: Vec<(u64, Answer)>,
+        peers: &[(&str, Peer)],
+    ) -> Outcome {
+        let start = Instant::now();
+        let story = Arc::new(Mutex::new(Vec::new()));
+        let sink: Arc<dyn Sink> = {
+            let story = story.clone();
+            Arc::new(move |event: &Event| {
+                let at = (event.at - start).as_millis();
+                let told = match &event.what {
+                    What::AttemptStarted { attempt, peer, reason, .. } => {
+                        format!("{at} {attempt} {peer} {reason:?}")
+                    }
+                    What::AttemptFailed { attempt, .. } => format!("{at} {attempt} failed"),
+                    What::AttemptAbandoned { attempt } => format!("{at} {attempt} abandoned"),
+                    What::AttemptConnected { attempt } => format!("{at} {attempt} connected"),
+                    _ => return,
+                };
+                story.lock().unwrap().push(told);
+            })
+        };
+        let explainer = Explainer::new(sink);
+        let attempts = Attempts {
+            network: Network::Tcp(Family::Any),
+            context,
+            explainer: &explainer,
+            order: |mut untried: Vec<SocketAddr>| {
+                untried.sort_by_key(|peer| !peer.is_ipv6());
+                let place = |address| OrderedAddress { address, source: None, decided_by: None };
+                untried.into_iter().map(place).collect()
+            },
+            connect: |_, peer: SocketAddr| {
+                let (_, does) =
+                    *peers.iter().find(|(addr, _)| addr.parse() == Ok(peer)).expect("a peer of the test");
+                async move {
+                    match does {
+                        Peer::Connects(after) => {
+                            tokio::time::sleep(Duration::from_millis(after)).await;
+                            Ok(())
+                        }
+                        Peer::Refuses(after) => {
+                            tokio::time::sleep(Duration::from_millis(after)).await;
+                            let cause = Cause::System { call: "connect", error: Errno::CONNREFUSED };
+                            Err(Error::new(Operation::Dial, cause).to_peer(Addr::Socket(peer)))
+                        }
+                        Peer::BlackHole => std::future::pending().await,
+                    }
+                }
+            },
+        };
+        let result = attempts.run(Pace::new(race, RESOLUTION_DELAY), Script(script.into(), start)).await;
+        let story = story.lock().unwrap().clone();
+        Outcome {
+            result: result.map(|(attempt, peer, ())| (attempt, peer)),
+            took: start.elapsed().as_millis() as u64,
+            story,
+        }
+    }
+
+    fn causes(result: Result<(u32, SocketAddr), Failure>) -> Vec<String> {
+        match result {
+            Err(Failure::Attempts(errors)) => errors
+                .iter()
+                .map(|error| format!("{} {}", error.peer_addr().unwrap(), error.cause()))
+                .collect(),
+            Err(Failure::Lookup(error)) => vec![error.to_string()],
+            Err(Failure::Ended(ended)) => vec![ended.to_string()],
+            Ok((attempt, peer)) => panic!("{attempt} connected to {peer}"),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_black_hole_costs_the_attempt_delay() {
+        let script = vec![answer(0, Families::V6, &[V6]), answer(0, Families::V4, &[V4])];
+        let outcome = run(
+            Race::default(),
+            &Context::background(),
+            script,
+            &[(V6, Peer::BlackHole), (V4, Peer::Connects(10))],
+        )
+        .await;
+        assert!(matches!(outcome.result, Ok((2, _))));
+        assert_eq!(
+            outcome.story,
+            [
+                "0 1 [2001:db8::1]:80 First",
+                "250 2 192.0.2.1:80 DelayPassed",
+                "260 2 connected",
+                "260 1 abandoned"
+            ]
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refusal_costs_nothing() {
+        let script = vec![answer(0, Families::Both, &[V6, V4])];
+        let peers = [(V6, Peer::Refuses(3)), (V4, Peer::Connects(10))];
+        let outcome = run(Race::default(), &Context::background(), script, &peers).await;
+        assert_eq!(outcome.took, 13);
+        assert!(outcome.result.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_first_attempt_may_still_win() {
+        let script = vec![answer(0, Families::Both, &[V6, V4])];
+        let peers = [(V6, Peer::Connects(300)), (V4, Peer::Connects(200))];
+        let outcome = run(Race::default(), &Context::background(), script, &peers).await;
+        assert!(matches!(outcome.result, Ok((1, _))));
+        assert_eq!(outcome.took, 300);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_ipv6_records_end_the_resolution_delay() {
+        let script = vec![answer(0, Families::V4, &[V4]), answer(20, Families::V6, &[])];
+        let outcome = run(Race::default(), &Context::background(), script, &[(V4, Peer::Connects(0))]).await;
+        assert_eq!(outcome.took, 20);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_ipv6_lookup_costs_the_resolution_delay() {
+        let script = vec![answer(0, Families::V4, &[V4]), answer(5000, Families::V6, &[])];
+        let outcome = run(Race::default(), &Context::background(), script, &[(V4, Peer::Connects(0))]).await;
+        assert_eq!(outcome.took, 50);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn all_failures_are_told_first_first() {
+        let script = vec![answer(0, Families::Both, &[V6, V4, V4B])];
+        let peers = [(V6, Peer::Refuses(600)), (V4, Peer::Refuses(10)), (V4B, Peer::Refuses(1))];
+        let outcome = run(Race::default(), &Context::background(), script, &peers).await;
+        assert_eq!(
+            causes(outcome.result),
+            [
+                "[2001:db8::1]:80 connect: connection refused",
+                "192.0.2.1:80 connect: connection refused",
+                "192.0.2.2:80 connect: connection refused"
+            ]
+        );
+        assert_eq!(outcome.took, 600);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_budget_ends_what_still_runs_and_says_so_of_each() {
+        let context = Context::background().with_timeout(Duration::from_secs(1));
+        let script = vec![answer(0, Families::Both, &[V6, V4])];
+        let peers = [(V6, Peer::BlackHole), (V4, Peer::Refuses(1))];
+        let outcome = run(Race::default(), &context, script, &peers).await;
+        assert_eq!(outcome.took, 1000);
+        assert_eq!(
+            causes(outcome.result),
+            ["[2001:db8::1]:80 i/o timeout", "192.0.2.1:80 connect: connection refused"]
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_cancel_before_any_answer_is_a_cancel() {
+        let context = Context::background().child();
+        let canceled = context.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_millis(7)).await;
+            canceled.cancel();
+        });
+        let script = vec![answer(5000, Families::Both, &[V4])];
+        let outcome = run(Race::default(), &context, script, &[]).await;
+        assert_eq!(outcome.took, 7);
+        assert_eq!(causes(outcome.result), ["context canceled"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_addresses_fail_with_the_lookups_error() {
+        let failed = |families| {
+            let error = LookupError::new("name", crate::error::LookupErrorKind::ServerFailure);
+            (0, Answer { families, addresses: Err(error) })
+        };
+        let script = vec![answer(0, Families::V6, &[]), failed(Families::V4)];
+        let outcome = run(Race::default(), &Context::background(), script, &[]).await;
+        assert_eq!(causes(outcome.result), ["lookup name: server misbehaving"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn serially_a_black_hole_costs_its_share() {
+        let context = Context::background().with_timeout(Duration::from_secs(10));
+        let script = vec![answer(0, Families::V6, &[V6]), answer(5, Families::V4, &[V4])];
+        let peers = [(V6, Peer::BlackHole), (V4, Peer::Connects(1))];
+        let outcome = run(Race::Off, &context, script, &peers).await;
+        assert!(matches!(outcome.result, Ok((2, _))));
+        // Half of the 9,995 ms left after the answers, and the connect; the timer counts whole milliseconds.
+        assert!((5003..=5004).contains(&outcome.took), "{}", outcome.took);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn hints_are_dialed_and_not_dialed_twice() {
+        let script = vec![
+            answer(0, Families::Hints, &[V6]),
+            answer(30, Families::V6, &[V6]),
+            answer(30, Families::V4, &[V4]),
+        ];
+        let peers = [(V6, Peer::Refuses(100)), (V4, Peer::Connects(0))];
+        let outcome = run(Race::default(), &Context::background(), script, &peers).await;
+        assert_eq!(
+            outcome.story,
+            [
+                "0 1 [2001:db8::1]:80 First",
+                "100 1 failed",
+                "100 2 192.0.2.1:80 PreviousFailed",
+                "100 2 connected"
+            ]
+        );
+    }
+}

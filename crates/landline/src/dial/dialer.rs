@@ -11,15 +11,16 @@ use tokio::time::Instant;
 use super::attempts::{Attempts, Failure};
 use super::pace::{Pace, RESOLUTION_DELAY, Race};
 use super::single::Single;
-use super::target::{Host, Port, Target, admitted};
-use crate::addr::{Addr, AddressError, AddressErrorKind, ScopedIp};
-use crate::conn::TcpConn;
+use crate::addr::{Addr, AddressError, AddressErrorKind, Host, Port, ScopedIp, Target};
+use crate::conn::{Conn, IpConn, TcpConn, UdpConn, UnixConn};
 use crate::context::{Context, Ended};
 use crate::error::{Cause, Error, LookupError, LookupErrorKind, Operation, Result};
-use crate::explain::{Explainer, Recorder, Report, Sink, What};
+use crate::explain::{AttemptReason, Explainer, Outcome, Recorder, Report, Sink, What};
 use crate::fd::NetFd;
-use crate::network::{Family, Network, ToNetwork, UnixKind};
-use crate::socket::{Control, KeepAlive, SocketOptions};
+use crate::network::{Family, Network, ParseNetworkError, ToNetwork, UnixKind};
+use crate::order;
+use crate::resolve::Resolver;
+use crate::socket::{BoundPath, Control, Inherited, KeepAlive, Role, SocketOptions};
 
 /// How to dial. Every default is usable; cheap to clone; one dialer serves any number of dials at once.
 ///
@@ -51,8 +52,9 @@ pub struct Dialer {
     race: Race,
     resolution_delay: Option<Duration>,
     https_hints: bool,
+    resolver: Option<Resolver>,
     options: SocketOptions,
-    explainer: Explainer,
+    sink: Option<Arc<dyn Sink>>,
 }
 
 impl Dialer {
@@ -106,6 +108,13 @@ impl Dialer {
         self
     }
 
+    /// The resolver to use in place of the system's configuration.
+    #[must_use]
+    pub fn resolver(mut self, resolver: Resolver) -> Dialer {
+        self.resolver = Some(resolver);
+        self
+    }
+
     /// TCP keep-alive; on by default, see [`KeepAlive`].
     #[must_use]
     pub fn keep_alive(mut self, keep_alive: KeepAlive) -> Dialer {
@@ -156,13 +165,85 @@ impl Dialer {
     /// Where every dial tells what it does; see [`explain`](crate::explain).
     #[must_use]
     pub fn sink(mut self, sink: impl Sink + 'static) -> Dialer {
-        self.explainer = Explainer::new(Arc::new(sink));
+        self.sink = Some(Arc::new(sink));
         self
+    }
+
+    /// Dials `address` on `network`: see [`Network`] for the names, and the table for the addresses.
+    ///
+    /// | network | address |
+    /// |---|---|
+    /// | tcp, udp | `host:port`; the host is a name, an IPv4 address, or an IPv6 address in brackets with or without a zone; empty means this host; the port is a number or a service name |
+    /// | ip | a host |
+    /// | unix… | a path, or `@name` in the abstract namespace |
+    /// | all | `fd:N`, `systemd:NAME`: a connected socket that this process was started with |
+    ///
+    /// # Errors
+    /// Names the network, the address and the cause; of several attempts all, in the order in which they began.
+    pub async fn dial(&self, network: impl ToNetwork, address: &str) -> Result<Conn> {
+        self.dial_in(&Context::background(), network, address).await
+    }
+
+    /// [`Dialer::dial`] within a context as well: it fails when the context is cancelled, with its cause, or at its
+    /// deadline. The conn is not tied to the context; see [`Conn::bind_context`].
+    pub async fn dial_in(&self, context: &Context, network: impl ToNetwork, address: &str) -> Result<Conn> {
+        let network = parse_network(&network, address)?;
+        self.explained(context, network, address, None).await
+    }
+
+    /// Dials, and tells every step of it, on success and on failure alike.
+    pub async fn explain(&self, network: impl ToNetwork, address: &str) -> (Result<Conn>, Report) {
+        self.explain_in(&Context::background(), network, address).await
+    }
+
+    /// [`Dialer::explain`] within a context.
+    pub async fn explain_in(
+        &self,
+        context: &Context,
+        network: impl ToNetwork,
+        address: &str,
+    ) -> (Result<Conn>, Report) {
+        let recorder = Arc::new(Recorder::new());
+        let (network, result) = match network.to_network() {
+            Ok(network) => {
+                let result = self.explained(context, network, address, Some(recorder.clone())).await;
+                (network.to_string(), result)
+            }
+            Err(error) => (error.input().to_owned(), Err(refused_network(error, address))),
+        };
+        let outcome = match &result {
+            Ok(conn) => Outcome::Connected { local: conn.local_addr().ok(), peer: conn.peer_addr().ok() },
+            Err(error) => Outcome::Failed(error.clone()),
+        };
+        (result, recorder.report(Operation::Dial, network, address, outcome))
     }
 
     /// Dials TCP.
     pub async fn dial_tcp(&self, address: &str) -> Result<TcpConn> {
-        self.explained(&Context::background(), Network::Tcp(Family::Any), address, &self.explainer).await
+        let network = Network::Tcp(Family::Any);
+        let conn = self.explained(&Context::background(), network, address, None).await?;
+        conn.into_tcp().map_err(|_| unexpected(network, address))
+    }
+
+    /// "Dials" UDP: a socket that sends to, and receives from, this one peer.
+    pub async fn dial_udp(&self, address: &str) -> Result<UdpConn> {
+        let network = Network::Udp(Family::Any);
+        let conn = self.explained(&Context::background(), network, address, None).await?;
+        conn.into_udp().map_err(|_| unexpected(network, address))
+    }
+
+    /// Dials a Unix stream socket.
+    pub async fn dial_unix(&self, address: &str) -> Result<UnixConn> {
+        let network = Network::Unix(UnixKind::Stream);
+        let conn = self.explained(&Context::background(), network, address, None).await?;
+        conn.into_unix().map_err(|_| unexpected(network, address))
+    }
+
+    /// "Dials" raw IP; `network` is an `ip` network such as `"ip4:icmp"`.
+    pub async fn dial_ip(&self, network: impl ToNetwork, address: &str) -> Result<IpConn> {
+        let network = parse_network(&network, address)?;
+        let conn = self.explained(&Context::background(), network, address, None).await?;
+        conn.into_ip().map_err(|_| unexpected(network, address))
     }
 
     async fn explained(
@@ -170,15 +251,18 @@ impl Dialer {
         context: &Context,
         network: Network,
         address: &str,
-        explainer: &Explainer,
-    ) -> Result<TcpConn> {
+        recorder: Option<Arc<Recorder>>,
+    ) -> Result<Conn> {
+        let mut explainer = Explainer::of(Operation::Dial, &network, address);
+        for sink in self.sink.clone().into_iter().chain(recorder.map(|recorder| recorder as Arc<dyn Sink>)) {
+            explainer = explainer.and(sink);
+        }
         let budget = self.budget(context);
-        let dial =
-            Dial { dialer: self, network, address, context: budget.as_ref().unwrap_or(context), explainer };
+        let context = budget.as_ref().unwrap_or(context);
+        let dial = Dial { dialer: self, network, address, context, explainer: &explainer };
         let result = dial.run().await;
-        match &result {
-            Ok(_) => {}
-            Err(error) => explainer.tell(|| What::DialFailed { error: error.clone() }),
+        if let Err(error) = &result {
+            explainer.tell(|| What::DialFailed { error: error.clone() });
         }
         result
     }
@@ -201,20 +285,40 @@ struct Dial<'a> {
 }
 
 impl Dial<'_> {
-    async fn run(&self) -> Result<TcpConn> {
+    async fn run(&self) -> Result<Conn> {
         let target = Target::parse(self.network, self.address).map_err(|error| self.error(error))?;
         let (network, address) = (self.network, self.address);
         self.explainer.tell(|| What::Parsed { network, address: address.to_owned() });
         match target {
-            Target::Host { host: Host::Literal(ip), port: Port::Number(port) } => {
-                self.one(self.peer(ip, port)).await
+            Target::Unix(addr) => self.one(Addr::Unix(addr)).await,
+            Target::Inherited => self.inherited(),
+            Target::Host { host, port } => {
+                let port = self.port(port).await?;
+                match host {
+                    Host::Literal(ip) => self.one(self.peer(ip, port)).await,
+                    Host::Name(name) => self.resolved(&name, port).await,
+                }
             }
-            _ => Err(self.error(AddressError::new(address, AddressErrorKind::NoSuitableAddress))),
+        }
+    }
+
+    /// A socket that this process was started with.
+    fn inherited(&self) -> Result<Conn> {
+        let inherited = Inherited::parse(self.address).expect("the target is one");
+        let fd = inherited
+            .map_err(Cause::from)
+            .and_then(|inherited| inherited.take(self.address, self.network, Role::Conn))
+            .map_err(|cause| self.error(cause))?;
+        match self.network {
+            Network::Tcp(_) => TcpConn::from_owned_fd(fd).map(Conn::from),
+            Network::Udp(_) => UdpConn::from_owned_fd(fd).map(Conn::from),
+            Network::Ip(..) => IpConn::from_owned_fd(fd).map(Conn::from),
+            Network::Unix(_) => UnixConn::from_owned_fd(fd).map(Conn::from),
         }
     }
 
     /// The only address there is.
-    async fn one(&self, peer: Addr) -> Result<TcpConn> {
+    async fn one(&self, peer: Addr) -> Result<Conn> {
         if let (Some(local), Some(peer_ip)) = (&self.dialer.local, peer.ip()) {
             if local.ip().is_some_and(|ip| ip.is_ipv4() != peer_ip.is_ipv4()) {
                 let error = AddressError::new(self.address, AddressErrorKind::NoSuitableAddress);
@@ -224,7 +328,7 @@ impl Dial<'_> {
         self.explainer.tell(|| What::AttemptStarted {
             attempt: 1,
             peer: peer.clone(),
-            reason: crate::explain::AttemptReason::First,
+            reason: AttemptReason::First,
             budget: None,
         });
         let error = match self.context.run(self.single().connect(1, &peer)).await {
@@ -237,6 +341,65 @@ impl Dial<'_> {
         };
         self.explainer.tell(|| What::AttemptFailed { attempt: 1, error: error.clone() });
         Err(error)
+    }
+
+    /// All addresses of a name.
+    async fn resolved(&self, name: &str, port: u16) -> Result<Conn> {
+        let family = self.family()?;
+        let resolver = self.resolver();
+        let answers =
+            resolver.addresses(name, family, port, self.dialer.https_hints, self.context, self.explainer);
+        let single = self.single();
+        let attempts = Attempts {
+            network: self.network,
+            context: self.context,
+            explainer: self.explainer,
+            order: |untried: Vec<SocketAddr>| order::order(&untried),
+            connect: |attempt, peer: SocketAddr| {
+                let peer = self.peer(ScopedIp::from(peer), port);
+                async move { single.connect(attempt, &peer).await }
+            },
+        };
+        let race = Pace::new(self.dialer.race, self.dialer.resolution_delay.unwrap_or(RESOLUTION_DELAY));
+        match attempts.run(race, answers).await {
+            Ok((attempt, peer, fd)) => self.conn(attempt, fd, self.peer(ScopedIp::from(peer), port)),
+            Err(Failure::Lookup(error)) => Err(Error::new(Operation::Dial, error).on(self.network)),
+            Err(Failure::Ended(Ended::DeadlineExceeded)) => {
+                let error = LookupError::new(name, LookupErrorKind::Timeout);
+                Err(Error::new(Operation::Dial, error).on(self.network))
+            }
+            Err(Failure::Ended(ended)) => Err(self.error(ended)),
+            Err(Failure::Attempts(mut attempts)) => match attempts.len() {
+                0 => Err(self.error(AddressError::new(self.address, AddressErrorKind::NoSuitableAddress))),
+                1 => Err(attempts.remove(0)),
+                _ => Err(self.error(Cause::Attempts(attempts))),
+            },
+        }
+    }
+
+    /// What the network admits, narrowed to the family of the local address.
+    fn family(&self) -> Result<Family> {
+        let family = self.network.family().unwrap_or_default();
+        let local = match self.dialer.local.as_ref().and_then(Addr::ip) {
+            None => return Ok(family),
+            Some(ip) if ip.is_ipv4() => Family::V4,
+            Some(_) => Family::V6,
+        };
+        if family != Family::Any && family != local {
+            return Err(self.error(AddressError::new(self.address, AddressErrorKind::NoSuitableAddress)));
+        }
+        Ok(local)
+    }
+
+    async fn port(&self, port: Port) -> Result<u16> {
+        match port {
+            Port::Number(number) => Ok(number),
+            Port::Service(service) => self
+                .resolver()
+                .lookup_port(self.network, &service)
+                .await
+                .map_err(|error| Error::new(Operation::Dial, error.cause().clone()).on(self.network)),
+        }
     }
 
     fn peer(&self, ip: ScopedIp, port: u16) -> Addr {
@@ -255,9 +418,22 @@ impl Dial<'_> {
         }
     }
 
-    fn conn(&self, attempt: u32, fd: NetFd, peer: Addr) -> Result<TcpConn> {
+    fn resolver(&self) -> Resolver {
+        self.dialer.resolver.clone().unwrap_or_else(Resolver::system)
+    }
+
+    fn conn(&self, attempt: u32, fd: NetFd, peer: Addr) -> Result<Conn> {
         self.explainer.tell(|| What::Connected { attempt, peer: peer.clone() });
-        Ok(TcpConn::new(fd, peer.as_socket()))
+        Ok(match (self.network, peer) {
+            (Network::Tcp(_), peer) => TcpConn::new(fd, peer.as_socket()).into(),
+            (Network::Udp(_), peer) => UdpConn::new(fd, peer.as_socket()).into(),
+            (Network::Ip(_, protocol), Addr::Ip(peer)) => IpConn::new(fd, protocol, Some(peer)).into(),
+            (Network::Ip(_, protocol), _) => IpConn::new(fd, protocol, None).into(),
+            (Network::Unix(kind), peer) => {
+                let bound = self.dialer.local.as_ref().and_then(Addr::as_unix).and_then(BoundPath::of);
+                UnixConn::new(fd, kind, peer.as_unix().cloned(), bound).into()
+            }
+        })
     }
 
     fn error(&self, cause: impl Into<Cause>) -> Error {
@@ -271,6 +447,23 @@ impl Dial<'_> {
     }
 }
 
+fn parse_network(network: &impl ToNetwork, address: &str) -> Result<Network> {
+    network.to_network().map_err(|error| refused_network(error, address))
+}
+
+fn refused_network(error: ParseNetworkError, address: &str) -> Error {
+    match address {
+        "" => Error::new(Operation::Dial, error),
+        address => Error::new(Operation::Dial, error).to_text(address),
+    }
+}
+
+/// An inherited socket turned out to be of another kind than the method is for.
+fn unexpected(network: Network, address: &str) -> Error {
+    let kind = AddressErrorKind::Invalid(format!("not a {network} socket"));
+    Error::new(Operation::Dial, AddressError::new(address, kind)).on(network)
+}
+
 impl std::fmt::Debug for Dialer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Dialer")
@@ -280,4 +473,16 @@ impl std::fmt::Debug for Dialer {
             .field("race", &self.race)
             .finish_non_exhaustive()
     }
+}
+
+/// Dials with the defaults of [`Dialer::new`]; see [`Dialer::dial`] for networks and addresses.
+///
+/// ```no_run
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> landline::Result<()> {
+/// let conn = landline::dial("tcp", "golang.org:80").await?;
+/// conn.write_all(b"HEAD / HTTP/1.0\r\n\r\n").await?;
+/// # Ok(()) }
+/// ```
+pub async fn dial(network: impl ToNetwork, address: &str) -> Result<Conn> {
+    Dialer::new().dial(network, address).await
 }

@@ -360,7 +360,7 @@ mod tests {
                     .map(|text| text.parse().unwrap())
                     .collect()
             };
-            let base = tokio::time::Instant::now();
+            let base = Instant::now();
             let (first, second) = (make(if v6_first { v6 } else { v4 }, v6_first), make(if v6_first { v4 } else { v6 }, !v6_first));
             let mut now = base;
             pace.answered(first.clone(), now);

@@ -1,20 +1,26 @@
 //! How to listen, and the way from an address to a bound socket.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::os::fd::{BorrowedFd, OwnedFd};
 
 use rustix::io::Errno;
 use rustix::net::sockopt;
 
+use super::UnixListener;
+use super::listener::Listener;
 use super::target::{Bind, Reach, binds};
 use super::tcp::TcpListener;
-use crate::addr::{Addr, AddressError, AddressErrorKind, ScopedIp, UnixAddr, split_host_port};
+use crate::addr::{
+    Addr, AddressError, AddressErrorKind, Host, Port, ScopedIp, UnixAddr, admitted, split_host_port,
+};
+use crate::conn::{IpConn, PacketConn, UdpConn, UnixConn};
 use crate::context::Context;
-use crate::dial::{Host, Port, admitted};
 use crate::error::{Cause, Error, Operation, Result};
+use crate::fd::NetFd;
 use crate::network::{Family, Network, ToNetwork, UnixKind};
-use crate::socket::{self, Control, KeepAlive, SocketOptions, Traced};
+use crate::resolve::Resolver;
+use crate::socket::{self, BoundPath, Control, Inherited, KeepAlive, Role, SocketOptions, Traced};
 
 /// How to listen. Every default is usable; cheap to clone.
 ///
@@ -41,6 +47,7 @@ use crate::socket::{self, Control, KeepAlive, SocketOptions, Traced};
 pub struct ListenConfig {
     backlog: Option<u32>,
     reuse_port: bool,
+    resolver: Option<Resolver>,
     options: SocketOptions,
 }
 
@@ -94,6 +101,13 @@ impl ListenConfig {
         self
     }
 
+    /// The resolver for names and services, in place of the system's configuration.
+    #[must_use]
+    pub fn resolver(mut self, resolver: Resolver) -> ListenConfig {
+        self.resolver = Some(resolver);
+        self
+    }
+
     /// A hook that sees every socket before it is bound; an error of its own fails the call. It must not close the
     /// descriptor or make it blocking.
     #[must_use]
@@ -105,10 +119,77 @@ impl ListenConfig {
         self
     }
 
+    /// Listens for conns on a `tcp`, `unix` or `unixpacket` network.
+    pub async fn listen(&self, network: impl ToNetwork, address: &str) -> Result<Listener> {
+        self.listen_in(&Context::background(), network, address).await
+    }
+
+    /// [`ListenConfig::listen`] within a context, which bounds the look-up of a name.
+    pub async fn listen_in(
+        &self,
+        context: &Context,
+        network: impl ToNetwork,
+        address: &str,
+    ) -> Result<Listener> {
+        let network = parse_network(&network, address)?;
+        let listening = Listening { config: self, network, address, context };
+        if network.is_packet() {
+            let kind =
+                AddressErrorKind::Invalid(format!("{network} has no conns to listen for, only packets"));
+            return Err(listening.error(AddressError::new(address, kind)));
+        }
+        match (network, listening.inherited()?) {
+            (Network::Tcp(_), Some(fd)) => TcpListener::from_owned_fd(fd).map(Listener::Tcp),
+            (_, Some(fd)) => UnixListener::from_owned_fd(fd).map(Listener::Unix),
+            (Network::Tcp(_), None) => listening.tcp().await.map(Listener::Tcp),
+            (_, None) => listening.unix().map(Listener::Unix),
+        }
+    }
+
     /// Listens for TCP conns.
     pub async fn listen_tcp(&self, address: &str) -> Result<TcpListener> {
         let network = Network::Tcp(Family::Any);
-        Listening { config: self, network, address, context: &Context::background() }.tcp().await
+        match self.listen(network, address).await? {
+            Listener::Tcp(listener) => Ok(listener),
+            Listener::Unix(_) => Err(unexpected(network, address)),
+        }
+    }
+
+    /// Listens for conns of a Unix stream socket.
+    pub async fn listen_unix(&self, address: &str) -> Result<UnixListener> {
+        let network = Network::Unix(UnixKind::Stream);
+        match self.listen(network, address).await? {
+            Listener::Unix(listener) => Ok(listener),
+            Listener::Tcp(_) => Err(unexpected(network, address)),
+        }
+    }
+
+    /// Opens a socket that receives packets from anybody, on a `udp`, `ip` or `unixgram` network.
+    pub async fn listen_packet(&self, network: impl ToNetwork, address: &str) -> Result<PacketConn> {
+        self.listen_packet_in(&Context::background(), network, address).await
+    }
+
+    /// [`ListenConfig::listen_packet`] within a context, which bounds the look-up of a name.
+    pub async fn listen_packet_in(
+        &self,
+        context: &Context,
+        network: impl ToNetwork,
+        address: &str,
+    ) -> Result<PacketConn> {
+        let network = parse_network(&network, address)?;
+        let listening = Listening { config: self, network, address, context };
+        if !network.is_packet() {
+            let kind = AddressErrorKind::Invalid(format!("{network} has conns, not packets"));
+            return Err(listening.error(AddressError::new(address, kind)));
+        }
+        match listening.inherited()? {
+            Some(fd) => match network {
+                Network::Ip(..) => IpConn::from_owned_fd(fd).map(PacketConn::from),
+                Network::Unix(_) => UnixConn::from_owned_fd(fd).map(PacketConn::Unix),
+                _ => UdpConn::from_owned_fd(fd).map(PacketConn::from),
+            },
+            None => listening.packet().await,
+        }
     }
 }
 
@@ -121,12 +202,53 @@ struct Listening<'a> {
 }
 
 impl Listening<'_> {
+    /// A socket that this process was started with, if the address is of one.
+    fn inherited(&self) -> Result<Option<OwnedFd>> {
+        let Some(inherited) = Inherited::parse(self.address) else { return Ok(None) };
+        inherited
+            .map_err(Cause::from)
+            .and_then(|inherited| inherited.take(self.address, self.network, Role::Listener))
+            .map(Some)
+            .map_err(|cause| self.error(cause))
+    }
+
     async fn tcp(&self) -> Result<TcpListener> {
         let (host, port) = self.host_and_port().await?;
         self.first_that_binds(host, port, |fd| {
             socket::listen(&fd, self.backlog(), Traced::SILENT)?;
             Ok(TcpListener::new(fd)?)
         })
+    }
+
+    fn unix(&self) -> Result<UnixListener> {
+        let addr: UnixAddr = self.address.parse().map_err(|error: AddressError| self.error(error))?;
+        let listen = || -> Result<UnixListener, Cause> {
+            let fd = self.bound(&Addr::Unix(addr.clone()), Reach::OneFamily)?;
+            socket::listen(&fd, self.backlog(), Traced::SILENT)?;
+            Ok(UnixListener::new(fd, self.unix_kind(), BoundPath::of(&addr))?)
+        };
+        listen().map_err(|cause| self.at(&Addr::Unix(addr.clone()), cause))
+    }
+
+    async fn packet(&self) -> Result<PacketConn> {
+        match self.network {
+            Network::Unix(kind) => {
+                let addr: UnixAddr = self.address.parse().map_err(|error: AddressError| self.error(error))?;
+                let open = || -> Result<UnixConn, Cause> {
+                    let fd = NetFd::new(self.bound(&Addr::Unix(addr.clone()), Reach::OneFamily)?)?;
+                    Ok(UnixConn::new(fd, kind, None, BoundPath::of(&addr)))
+                };
+                open().map(PacketConn::Unix).map_err(|cause| self.at(&Addr::Unix(addr.clone()), cause))
+            }
+            Network::Ip(_, protocol) => {
+                let host = self.host(self.address).await?;
+                self.first_that_binds(host, 0, |fd| Ok(IpConn::new(NetFd::new(fd)?, protocol, None).into()))
+            }
+            Network::Udp(_) | Network::Tcp(_) => {
+                let (host, port) = self.host_and_port().await?;
+                self.first_that_binds(host, port, |fd| Ok(UdpConn::new(NetFd::new(fd)?, None).into()))
+            }
+        }
     }
 
     /// Binds the best address that this host has, and makes of it what is wanted.
@@ -183,9 +305,11 @@ impl Listening<'_> {
         let (host, port) = split_host_port(self.address).map_err(|error| self.error(error))?;
         let port = match Port::parse(port, self.address).map_err(|error| self.error(error))? {
             Port::Number(number) => number,
-            Port::Service(_) => {
-                return Err(self.error(AddressError::new(self.address, AddressErrorKind::NoSuitableAddress)));
-            }
+            Port::Service(service) => self
+                .resolver()
+                .lookup_port(self.network, &service)
+                .await
+                .map_err(|error| self.error(error.cause().clone()))?,
         };
         Ok((self.host(host).await?, port))
     }
@@ -199,7 +323,17 @@ impl Listening<'_> {
         }
         match Host::parse(host).map_err(|error| self.error(error))? {
             Host::Literal(ip) => admitted(family, ip).ok_or_else(unsuitable).map(Some),
-            Host::Name(_) => Err(unsuitable()),
+            Host::Name(name) => {
+                let found = self
+                    .resolver()
+                    .lookup_ip_in(self.context, family, &name)
+                    .await
+                    .map_err(|error| self.error(error.cause().clone()))?;
+                let mut addresses = found.into_iter().filter_map(|ip| admitted(family, ip));
+                let first = addresses.next().ok_or_else(unsuitable)?;
+                let ipv4 = std::iter::once(first).chain(addresses).find(|ip| matches!(ip.ip, IpAddr::V4(_)));
+                Ok(Some(ipv4.unwrap_or(first)))
+            }
         }
     }
 
@@ -211,6 +345,17 @@ impl Listening<'_> {
         })
     }
 
+    fn unix_kind(&self) -> UnixKind {
+        match self.network {
+            Network::Unix(kind) => kind,
+            _ => UnixKind::Stream,
+        }
+    }
+
+    fn resolver(&self) -> Resolver {
+        self.config.resolver.clone().unwrap_or_else(Resolver::system)
+    }
+
     fn at(&self, addr: &Addr, cause: Cause) -> Error {
         Error::new(Operation::Listen, cause).on(self.network).to_peer(addr.clone())
     }
@@ -218,4 +363,31 @@ impl Listening<'_> {
     fn error(&self, cause: impl Into<Cause>) -> Error {
         Error::new(Operation::Listen, cause).on(self.network)
     }
+}
+
+fn parse_network(network: &impl ToNetwork, address: &str) -> Result<Network> {
+    network.to_network().map_err(|error| Error::new(Operation::Listen, error).to_text(address))
+}
+
+/// An inherited socket turned out to be of another kind than the method is for.
+fn unexpected(network: Network, address: &str) -> Error {
+    let kind = AddressErrorKind::Invalid(format!("not a {network} socket"));
+    Error::new(Operation::Listen, AddressError::new(address, kind)).on(network)
+}
+
+/// Listens with the defaults of [`ListenConfig::new`].
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> landline::Result<()> {
+/// let listener = landline::listen("tcp", "127.0.0.1:0").await?;
+/// println!("listening on {}", listener.local_addr()?);
+/// # Ok(()) }
+/// ```
+pub async fn listen(network: impl ToNetwork, address: &str) -> Result<Listener> {
+    ListenConfig::new().listen(network, address).await
+}
+
+/// Opens a packet socket with the defaults of [`ListenConfig::new`]; see [`ListenConfig::listen_packet`].
+pub async fn listen_packet(network: impl ToNetwork, address: &str) -> Result<PacketConn> {
+    ListenConfig::new().listen_packet(network, address).await
 }

@@ -3,10 +3,14 @@
 mod accept;
 mod config;
 mod incoming;
+mod listener;
 mod target;
 mod tcp;
 mod trouble;
+mod unix;
 
-pub use config::ListenConfig;
+pub use config::{ListenConfig, listen, listen_packet};
 pub use incoming::Incoming;
+pub use listener::Listener;
 pub use tcp::TcpListener;
+pub use unix::UnixListener;

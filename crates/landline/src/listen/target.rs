@@ -41,7 +41,7 @@ pub(crate) fn binds(family: Family, host: Option<ScopedIp>) -> Vec<Bind> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dial::admitted;
+    use crate::addr::admitted;
 
     /// What a listener for a literal or an empty host is bound to.
     fn bound(family: Family, host: &str) -> String {

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::addr::{AddressError, AddressErrorKind, ScopedIp, UnixAddr, split_host_port};
+use super::{AddressError, AddressErrorKind, ScopedIp, UnixAddr, split_host_port};
 use crate::network::{Family, Network};
 
 /// Where a dial is to go.
@@ -11,7 +11,7 @@ use crate::network::{Family, Network};
 pub(crate) enum Target {
     Unix(UnixAddr),
     /// A descriptor this process already has: `fd:N` or `systemd:NAME`.
-    Inherited(String),
+    Inherited,
     Host {
         host: Host,
         port: Port,
@@ -39,7 +39,7 @@ impl Target {
     pub(crate) fn parse(network: Network, address: &str) -> Result<Target, AddressError> {
         let refuse = |kind| Err(AddressError::new(address, kind));
         if address.starts_with("fd:") || address.starts_with("systemd:") {
-            return Ok(Target::Inherited(address.to_owned()));
+            return Ok(Target::Inherited);
         }
         if address.is_empty() {
             return refuse(AddressErrorKind::Missing);
@@ -134,7 +134,7 @@ mod tests {
             }
             Ok(Target::Host { host: Host::Name(name), .. }) => format!("name {name}"),
             Ok(Target::Unix(addr)) => format!("unix {addr}"),
-            Ok(Target::Inherited(address)) => address,
+            Ok(Target::Inherited) => "inherited".to_owned(),
             Err(error) => error.to_string(),
         }
     }
@@ -184,8 +184,8 @@ mod tests {
             ("unix", "/run/x", "unix /run/x"),
             ("unixgram", "@x", "unix @x"),
             ("unix", "", "missing address"),
-            ("tcp", "fd:3", "fd:3"),
-            ("tcp", "systemd:web", "systemd:web"),
+            ("tcp", "fd:3", "inherited"),
+            ("tcp", "systemd:web", "inherited"),
         ] {
             assert_eq!(dialed(network, address), meaning, "{network} {address}");
         }

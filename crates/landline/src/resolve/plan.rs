@@ -7,7 +7,6 @@
 mod terms;
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -59,7 +58,7 @@ enum State {
     Asking {
         ask: u32,
         attempt: Attempt,
-        until: Instant,
+        since: Instant,
         /// The ask before, which ran out of time and may still be answered, and its server.
         late: Option<(u32, usize)>,
     },
@@ -116,11 +115,13 @@ impl QueryPlan {
                 continue;
             }
             let untils = self.lanes.iter().filter_map(|lane| match lane.state {
-                State::Asking { until, .. } => Some(lane.fallback.map_or(until, |at| until.min(at))),
+                State::Asking { attempt, since, .. } => {
+                    let until = self.until(attempt, since);
+                    Some(lane.fallback.map_or(until, |at| until.min(at)))
+                }
                 _ => None,
             });
-            let wake = untils.min().map(|until| self.deadline.map_or(until, |deadline| until.min(deadline)));
-            return wake.map_or(Action::Done, Action::Wait);
+            return untils.min().map_or(Action::Done, Action::Wait);
         }
     }
 
@@ -183,10 +184,10 @@ impl QueryPlan {
             return self.give_up();
         }
         for lane in 0..self.lanes.len() {
-            let State::Asking { ask, attempt, until, .. } = self.lanes[lane].state else { continue };
+            let State::Asking { ask, attempt, since, .. } = self.lanes[lane].state else { continue };
             if self.lanes[lane].fallback.is_some_and(|from| now >= from) {
                 self.lanes[lane].state = State::Ended { found: true };
-            } else if now >= until {
+            } else if now >= self.until(attempt, since) {
                 self.separate = true;
                 self.try_next(lane, attempt, Failure::TimedOut, Some((ask, attempt.server)), now);
             }
@@ -342,7 +343,7 @@ impl QueryPlan {
     }
 
     fn ask(&mut self, lane: usize, attempt: Attempt, late: Option<(u32, usize)>, now: Instant) {
-        let until = now + self.allowance(attempt, now);
+        let until = self.until(attempt, now);
         let shared = self.ready.back_mut().filter(|ask| !self.separate && ask.attempt == attempt);
         let ask = match shared {
             Some(ask) => {
@@ -355,21 +356,22 @@ impl QueryPlan {
                 self.last_ask
             }
         };
-        self.lanes[lane].state = State::Asking { ask, attempt, until, late };
+        self.lanes[lane].state = State::Asking { ask, attempt, since: now, late };
     }
 
-    /// How long a server has: the timeout, or in the first round its even share of what is left for those not yet
-    /// asked, if that is less.
-    fn allowance(&self, attempt: Attempt, now: Instant) -> Duration {
-        let Some(deadline) = self.deadline else { return self.settings.timeout };
-        let left = deadline.saturating_duration_since(now);
+    /// When the time of a server asked at `since` is over: after the timeout, or if that comes first, in the first
+    /// round after its even share of what was left for those not yet asked. Not fixed, because the deadline may move.
+    fn until(&self, attempt: Attempt, since: Instant) -> Instant {
+        let timeout = since + self.settings.timeout;
+        let Some(deadline) = self.deadline else { return timeout };
+        let left = deadline.saturating_duration_since(since);
         let servers = self.settings.servers;
         let asked = (attempt.server + servers - self.begun_with) % servers;
         let share = match attempt.round {
             1 => left / u32::try_from(servers - asked).unwrap_or(u32::MAX),
             _ => left,
         };
-        share.min(self.settings.timeout)
+        timeout.min(since + share)
     }
 
     fn remember(&mut self, lane: usize, outcome: Outcome) {

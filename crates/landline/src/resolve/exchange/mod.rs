@@ -114,7 +114,7 @@ impl Udp {
             if let Some(heard) = self.heard.pop_front() {
                 return Poll::Ready(heard);
             }
-            let Some(socket) = self.socket.as_ref().filter(|_| !self.pending.is_empty()) else {
+            let Some(socket) = self.socket.as_mut().filter(|_| !self.pending.is_empty()) else {
                 return Poll::Pending;
             };
             let (pending, heard) = (&mut self.pending, &mut self.heard);

@@ -10,7 +10,7 @@ use std::task::{self, Poll};
 use rustix::io::Errno;
 use rustix::net::{MMsgHdr, SendAncillaryBuffer, SendFlags};
 use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
+use tokio::io::unix::{AsyncFd, AsyncFdReadyGuard};
 
 use crate::addr::Addr;
 use crate::error::Cause;
@@ -30,6 +30,8 @@ pub(super) struct UdpSocket {
     // Not a NetFd: that one also waits to write, which wakes the reactor once for each socket for nothing, and has
     // deadlines, of which the plan has its own.
     io: AsyncFd<OwnedFd>,
+    /// The event of an error was seen, and stays in sight.
+    error_seen: bool,
 }
 
 impl UdpSocket {
@@ -37,7 +39,7 @@ impl UdpSocket {
         let fd = socket::create(Network::Udp(Family::Any), &Addr::Socket(server), false, Traced::SILENT)?;
         rustix::net::connect(&fd, &server).map_err(|error| Failure::Unreachable("connect", error))?;
         let io = sys::register(fd, Interest::READABLE).map_err(Cause::from)?;
-        Ok(UdpSocket { io })
+        Ok(UdpSocket { io, error_seen: false })
     }
 
     /// Sends each packet as a datagram. The socket is new, so there is room for them.
@@ -73,14 +75,22 @@ impl UdpSocket {
 
     /// Shows `each` datagram that has come; ready once there was one.
     pub(super) fn poll_receive(
-        &self,
+        &mut self,
         cx: &mut task::Context<'_>,
         mut each: impl FnMut(&[u8]),
     ) -> Poll<Result<(), Failure>> {
         loop {
             let mut ready = match self.io.poll_read_ready(cx) {
-                Poll::Ready(ready) => ready.map_err(Cause::from)?,
-                Poll::Pending => return Poll::Pending,
+                Poll::Ready(ready) => Some(ready.map_err(Cause::from)?),
+                // A refusal alone makes a socket no more readable, but it counts as the end of writing.
+                Poll::Pending if self.error_seen => return Poll::Pending,
+                Poll::Pending => match self.io.poll_write_ready(cx) {
+                    Poll::Ready(_) => {
+                        self.error_seen = true;
+                        None
+                    }
+                    Poll::Pending => return Poll::Pending,
+                },
             };
             let mut buffers = [[MaybeUninit::uninit(); ANSWER]; BATCH];
             match sys::receive_datagrams(&self.io, &mut buffers) {
@@ -91,12 +101,12 @@ impl UdpSocket {
                         count += 1;
                     }
                     // Fewer than asked for: nothing is left, and the next one raises a new event (epoll(7)).
-                    if count < BATCH {
+                    if let (Some(ready), true) = (&mut ready, count < BATCH) {
                         ready.clear_ready();
                     }
                     return Poll::Ready(Ok(()));
                 }
-                Err(Errno::AGAIN) => ready.clear_ready(),
+                Err(Errno::AGAIN) => ready.iter_mut().for_each(AsyncFdReadyGuard::clear_ready),
                 Err(Errno::INTR) => {}
                 Err(error) => return Poll::Ready(Err(Failure::Unreachable("recv", error))),
             }

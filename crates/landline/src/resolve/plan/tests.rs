@@ -1,6 +1,7 @@
 //! The plan in virtual time, against servers that are functions.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use domain::base::iana::OptRcode;
 use proptest::prelude::*;
@@ -348,6 +349,26 @@ fn every_server_gets_its_share_of_a_short_budget() {
     assert_eq!(trace.outcomes[&0], (550, Outcome::Found));
     let trace = run(settings(3), 1, &ONE, Some(600), |_| None);
     assert_eq!(trace.outcomes[&0], (600, failed(2, Failure::TimedOut)));
+}
+
+#[test]
+fn a_deadline_that_moves_takes_the_shares_with_it() {
+    let start = Instant::now();
+    let at = |ms: u64| start + Duration::from_millis(ms);
+    let mut plan = QueryPlan::new(settings(2), 1, &ONE);
+    plan.set_deadline(Some(at(100)));
+    assert_eq!(plan.next(start), Action::Name(0));
+    assert!(matches!(plan.next(start), Action::Ask(_)));
+    assert_eq!(plan.next(start), Action::Wait(at(50)));
+    plan.set_deadline(Some(at(1500)));
+    assert_eq!(plan.next(at(50)), Action::Wait(at(750)));
+    plan.set_deadline(None);
+    assert_eq!(plan.next(at(750)), Action::Wait(at(1000)));
+    plan.set_deadline(Some(at(20)));
+    assert!(matches!(
+        plan.next(at(750)),
+        Action::Settle(0, Outcome::Failed { failure: Failure::TimedOut, .. })
+    ));
 }
 
 #[test]

@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::sync::OnceLock;
 
+use rustix::io::Errno;
+
 use crate::addr::Addr;
 use crate::error::{Cause, Error, Operation, Result};
 use crate::explain::{Explainer, What};
@@ -54,12 +56,15 @@ impl Single<'_> {
                 socket::bind(&fd, local, traced)?;
             }
             let fd = socket::connect(fd, peer, traced).await?;
-            if retries < SELF_CONNECT_RETRIES && self.connected_to_itself(&fd, peer) {
-                traced.explainer.tell(|| What::SelfConnect { attempt: traced.attempt });
-                retries += 1;
-                continue;
+            if !self.connected_to_itself(&fd, peer) {
+                return Ok(fd);
             }
-            return Ok(fd);
+            traced.explainer.tell(|| What::SelfConnect { attempt: traced.attempt });
+            if retries == SELF_CONNECT_RETRIES {
+                // Nobody listens there, or the kernel would not have given the port away.
+                return Err(Cause::System { call: "connect", error: Errno::CONNREFUSED });
+            }
+            retries += 1;
         }
     }
 

@@ -53,3 +53,8 @@ pub use listen::{Incoming, ListenConfig, Listener, TcpListener, UnixListener, li
 pub use network::{Family, Network, ParseNetworkError, Protocol, ToNetwork, UnixKind};
 pub use resolve::{Lookup, Mx, Resolver, Srv, Svcb, Txt};
 pub use socket::KeepAlive;
+
+/// Compiles the example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

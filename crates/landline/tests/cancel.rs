@@ -4,8 +4,9 @@ use std::future::Future;
 use std::time::Duration;
 
 use conntest::dns::{Reply, Running, Server, Transport};
+use conntest::loopback::{BlackHole, V4};
 use landline::resolve::Config;
-use landline::{Context, Error, Family, Resolver};
+use landline::{Context, Dialer, Error, Family, Race, Resolver};
 use tokio::time::{Instant, sleep};
 
 /// How long a cancelled call may take to return; a few may be late on a busy machine.
@@ -65,4 +66,26 @@ async fn lookups_can_be_cancelled_at_any_moment() {
     }
     // It was the waiting for just that which was cancelled.
     assert!(names.log_of("drips.example").iter().any(|query| query.transport == Transport::Tcp));
+}
+
+#[tokio::test]
+async fn dials_can_be_cancelled_at_any_moment() {
+    let hole = BlackHole::bind(V4).await.unwrap();
+    let port = hole.addr().port();
+    let names = Server::new()
+        .host("swallowed.example", [hole.addr().ip()])
+        .on_any_type("unresolved.example", Reply::silence())
+        .start()
+        .await
+        .unwrap();
+    for race in [Race::After(Duration::from_millis(10)), Race::Off] {
+        for host in ["127.0.0.1", "swallowed.example", "unresolved.example"] {
+            let dialer = Dialer::new().resolver(resolver(&names)).race(race);
+            cancelled_at_any_moment(host, move |context| {
+                let dialer = dialer.clone();
+                async move { dialer.dial_in(&context, "tcp", &format!("{host}:{port}")).await }
+            })
+            .await;
+        }
+    }
 }

@@ -65,25 +65,35 @@ struct Peers {
 
 impl Peers {
     async fn start() -> Arc<Peers> {
-        let names = Server::new().otherwise(Reply::addresses([[192, 0, 2, 1]]));
+        let names = Server::new().otherwise(Reply::addresses([[127, 0, 0, 1]]));
         let silent = |names: Server, number| names.on_any_type(&silent_name(number), Reply::silence());
         let names = (0..SILENT_NAMES).fold(names, silent).start();
         let (echo, hole, names) = tokio::try_join!(EchoServer::bind(V4), BlackHole::bind(V4), names).unwrap();
-        let resolver = Resolver::new(Config::new().with_servers([names.addr()]));
+        // A query may be lost in a burst; more tries then, not a wait of five seconds.
+        let config =
+            Config::new().with_servers([names.addr()]).with_timeout(Duration::from_secs(1)).with_attempts(5);
+        let resolver = Resolver::new(config);
         Arc::new(Peers { echo, hole, _names: names, resolver })
     }
 }
 
 async fn dial(peers: Arc<Peers>, number: usize) {
     match number % 3 {
-        0 => dialled(&peers).await,
+        0 => dialled(&peers, number).await,
         1 => cancelled_dial(&peers, number / 3).await,
         _ => timed_out_dial(&peers).await,
     }
 }
 
-async fn dialled(peers: &Peers) {
-    let conn = Dialer::new().dial_tcp(&peers.echo.addr().to_string()).await.unwrap();
+/// Every other one by a name of its own.
+async fn dialled(peers: &Peers, number: usize) {
+    let addr = peers.echo.addr();
+    let address = match number % 2 {
+        0 => addr.to_string(),
+        _ => format!("here-{number}.example:{}", addr.port()),
+    };
+    let dialer = Dialer::new().resolver(peers.resolver.clone());
+    let conn = dialer.dial("tcp", &address).await.unwrap();
     conn.write_all(b"x").await.unwrap();
     assert_eq!(conn.read(&mut [0; 8]).await.unwrap(), 1);
 }

@@ -5,7 +5,7 @@ mod adapter;
 use adapter::Tried;
 use adapter::tls::Tls;
 use conntest::suite;
-use landline::{Conn, Dialer, ListenConfig, TcpConn, UnixConn, UnixKind};
+use landline::{Addr, Conn, Dialer, ListenConfig, TcpConn, UnixConn, UnixKind};
 
 async fn tcp_pair(address: &str) -> (TcpConn, TcpConn) {
     let listener = ListenConfig::new().listen_tcp(address).await.unwrap();
@@ -69,16 +69,31 @@ async fn seqpacket_conns_do_what_any_conn_must_and_keep_messages_apart() {
     suite::message::run_all(make).await;
 }
 
+/// A pair made through the front door, both ends with an address of their own.
+async fn any_pair(network: &str, here: &str, there: &str) -> (Conn, Conn) {
+    let listener = landline::listen(network, there).await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let dialer = match here {
+        "" => Dialer::new(),
+        name => Dialer::new().local_addr(Addr::Unix(name.parse().unwrap())),
+    };
+    tokio::try_join!(dialer.dial(network, &address), listener.accept()).unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_conn_that_is_any_of_them_does_what_any_conn_must() {
-    suite::run_all(async || {
-        let (a, b) = tcp_pair("127.0.0.1:0").await;
-        (Tried(Conn::from(a)), Tried(Conn::from(b)))
-    })
-    .await;
-    suite::stream::run_all(async || {
-        let (a, b) = UnixConn::pair(UnixKind::Stream).unwrap();
-        (Conn::from(a), Conn::from(b))
-    })
-    .await;
+async fn what_dial_and_accept_give_does_what_any_conn_must() {
+    let id = std::process::id();
+    let path = std::env::temp_dir().join(format!("landline-conformance-{id}")).display().to_string();
+    for (network, here, there) in [
+        ("tcp", "", "localhost:0".to_owned()),
+        ("unix", &*format!("@landline-conformance-{id}"), path.clone()),
+        ("unixpacket", &*format!("@landline-conformance-packet-{id}"), format!("{path}-packet")),
+    ] {
+        suite::run_all(async || {
+            let (a, b) = any_pair(network, here, &there).await;
+            (Tried(a), Tried(b))
+        })
+        .await;
+    }
+    suite::stream::run_all(async || any_pair("unix", "", &path).await).await;
 }

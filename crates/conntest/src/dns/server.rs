@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::mpsc;
+use tokio::task::unconstrained;
 
 use super::log::Log;
 use super::name::Name;
@@ -140,7 +141,8 @@ impl Server {
         let shared = Arc::new(Shared { script: Mutex::new(self.script), log: Log::default(), _alive: alive });
         let mut tasks = Vec::new();
         if let Some(socket) = udp {
-            tasks.push(tokio::spawn(udp::serve(socket, shared.clone())));
+            // A datagram that finds the socket's buffer full is lost: each turn empties it, however long that takes.
+            tasks.push(tokio::spawn(unconstrained(udp::serve(socket, shared.clone()))));
         }
         if let Some(listener) = tcp {
             tasks.push(tokio::spawn(tcp::serve(listener, shared.clone())));

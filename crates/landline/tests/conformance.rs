@@ -97,3 +97,18 @@ async fn what_dial_and_accept_give_does_what_any_conn_must() {
     }
     suite::stream::run_all(async || any_pair("unix", "", &path).await).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pipes_do_what_any_conn_must_and_are_byte_streams() {
+    suite::run_all(async || {
+        let (a, b) = landline::pipe();
+        (Tried(a), Tried(b))
+    })
+    .await;
+    suite::stream::run_all(async || landline::pipe()).await;
+    suite::stream::run_all(async || {
+        let (a, b) = landline::pipe();
+        (Conn::from(a), Conn::from(b))
+    })
+    .await;
+}

@@ -9,7 +9,7 @@ use tokio::io::ReadBuf;
 use tokio::time::Instant;
 
 use super::halves::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
-use super::{IpConn, StreamConn, TcpConn, UdpConn, UnixConn, impl_async_io};
+use super::{IpConn, Pipe, StreamConn, TcpConn, UdpConn, UnixConn, impl_async_io};
 use crate::addr::Addr;
 use crate::context::Context;
 use crate::error::{Cause, Error, Operation, Result};
@@ -35,6 +35,8 @@ pub enum Conn {
     Udp(UdpConn),
     /// Raw IP, or a ping socket.
     Ip(IpConn),
+    /// One end of an in-memory pipe.
+    Pipe(Pipe),
 }
 
 /// Does the same with whichever conn it is.
@@ -45,6 +47,7 @@ macro_rules! each {
             Conn::Unix($conn) => $do,
             Conn::Udp($conn) => $do,
             Conn::Ip($conn) => $do,
+            Conn::Pipe($conn) => $do,
         }
     };
 }
@@ -56,6 +59,7 @@ impl Conn {
         match self {
             Conn::Tcp(conn) => conn.read(buffer).await,
             Conn::Unix(conn) => conn.read(buffer).await,
+            Conn::Pipe(conn) => conn.read(buffer).await,
             Conn::Udp(conn) => conn.recv(buffer).await,
             Conn::Ip(conn) => conn.recv(buffer).await,
         }
@@ -66,6 +70,7 @@ impl Conn {
         match self {
             Conn::Tcp(conn) => conn.read_vectored(buffers).await,
             Conn::Unix(conn) => conn.read_vectored(buffers).await,
+            Conn::Pipe(conn) => conn.read_vectored(buffers).await,
             Conn::Udp(conn) => conn.recv_vectored(buffers).await,
             Conn::Ip(conn) => conn.recv_vectored(buffers).await,
         }
@@ -77,6 +82,7 @@ impl Conn {
         match self {
             Conn::Tcp(conn) => conn.write(buffer).await,
             Conn::Unix(conn) => conn.write(buffer).await,
+            Conn::Pipe(conn) => conn.write(buffer).await,
             Conn::Udp(conn) => conn.send(buffer).await,
             Conn::Ip(conn) => conn.send(buffer).await,
         }
@@ -87,6 +93,7 @@ impl Conn {
         match self {
             Conn::Tcp(conn) => conn.write_all(buffer).await,
             Conn::Unix(conn) => conn.write_all(buffer).await,
+            Conn::Pipe(conn) => conn.write_all(buffer).await,
             Conn::Udp(conn) => conn.send(buffer).await.map(|_| ()),
             Conn::Ip(conn) => conn.send(buffer).await.map(|_| ()),
         }
@@ -97,6 +104,7 @@ impl Conn {
         match self {
             Conn::Tcp(conn) => conn.write_vectored(buffers).await,
             Conn::Unix(conn) => conn.write_vectored(buffers).await,
+            Conn::Pipe(conn) => conn.write_vectored(buffers).await,
             Conn::Udp(conn) => conn.send_vectored(buffers).await,
             Conn::Ip(conn) => conn.send_vectored(buffers).await,
         }
@@ -108,6 +116,7 @@ impl Conn {
         match self {
             Conn::Tcp(conn) => conn.write_all_vectored(buffers).await,
             Conn::Unix(conn) => conn.write_all_vectored(buffers).await,
+            Conn::Pipe(conn) => conn.write_all_vectored(buffers).await,
             Conn::Udp(conn) => conn.send_vectored(buffers).await.map(|_| ()),
             Conn::Ip(conn) => conn.send_vectored(buffers).await.map(|_| ()),
         }
@@ -125,6 +134,7 @@ impl Conn {
         match self {
             Conn::Tcp(conn) => conn.close_read(),
             Conn::Unix(conn) => conn.close_read(),
+            Conn::Pipe(conn) => conn.close_read(),
             Conn::Udp(_) | Conn::Ip(_) => Err(self.no_half_close()),
         }
     }
@@ -135,6 +145,7 @@ impl Conn {
         match self {
             Conn::Tcp(conn) => conn.close_write(),
             Conn::Unix(conn) => conn.close_write(),
+            Conn::Pipe(conn) => conn.close_write(),
             Conn::Udp(_) | Conn::Ip(_) => Err(self.no_half_close()),
         }
     }
@@ -171,29 +182,38 @@ impl Conn {
     }
 
     /// The local address.
+    #[allow(clippy::useless_conversion)] // Only of a pipe.
     pub fn local_addr(&self) -> Result<Addr> {
         each!(self, conn => conn.local_addr().map(Addr::from))
     }
 
     /// The peer's address; an error on a conn that has no peer.
+    #[allow(clippy::useless_conversion)] // Only of a pipe.
     pub fn peer_addr(&self) -> Result<Addr> {
         each!(self, conn => conn.peer_addr().map(Addr::from))
     }
 
-    /// The network, without the IP version: `tcp`, `udp`, `unix` …
-    pub fn network(&self) -> Network {
+    /// The network, without the IP version: `tcp`, `udp`, `unix` … A pipe is on none.
+    pub fn network(&self) -> Option<Network> {
         match self {
-            Conn::Tcp(_) => Network::Tcp(Family::Any),
-            Conn::Unix(conn) => Network::Unix(conn.kind()),
-            Conn::Udp(_) => Network::Udp(Family::Any),
-            Conn::Ip(conn) => Network::Ip(Family::Any, conn.protocol()),
+            Conn::Tcp(_) => Some(Network::Tcp(Family::Any)),
+            Conn::Unix(conn) => Some(Network::Unix(conn.kind())),
+            Conn::Udp(_) => Some(Network::Udp(Family::Any)),
+            Conn::Ip(conn) => Some(Network::Ip(Family::Any, conn.protocol())),
+            Conn::Pipe(_) => None,
         }
     }
 
-    /// The descriptor, where there is one. The number stays valid for the borrow, but after a
+    /// The descriptor, which all but a pipe have. The number stays valid for the borrow, but after a
     /// [`close`](Conn::close) it is no longer the socket.
     pub fn as_fd(&self) -> Option<BorrowedFd<'_>> {
-        each!(self, conn => Some(AsFd::as_fd(conn)))
+        match self {
+            Conn::Tcp(conn) => Some(conn.as_fd()),
+            Conn::Unix(conn) => Some(conn.as_fd()),
+            Conn::Udp(conn) => Some(conn.as_fd()),
+            Conn::Ip(conn) => Some(conn.as_fd()),
+            Conn::Pipe(_) => None,
+        }
     }
 
     /// Two halves that borrow the conn.
@@ -241,6 +261,7 @@ convert!(Tcp, TcpConn, as_tcp, into_tcp, "TCP");
 convert!(Unix, UnixConn, as_unix, into_unix, "a Unix socket");
 convert!(Udp, UdpConn, as_udp, into_udp, "UDP");
 convert!(Ip, IpConn, as_ip, into_ip, "raw IP or a ping socket");
+convert!(Pipe, Pipe, as_pipe, into_pipe, "a pipe");
 
 impl StreamConn for Conn {
     fn poll_read_shared(

@@ -181,9 +181,9 @@ impl IpConn {
         sent.map_err(|cause| self.error_to(to, cause))
     }
 
-    readiness_methods!();
-    limit_methods!();
-    buffer_methods!();
+    readiness_methods!(fd);
+    limit_methods!(fd);
+    buffer_methods!(fd);
 
     /// Closes the conn: whoever waits on it is woken, and every later call fails with an error that
     /// [`Error::is_closed`] knows, a second close among them. Dropping the conn closes it too.

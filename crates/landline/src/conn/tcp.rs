@@ -112,10 +112,10 @@ impl TcpConn {
         fd.into_owned_fd().map_err(|cause| Error::new(Operation::Set, cause).on(Network::Tcp(Family::Any)))
     }
 
-    read_write_methods!();
-    half_close_methods!();
-    limit_methods!();
-    buffer_methods!();
+    read_write_methods!(fd);
+    half_close_methods!(fd);
+    limit_methods!(fd);
+    buffer_methods!(fd);
 
     /// Reads what has arrived without taking it: the next read gives the same bytes again.
     pub async fn peek(&self, buffer: &mut [u8]) -> Result<usize> {
@@ -195,7 +195,7 @@ impl TcpConn {
 
     /// What the kernel knows of the conn: state, round-trip time, losses, rates (`TCP_INFO`, tcp(7)).
     pub fn tcp_info(&self) -> Result<TcpInfo> {
-        self.option("getsockopt TCP_INFO", |fd| sys::tcp_info(fd)).map(|raw| TcpInfo::from_raw(&raw))
+        self.option("getsockopt TCP_INFO", sys::tcp_info).map(|raw| TcpInfo::from_raw(&raw))
     }
 
     fn named<T>(&self, operation: Operation, result: Result<T, Cause>) -> Result<T> {

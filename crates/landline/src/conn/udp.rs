@@ -168,9 +168,9 @@ impl UdpConn {
         self.named(Operation::Write, self.fd.send_vectored(buffers).await)
     }
 
-    readiness_methods!();
-    limit_methods!();
-    buffer_methods!();
+    readiness_methods!(fd);
+    limit_methods!(fd);
+    buffer_methods!(fd);
 
     /// Closes the conn: whoever waits on it is woken, and every later call fails with an error that
     /// [`Error::is_closed`] knows, a second close among them. Dropping the conn closes it too.

@@ -180,10 +180,10 @@ impl UnixConn {
         if self.kind() == kind { Ok(()) } else { Err(self.error(Operation::Set, Errno::PROTOTYPE.into())) }
     }
 
-    read_write_methods!();
-    half_close_methods!();
-    limit_methods!();
-    buffer_methods!();
+    read_write_methods!(fd);
+    half_close_methods!(fd);
+    limit_methods!(fd);
+    buffer_methods!(fd);
 
     /// Whether it is a stream, a socket for datagrams, or a connection of records.
     pub fn kind(&self) -> UnixKind {

@@ -106,7 +106,7 @@ impl LookupError {
         match self.kind {
             LookupErrorKind::NotFound | LookupErrorKind::NoData => io::ErrorKind::NotFound,
             LookupErrorKind::Timeout => io::ErrorKind::TimedOut,
-            LookupErrorKind::Canceled => io::ErrorKind::Interrupted,
+            LookupErrorKind::Canceled => io::ErrorKind::ConnectionAborted,
             LookupErrorKind::InvalidName => io::ErrorKind::InvalidInput,
             LookupErrorKind::BadAnswer | LookupErrorKind::InvalidRecords => io::ErrorKind::InvalidData,
             LookupErrorKind::ServerFailure | LookupErrorKind::Limit | LookupErrorKind::System => {

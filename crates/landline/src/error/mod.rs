@@ -216,7 +216,8 @@ impl Error {
         match self.root() {
             Cause::System { error, .. } => error.kind(),
             Cause::Timeout => io::ErrorKind::TimedOut,
-            Cause::Canceled { .. } => io::ErrorKind::Interrupted,
+            // Not `Interrupted`, which readers such as tokio's `read_u32` take as leave to try again, for ever.
+            Cause::Canceled { .. } => io::ErrorKind::ConnectionAborted,
             Cause::Closed => io::ErrorKind::NotConnected,
             Cause::UnexpectedEof => io::ErrorKind::UnexpectedEof,
             Cause::Lookup(lookup) => lookup.io_kind(),

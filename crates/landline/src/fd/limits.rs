@@ -109,6 +109,11 @@ impl Limits {
         }
     }
 
+    /// Wakes all who wait in this direction, to look again.
+    pub(crate) fn wake_waiting(&self, direction: Direction) {
+        self.waiters[direction as usize].wake_all();
+    }
+
     /// Wakes all who wait, in both directions, to look again: it is closed.
     pub(crate) fn wake_all(&self) {
         self.waiters.iter().for_each(Waiters::wake_all);

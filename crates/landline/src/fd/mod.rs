@@ -7,6 +7,5 @@ mod stream;
 mod waiters;
 
 pub(crate) use limits::{Direction, Limits};
-pub(crate) use message::Message;
 pub(crate) use net_fd::{Io, NetFd, Readiness};
 pub(crate) use stream::{IOV_MAX, counted};

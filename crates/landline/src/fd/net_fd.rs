@@ -244,11 +244,6 @@ impl NetFd {
         }
     }
 
-    pub(crate) fn set_deadline(&self, deadline: Option<Instant>) {
-        self.set_read_deadline(deadline);
-        self.set_write_deadline(deadline);
-    }
-
     pub(crate) fn set_read_deadline(&self, deadline: Option<Instant>) {
         self.limits.set_deadline(Direction::Read, deadline);
     }

@@ -69,3 +69,4 @@ macro_rules! tried {
 tried!(landline::TcpConn, std::net::SocketAddr);
 tried!(landline::UnixConn, landline::UnixAddr);
 tried!(landline::Conn, landline::Addr);
+tried!(landline::Pipe, landline::Addr);

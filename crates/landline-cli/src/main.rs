@@ -1,2 +1,92 @@
-//! The `landline` program.
-fn main() {}
+//! The `landline` program: what the library does, from the command line, with every step explained.
+
+#![forbid(unsafe_code)]
+
+mod converse;
+mod dial;
+mod failure;
+mod listen;
+mod lookup;
+mod output;
+mod resolver;
+mod signals;
+mod tour;
+mod values;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use failure::Failure;
+
+/// Dials, listens and looks names up, and shows every step on the way.
+#[derive(Debug, Parser)]
+#[command(name = "landline", version, max_term_width = 100, arg_required_else_help = true)]
+#[command(after_help = "\
+Examples:
+  landline tour                                 watch a dial happen, on this machine alone
+  landline dial tcp example.com:80              talk to a server, as with netcat
+  landline dial tcp example.com:443 --explain   the same, and see how it got there
+  landline listen tcp :8080 --echo              answer with what was said
+  landline lookup ip example.com mx example.com ask the DNS
+
+Exit status: 0 done, 1 the network said no, 2 bad usage; 128 and its number when a signal ended it,
+so 130 after Ctrl-C.")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Tour(tour::Tour),
+    Dial(dial::Dial),
+    Listen(listen::Listen),
+    Lookup(lookup::Lookup),
+}
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(refusal) => {
+            // Help goes to stdout, everything else to stderr; if that is gone there is nobody to tell.
+            let _ = refusal.print();
+            return ExitCode::from(u8::try_from(refusal.exit_code()).unwrap_or(2));
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            output::complain(&format!("no runtime: {error}"));
+            return ExitCode::from(1);
+        }
+    };
+    let status = runtime.block_on(async {
+        tokio::select! {
+            biased;
+            // What was going on is dropped, and with it sockets, their files and child processes.
+            Ok(status) = signals::asked_to_end() => status,
+            ended = run(cli.command) => match ended {
+                Ok(()) => 0,
+                Err(failure) => {
+                    if let Some(message) = failure.message() {
+                        output::complain(message);
+                    }
+                    failure.status()
+                }
+            },
+        }
+    });
+    // A thread may still be blocked in a read of stdin, which nothing but the end of the process ends.
+    runtime.shutdown_background();
+    ExitCode::from(status)
+}
+
+async fn run(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Tour(tour) => tour.run().await,
+        Command::Dial(dial) => dial.run().await,
+        Command::Listen(listen) => listen.run().await,
+        Command::Lookup(lookup) => lookup.run().await,
+    }
+}

@@ -1,5 +1,6 @@
 //! The words for each step, the same in every rendering.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -31,6 +32,35 @@ pub(crate) fn label(step: &Step) -> String {
         Step::DialFailed => "failed",
     }
     .to_owned()
+}
+
+/// The lines of a drawing: the spans, but options that were set one after the other share a line.
+pub(crate) fn lines(spans: &[Span]) -> Vec<Cow<'_, Span>> {
+    let mut lines: Vec<Cow<'_, Span>> = Vec::with_capacity(spans.len());
+    for span in spans {
+        if let (Some(option), Some(Some(last))) = (option(span), lines.last().map(|last| option(last))) {
+            let Step::Call { attempt, call, .. } = span.step else { continue };
+            let detail = format!("{last}, {option}");
+            let start = lines.last().map_or(span.start, |last| last.start);
+            lines.pop();
+            lines.push(Cow::Owned(Span {
+                start,
+                step: Step::Call { attempt, call, detail },
+                ..span.clone()
+            }));
+        } else {
+            lines.push(Cow::Borrowed(span));
+        }
+    }
+    lines
+}
+
+/// The option that a step set, where it did.
+fn option(span: &Span) -> Option<&str> {
+    match &span.step {
+        Step::Call { call: "setsockopt", detail, .. } if span.fate == Fate::Done => Some(detail),
+        _ => None,
+    }
 }
 
 /// What the step was and how it ended, in one line without control characters.
@@ -115,7 +145,7 @@ fn what(step: &Step) -> String {
 fn fate(span: &Span) -> String {
     match (&span.step, &span.fate) {
         (Step::Lookup { answer, .. }, Fate::Done) => list(answer, "an empty answer"),
-        (Step::Query { answer: Some(answer), .. }, _) => answered(answer),
+        (Step::Query { record, answer: Some(answer), .. }, _) => answered(record, answer),
         (Step::Query { .. }, Fate::Abandoned) => "no longer needed".to_owned(),
         (Step::Attempt { .. }, Fate::Done) => "connected".to_owned(),
         (Step::Attempt { .. }, Fate::Won) => "connected, and won".to_owned(),
@@ -128,10 +158,16 @@ fn fate(span: &Span) -> String {
     }
 }
 
-fn answered(answer: &Answer) -> String {
+fn answered(asked: &str, answer: &Answer) -> String {
     let Answer { rcode, records, ttl, truncated } = answer;
+    // Records begin with their type, which goes without saying where it is the one asked for.
+    let unprefixed = |record: &String| match record.split_once(' ') {
+        Some((kind, data)) if kind == asked => data.to_owned(),
+        _ => record.clone(),
+    };
+    let records: Vec<String> = records.iter().map(unprefixed).collect();
     let mut text = match rcode.as_str() {
-        "NOERROR" => list(records, "no records of this type"),
+        "NOERROR" => list(&records, "no records of this type"),
         "NXDOMAIN" => "NXDOMAIN, no such name".to_owned(),
         other => other.to_owned(),
     };
@@ -145,6 +181,10 @@ fn answered(answer: &Answer) -> String {
 }
 
 fn ordering(addresses: &[OrderedAddress]) -> String {
+    if let [only] = addresses {
+        // Alone it is not compared with anything, and its source was not asked for.
+        return format!("only {}, nothing to compare it with", only.address);
+    }
     let mut text = String::new();
     for (index, OrderedAddress { address, source, decided_by }) in addresses.iter().take(NAMED).enumerate() {
         if index > 0 {
@@ -251,6 +291,23 @@ mod tests {
     #[test]
     fn what_came_from_outside_cannot_drive_the_terminal() {
         assert_eq!(printable("a\x1b[31mb\r\n\u{9b}\u{202e}c"), "a\\u{1b}[31mb\\r\\n\\u{9b}\\u{202e}c");
+    }
+
+    #[test]
+    fn options_set_one_after_the_other_share_a_line() {
+        let step = |call, detail: &str| Step::Call { attempt: 1, call, detail: detail.to_owned() };
+        let span = |step, fate| Span { start: Duration::ZERO, end: None, depth: 1, step, fate };
+        let spans = [
+            span(step("socket", "tcp"), Fate::Done),
+            span(step("setsockopt", "A"), Fate::Done),
+            span(step("setsockopt", "B"), Fate::Done),
+            span(step("setsockopt", "C"), Fate::Failed("no".to_owned())),
+            span(step("setsockopt", "D"), Fate::Done),
+            span(step("connect", ""), Fate::Done),
+        ];
+        let texts: Vec<String> =
+            lines(&spans).iter().map(|line| format!("{} {}", label(&line.step), text(line))).collect();
+        assert_eq!(texts, ["socket tcp", "setsockopt A, B", "setsockopt C: no", "setsockopt D", "connect "]);
     }
 
     #[test]

@@ -120,7 +120,7 @@ fn write_sections(f: &mut fmt::Formatter<'_>, sections: &[Section]) -> fmt::Resu
 
 impl Html<'_> {
     fn write_picture(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let spans = self.report.spans();
+        let spans = words::lines(self.report.spans());
         let total = (self.report.total().as_secs_f64() * 1000.0).max(0.001);
         let x = |ms: f64| LABELS + (ms / total).clamp(0.0, 1.0) * (WIDTH - LABELS - NUMBERS);
         let height = AXIS + ROW * spans.len() as f64 + 6.0;
@@ -185,7 +185,7 @@ impl Html<'_> {
     fn write_steps(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "<h2>Step by step</h2>\n<table>")?;
         writeln!(f, "<tr><th class=\"n\">at</th><th class=\"n\">took</th><th>step</th><th>what</th></tr>")?;
-        for span in self.report.spans() {
+        for span in words::lines(self.report.spans()) {
             let took =
                 span.end.map(|end| words::duration(end.saturating_sub(span.start))).unwrap_or_default();
             let class = match span.fate {
@@ -200,7 +200,7 @@ impl Html<'_> {
                 words::duration(span.start),
                 span.depth,
                 escape(&words::label(&span.step)),
-                escape(&words::text(span)),
+                escape(&words::text(&span)),
             )?;
         }
         writeln!(f, "</table>")

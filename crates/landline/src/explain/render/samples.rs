@@ -29,8 +29,8 @@ pub(crate) fn raced_dial() -> Report {
         (60, What::SourceAnswered { source: "files", answer: "no entry in /etc/hosts".into() }),
         (90, sent(1, "AAAA", 1)),
         (110, sent(2, "A", 1)),
-        (900, answered(1, &["2001:db8::7"])),
-        (1_400, answered(2, &["127.0.0.1"])),
+        (900, answered(1, &["AAAA 2001:db8::7"])),
+        (1_400, answered(2, &["CNAME host.example.", "A 127.0.0.1"])),
         (
             1_450,
             What::LookupDone {
@@ -57,6 +57,8 @@ pub(crate) fn raced_dial() -> Report {
         ),
         (1_520, started(1, &hole, AttemptReason::First)),
         (1_540, call(1, "socket", "AF_INET6, SOCK_STREAM", None)),
+        (1_550, call(1, "setsockopt", "SO_KEEPALIVE", None)),
+        (1_555, call(1, "setsockopt", "TCP_KEEPIDLE", None)),
         (1_560, call(1, "connect", "in progress", None)),
         (251_600, started(2, &peer, AttemptReason::DelayPassed)),
         (251_640, call(2, "socket", "AF_INET, SOCK_STREAM", None)),

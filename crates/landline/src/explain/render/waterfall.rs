@@ -105,8 +105,8 @@ impl fmt::Display for Waterfall<'_> {
         let took = if scale.shows_took { "took" } else { "" };
         let header = format!("{:>w$} {took:>w$}", "at ms", w = scale.digits);
         writeln!(f, "\n{}", self.painted(Style::Faint, header.trim_end()))?;
-        for span in self.report.spans() {
-            self.write_span(f, span, &scale, width)?;
+        for span in words::lines(self.report.spans()) {
+            self.write_span(f, &span, &scale, width)?;
         }
         self.write_outcome(f, width)
     }

@@ -279,6 +279,8 @@ mod tests {
                 "0 order 1500- done",
                 "0 attempt 1 1520-251820 abandoned",
                 "1 socket 1540- done",
+                "1 setsockopt 1550- done",
+                "1 setsockopt 1555- done",
                 "1 connect 1560- done",
                 "0 attempt 2 251600-251800 won",
                 "1 socket 251640- done",

@@ -1,0 +1,166 @@
+//! The values that flags take, in words.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// A duration as people write it: `250ms`, `1.5s`, `2m`, `1m30s`, `1h`; 0 may stand without a unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Span(pub(crate) Duration);
+
+/// `off`, or a duration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Switch {
+    /// `off`.
+    Off,
+    /// After this long.
+    After(Duration),
+}
+
+/// `IDLE,INTERVAL,COUNT`, or `off`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Probes {
+    /// `off`.
+    Off,
+    /// Probes after `idle`, every `interval`, giving up after `count`.
+    Every {
+        /// How long without data before the first.
+        idle: Duration,
+        /// How long between two.
+        interval: Duration,
+        /// How many may go unanswered.
+        count: u32,
+    },
+}
+
+/// Why a value was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Refused(&'static str);
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl std::error::Error for Refused {}
+
+const DURATION: Refused = Refused("a duration is a number and a unit, such as 250ms, 1.5s or 2m");
+const TOO_LONG: Refused = Refused("that is too long");
+const PROBES: Refused = Refused("keep-alive is IDLE,INTERVAL,COUNT, such as 15s,15s,9, or off");
+
+impl FromStr for Span {
+    type Err = Refused;
+
+    fn from_str(text: &str) -> Result<Span, Refused> {
+        if text == "0" {
+            return Ok(Span(Duration::ZERO));
+        }
+        let mut total = Duration::ZERO;
+        let mut rest = text;
+        if rest.is_empty() {
+            return Err(DURATION);
+        }
+        while !rest.is_empty() {
+            let unit = rest.find(|ch: char| !ch.is_ascii_digit() && ch != '.').ok_or(DURATION)?;
+            let (number, tail) = rest.split_at(unit);
+            let end = tail.find(|ch: char| ch.is_ascii_digit() || ch == '.').unwrap_or(tail.len());
+            let (unit, tail) = tail.split_at(end);
+            total = total.checked_add(part(number, unit)?).ok_or(TOO_LONG)?;
+            rest = tail;
+        }
+        Ok(Span(total))
+    }
+}
+
+fn part(number: &str, unit: &str) -> Result<Duration, Refused> {
+    let seconds = match unit {
+        "ns" => 1e-9,
+        "us" | "µs" | "μs" => 1e-6,
+        "ms" => 1e-3,
+        "s" => 1.0,
+        "m" => 60.0,
+        "h" => 3600.0,
+        _ => return Err(DURATION),
+    };
+    // `f64` reads more than digits and a point (`inf`, `1e9`), but the caller lets no other character through.
+    let number: f64 = number.parse().map_err(|_| DURATION)?;
+    Duration::try_from_secs_f64(number * seconds).map_err(|_| TOO_LONG)
+}
+
+impl FromStr for Switch {
+    type Err = Refused;
+
+    fn from_str(text: &str) -> Result<Switch, Refused> {
+        match text {
+            "off" => Ok(Switch::Off),
+            text => text
+                .parse()
+                .map(|Span(delay)| Switch::After(delay))
+                .map_err(|_| Refused("neither off nor a duration such as 250ms")),
+        }
+    }
+}
+
+impl FromStr for Probes {
+    type Err = Refused;
+
+    fn from_str(text: &str) -> Result<Probes, Refused> {
+        if text == "off" {
+            return Ok(Probes::Off);
+        }
+        let mut parts = text.split(',');
+        let (Some(idle), Some(interval), Some(count), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return Err(PROBES);
+        };
+        let Span(idle) = idle.parse()?;
+        let Span(interval) = interval.parse()?;
+        let count = count.parse().map_err(|_| PROBES)?;
+        Ok(Probes::Every { idle, interval, count })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_as_people_write_them() {
+        for (text, expected) in [
+            ("250ms", Duration::from_millis(250)),
+            ("1.5s", Duration::from_millis(1500)),
+            ("2m", Duration::from_secs(120)),
+            ("1h", Duration::from_secs(3600)),
+            ("1m30s", Duration::from_secs(90)),
+            (".5s", Duration::from_millis(500)),
+            ("10us", Duration::from_micros(10)),
+            ("0", Duration::ZERO),
+            ("0s", Duration::ZERO),
+        ] {
+            assert_eq!(text.parse(), Ok(Span(expected)), "{text}");
+        }
+        for text in ["", "5", "s", "-1s", "1 s", "1.2.3s", "1d", "1e3s", "infs", "1s2", "５s"] {
+            assert_eq!(text.parse::<Span>(), Err(DURATION), "{text}");
+        }
+        assert_eq!("99999999999999999999999h".parse::<Span>(), Err(TOO_LONG));
+        assert_eq!("5000000000000000h5000000000000000h".parse::<Span>(), Err(TOO_LONG));
+    }
+
+    #[test]
+    fn switches_and_probes() {
+        assert_eq!("off".parse(), Ok(Switch::Off));
+        assert_eq!("250ms".parse(), Ok(Switch::After(Duration::from_millis(250))));
+        assert!("on".parse::<Switch>().is_err());
+        assert_eq!("off".parse(), Ok(Probes::Off));
+        let seconds = Duration::from_secs;
+        assert_eq!(
+            "15s,1m,9".parse(),
+            Ok(Probes::Every { idle: seconds(15), interval: seconds(60), count: 9 })
+        );
+        for text in ["", "15s", "15s,15s", "15s,15s,9,9", "15s,15s,-1", "15,15,9", "on"] {
+            assert!(text.parse::<Probes>().is_err(), "{text}");
+        }
+    }
+}

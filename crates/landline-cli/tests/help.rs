@@ -1,0 +1,66 @@
+//! What the program says about itself, and to those who put a command wrongly.
+
+mod common;
+
+use common::run;
+
+#[test]
+fn help_of_every_command() {
+    for (name, arguments) in [
+        ("landline", &["--help"][..]),
+        ("tour", &["tour", "--help"]),
+        ("dial", &["dial", "--help"]),
+        ("listen", &["listen", "--help"]),
+        ("lookup", &["lookup", "--help"]),
+    ] {
+        let done = run(arguments).expect(0);
+        assert_eq!(done.stderr, "");
+        let longest = done.text().lines().map(|line| line.chars().count()).max().unwrap_or(0);
+        assert!(longest <= 120, "{name}: a line of {longest}\n{}", done.text());
+        insta::assert_snapshot!(format!("help_{name}"), done.text());
+    }
+}
+
+#[test]
+fn the_version_is_the_packages() {
+    assert_eq!(run(&["--version"]).expect(0).text(), concat!("landline ", env!("CARGO_PKG_VERSION"), "\n"));
+}
+
+#[test]
+fn bad_usage_is_status_2_and_names_the_input() {
+    for (arguments, named) in [
+        (&["frobnicate"][..], "frobnicate"),
+        (&["tour", "--json", "--html", "x"], "--json"),
+        (&["tour", "extra"], "extra"),
+        (&["dial", "tcp"], "ADDRESS"),
+        (&["dial", "tcp9", "localhost:1"], "tcp9"),
+        (&["dial", "tcp", "localhost"], "localhost"),
+        (&["dial", "tcp", "[::1:80"], "[::1:80"),
+        (&["dial", "tcp", "localhost:1", "--timeout", "soon"], "soon"),
+        (&["dial", "tcp", "localhost:1", "--timeout", "5"], "'5'"),
+        (&["dial", "tcp", "localhost:1", "--race", "on"], "on"),
+        (&["dial", "tcp", "localhost:1", "--keep-alive", "1s"], "1s"),
+        (&["dial", "tcp", "localhost:1", "--server", "dns.example"], "dns.example"),
+        (&["dial", "tcp", "localhost:1", "--local", "nowhere"], "nowhere"),
+        (&["dial", "tcp", "localhost:1", "--json", "--html", "x"], "--html"),
+        (&["listen", "tpc", ":0"], "tpc"),
+        (&["listen", "tcp", "127.0.0.1:65536"], "65536"),
+        (&["listen", "tcp", ":0", "--echo", "--exec", "cat"], "--exec"),
+        (&["listen", "udp", "127.0.0.1:0", "--exec", "cat"], "--exec"),
+        (&["listen", "udp", "127.0.0.1:0", "--echo", "--max-conns", "1"], "--max-conns"),
+        (&["listen", "tcp", ":0", "--echo", "--max-conns", "0"], "--max-conns"),
+        (&["lookup", "ip"], "NAME"),
+        (&["lookup", "ip", "localhost", "mx"], "mx"),
+        (&["lookup", "soa", "localhost"], "soa"),
+    ] {
+        let done = run(arguments).expect(2);
+        assert!(done.stderr.contains(named), "{arguments:?}: {}", done.stderr);
+        assert_eq!(done.text(), "", "{arguments:?}");
+    }
+}
+
+#[test]
+fn without_a_command_it_shows_what_there_is() {
+    let done = run(&[]).expect(2);
+    assert!(done.stderr.contains("Usage:"), "{}", done.stderr);
+}

@@ -112,3 +112,15 @@ async fn pipes_do_what_any_conn_must_and_are_byte_streams() {
     })
     .await;
 }
+
+/// In memory, paused time costs nothing and finds every call that waits for the wrong thing.
+#[tokio::test(start_paused = true)]
+async fn pipes_do_what_any_conn_must_in_paused_time_and_so_does_tls_over_them() {
+    suite::run_all(async || {
+        let (a, b) = landline::pipe();
+        (Tried(a), Tried(b))
+    })
+    .await;
+    let tls = Tls::new();
+    suite::stream::run_all(async || tls.wrap(landline::pipe()).await).await;
+}

@@ -16,7 +16,6 @@ use crate::context::{Context, Ended};
 use crate::error::{Cause, Error, LookupError, LookupErrorKind, Operation, Result};
 use crate::explain::{Explainer, What};
 use crate::network::{Family, Network, ToNetwork};
-use crate::order;
 
 impl Resolver {
     /// The addresses of a host: a name, or an IP address, which is its own answer. In the order of RFC 6724, best
@@ -92,9 +91,21 @@ impl Resolver {
             }
         }
         match found {
-            Some((addresses, origin)) => Ok(Lookup::new(ordered(addresses, explainer), origin)),
+            Some((addresses, origin)) => Ok(Lookup::new(self.ordered(addresses, explainer), origin)),
             None => Err(error.unwrap_or_else(|| LookupError::new(name, LookupErrorKind::NotFound))),
         }
+    }
+
+    /// In the order of RFC 6724.
+    fn ordered(&self, addresses: Vec<ScopedIp>, explainer: &Explainer) -> Vec<ScopedIp> {
+        if addresses.len() < 2 {
+            return addresses;
+        }
+        let destinations: Vec<SocketAddr> = addresses.iter().map(|address| address.with_port(0)).collect();
+        let ordered = self.inner.sources.order(&destinations);
+        let addresses = ordered.iter().map(|ordered| ScopedIp::from(ordered.address)).collect();
+        explainer.tell(|| What::Ordered { addresses: ordered });
+        addresses
     }
 
     /// The canonical name of a host, which all its aliases lead to; its own name if it is no alias. The host needs to
@@ -297,16 +308,4 @@ pub(super) fn refused<T>(name: &str, found: &Lookup<T>) -> LookupError {
         Some(reason) => error.with_detail(format!("the DNS answer holds nothing of use: {reason}")),
         None => error,
     }
-}
-
-/// In the order of RFC 6724.
-fn ordered(addresses: Vec<ScopedIp>, explainer: &Explainer) -> Vec<ScopedIp> {
-    if addresses.len() < 2 {
-        return addresses;
-    }
-    let destinations: Vec<SocketAddr> = addresses.iter().map(|address| address.with_port(0)).collect();
-    let ordered = order::order(&destinations);
-    let addresses = ordered.iter().map(|ordered| ScopedIp::from(ordered.address)).collect();
-    explainer.tell(|| What::Ordered { addresses: ordered });
-    addresses
 }

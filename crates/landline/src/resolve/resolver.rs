@@ -16,6 +16,7 @@ use super::system::SystemResolver;
 use crate::context::Context;
 use crate::error::Operation;
 use crate::explain::{Explainer, Sink, What};
+use crate::order::Sources;
 
 /// Looks up names, addresses and DNS records. Every default is usable; cheap to clone, and clones share their cache
 /// and their queries in flight.
@@ -58,6 +59,7 @@ pub(super) struct Inner {
     files: Arc<SystemFiles>,
     pub(super) system: SystemResolver,
     flights: Flights<FlightKey, DnsLookup>,
+    pub(super) sources: Sources,
     cache: Option<Arc<Mutex<CachedAnswers>>>,
     rotation: AtomicUsize,
     /// The last configuration of the system, and what the settings made of it.
@@ -125,6 +127,7 @@ impl Resolver {
             files,
             system: SystemResolver::shared(),
             flights: Flights::new(),
+            sources: Sources::default(),
             cache,
             rotation: AtomicUsize::new(0),
             adapted: Mutex::new(None),

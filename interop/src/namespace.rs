@@ -6,6 +6,8 @@ use std::process::Command;
 use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use crate::wait::until;
+
 /// Begins the name of every namespace made here; the process id and a number follow.
 const PREFIX: &str = "landline-test-";
 
@@ -31,6 +33,9 @@ impl Namespace {
         let name = format!("{PREFIX}{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         outside("ip", &["netns", "add", &name]);
         let namespace = Namespace { name };
+        // Else an IPv6 address of the link cannot be used for its first second (RFC 4862 section 5.4).
+        namespace.sysctl("net.ipv6.conf.default.accept_dad", "0");
+        namespace.sysctl("net.ipv6.conf.default.dad_transmits", "0");
         namespace.run("ip link set lo up");
         namespace
     }
@@ -91,6 +96,17 @@ impl Namespace {
         fs::write(dir.join(name), text).expect("/etc/netns can be written to");
     }
 
+    /// The IPv6 address that an interface has on its link, without its zone.
+    ///
+    /// # Panics
+    ///
+    /// When it has none.
+    pub fn link_local(&self, interface: &str) -> String {
+        let listing = self.run(&format!("ip -6 -o addr show dev {interface} scope link"));
+        let address = listing.split_whitespace().nth(3).and_then(|word| word.split('/').next());
+        address.expect("an address of the link").to_owned()
+    }
+
     /// Connects two namespaces by a cable; each end gets the interface name and the addresses (with prefix length).
     pub fn connect(ends: [(&Namespace, &str, &[&str]); 2]) {
         let [(a, a_name, _), (b, b_name, _)] = ends;
@@ -100,11 +116,15 @@ impl Namespace {
         outside("ip", &cable);
         for (namespace, interface, addresses) in ends {
             for address in addresses {
-                // Without nodad an IPv6 address cannot be used for a second.
-                let nodad = if address.contains(':') { " nodad" } else { "" };
-                namespace.run(&format!("ip addr add {address} dev {interface}{nodad}"));
+                namespace.run(&format!("ip addr add {address} dev {interface}"));
             }
             namespace.run(&format!("ip link set {interface} up"));
+        }
+        for (namespace, interface, _) in ends {
+            until("both ends of the cable to be up", || {
+                namespace.run(&format!("ip -o link show dev {interface}")).contains("state UP")
+                    && namespace.run(&format!("ip -6 -o addr show dev {interface} tentative")).is_empty()
+            });
         }
     }
 

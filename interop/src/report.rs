@@ -69,6 +69,11 @@ impl Report {
         self.value["outcome"]["peer"].as_str().unwrap_or_default()
     }
 
+    /// The address on this side of the conn.
+    pub fn local(&self) -> &str {
+        self.value["outcome"]["local"].as_str().unwrap_or_default()
+    }
+
     /// The error it failed with; null if it did not.
     pub fn error(&self) -> &Value {
         &self.value["outcome"]["error"]

@@ -61,6 +61,26 @@ impl Running {
         }
     }
 
+    /// Every line it prints from now on, once it has ended.
+    ///
+    /// # Panics
+    ///
+    /// When it prints nothing for 20 s and does not end.
+    #[track_caller]
+    pub fn rest(&mut self) -> Vec<String> {
+        let mut lines = Vec::new();
+        loop {
+            match self.printed.recv_timeout(PATIENCE) {
+                Ok(line) => lines.push(line),
+                Err(RecvTimeoutError::Disconnected) => return lines,
+                Err(RecvTimeoutError::Timeout) => {
+                    let complaints = self.stop();
+                    panic!("{} does not end: {complaints}", self.line);
+                }
+            }
+        }
+    }
+
     /// Writes to its input.
     ///
     /// # Panics
@@ -98,16 +118,7 @@ impl Running {
     /// When it goes on for 20 s.
     #[track_caller]
     pub fn wait(mut self) -> (ExitStatus, String) {
-        loop {
-            match self.printed.recv_timeout(PATIENCE) {
-                Ok(_) => {}
-                Err(RecvTimeoutError::Disconnected) => break,
-                Err(RecvTimeoutError::Timeout) => {
-                    let complaints = self.stop();
-                    panic!("{} does not end: {complaints}", self.line);
-                }
-            }
-        }
+        self.rest();
         // Its output has ended, so it has too, or is about to.
         let status = self.child.wait().unwrap_or_else(|error| panic!("{}: {error}", self.line));
         (status, self.stop())

@@ -1,3 +1,9 @@
 //! The program in networks made for the test.
 
 mod harness;
+mod limits;
+mod names;
+mod options;
+mod race;
+mod routes;
+mod streams;

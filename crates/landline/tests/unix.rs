@@ -1,5 +1,6 @@
 //! Unix domain sockets.
 
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
 
@@ -188,4 +189,195 @@ async fn any_conn_reads_and_writes_through_tokio() {
     assert_eq!(all, "through the door");
     assert!(left.as_tcp().is_none() && left.as_unix().is_some());
     assert!(left.into_tcp().is_err());
+}
+
+/// A descriptor whose file can be told from others: the writing end of a pipe with the reading end kept.
+fn tracer() -> (std::io::PipeReader, std::io::PipeWriter) {
+    std::io::pipe().unwrap()
+}
+
+/// Whether all copies of the writing end are closed.
+fn all_closed(mut reader: std::io::PipeReader) -> bool {
+    rustix::io::ioctl_fionbio(&reader, true).unwrap();
+    matches!(std::io::Read::read(&mut reader, &mut [0]), Ok(0))
+}
+
+#[tokio::test]
+async fn descriptors_are_passed_on_close_on_exec() {
+    for kind in KINDS {
+        let (left, right) = UnixConn::pair(kind).unwrap();
+        let (reader, writer) = tracer();
+        assert_eq!(left.send_msg(b"here", &[writer.as_fd(), writer.as_fd()], None).await.unwrap(), 4);
+        drop(writer);
+        let mut buffer = [0; 16];
+        let message = right.recv_msg(&mut buffer, 8).await.unwrap();
+        assert_eq!((message.len, message.truncated, message.descriptors_truncated), (4, false, false));
+        assert_eq!(message.descriptors.len(), 2);
+        for descriptor in &message.descriptors {
+            let flags = rustix::io::fcntl_getfd(descriptor).unwrap();
+            assert!(flags.contains(rustix::io::FdFlags::CLOEXEC));
+        }
+        let mut writer = std::fs::File::from(message.descriptors.into_iter().next().unwrap());
+        std::io::Write::write_all(&mut writer, b"through").unwrap();
+        let mut text = [0; 7];
+        std::io::Read::read_exact(&mut &reader, &mut text).unwrap();
+        drop(writer);
+        assert!(all_closed(reader), "{kind:?}");
+    }
+}
+
+#[tokio::test]
+async fn descriptors_beyond_those_asked_for_are_closed_and_reported() {
+    for kind in KINDS {
+        for most in [0, 1, 2, 3, 9, 10] {
+            let (left, right) = UnixConn::pair(kind).unwrap();
+            for credentials in [false, true] {
+                right.set_recv_credentials(credentials).unwrap();
+                let (reader, writer) = tracer();
+                left.send_msg(b"ten", &[writer.as_fd(); 10], None).await.unwrap();
+                drop(writer);
+                let message = right.recv_msg(&mut [0; 16], most).await.unwrap();
+                assert_eq!(message.descriptors.len(), most, "{kind:?}");
+                assert_eq!(message.descriptors_truncated, most < 10);
+                assert_eq!(message.credentials.is_some(), credentials);
+                drop(message);
+                assert!(all_closed(reader), "{kind:?} {most}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn descriptors_that_a_plain_read_passes_over_are_closed() {
+    for kind in KINDS {
+        let (left, right) = UnixConn::pair(kind).unwrap();
+        let (reader, writer) = tracer();
+        left.send_msg(b"unwanted", &[writer.as_fd()], None).await.unwrap();
+        drop(writer);
+        assert_eq!(right.read(&mut [0; 16]).await.unwrap(), 8);
+        assert!(all_closed(reader));
+    }
+}
+
+#[tokio::test]
+async fn bytes_behind_passed_descriptors_are_read_although_the_read_before_was_short() {
+    // What has arrived before the first read comes with one event, and a read stops at descriptors.
+    let (left, right) = UnixConn::pair(UnixKind::Stream).unwrap();
+    let (_reader, writer) = tracer();
+    for part in 0..3 {
+        left.send_msg(&[part], &[writer.as_fd()], None).await.unwrap();
+    }
+    left.write(&[3]).await.unwrap();
+    right.set_read_deadline(Instant::now() + Duration::from_secs(10));
+    let mut buffer = [0; 16];
+    let mut read = Vec::new();
+    while read.len() < 4 {
+        let count = match read.len() % 2 {
+            0 => right.read(&mut buffer).await.unwrap(),
+            _ => AsyncReadExt::read(&mut &right, &mut buffer).await.unwrap(),
+        };
+        read.extend_from_slice(&buffer[..count]);
+    }
+    assert_eq!(read, [0, 1, 2, 3]);
+}
+
+#[tokio::test]
+async fn descriptors_need_a_byte_on_a_stream_and_are_limited_everywhere() {
+    let (left, _right) = UnixConn::pair(UnixKind::Stream).unwrap();
+    let (_reader, writer) = tracer();
+    let error = left.send_msg(b"", &[writer.as_fd()], None).await.unwrap_err();
+    assert_eq!(error.to_string(), "write unix: invalid argument");
+    assert!(left.send_msg(b"x", &vec![writer.as_fd(); 254], None).await.is_err());
+    assert_eq!(left.send_msg(b"x", &vec![writer.as_fd(); 253], None).await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn messages_go_to_a_named_receiver_and_tell_when_they_were_cut() {
+    let name = format!("landline-test-msg-{}", std::process::id());
+    let receiver = UnixConn::from_std_datagram(bound(&name)).unwrap();
+    let sender = UnixConn::from_std_datagram(UnixDatagram::unbound().unwrap()).unwrap();
+    let to = receiver.local_addr().unwrap();
+    sender.send_msg(b"a long message", &[], Some(&to)).await.unwrap();
+    let message = receiver.recv_msg(&mut [0; 6], 0).await.unwrap();
+    assert_eq!((message.len, message.truncated, message.from), (6, true, UnixAddr::Unnamed));
+}
+
+#[tokio::test]
+async fn the_kernel_vouches_for_the_peer_and_for_senders() {
+    let (left, right) = UnixConn::pair(UnixKind::Stream).unwrap();
+    let me =
+        (Some(std::process::id()), rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw());
+    let peer = left.peer_credentials().unwrap();
+    assert_eq!((peer.pid, peer.uid, peer.gid), me);
+    assert!(!right.recv_credentials().unwrap());
+    right.set_recv_credentials(true).unwrap();
+    left.write_all(b"me").await.unwrap();
+    assert_eq!(right.recv_msg(&mut [0; 16], 0).await.unwrap().credentials, Some(peer));
+    match left.peer_pidfd() {
+        Ok(pidfd) => assert!(rustix::io::fcntl_getfd(&pidfd).unwrap().contains(rustix::io::FdFlags::CLOEXEC)),
+        Err(error) => eprintln!("not tried: this kernel has no SO_PEERPIDFD: {error}"),
+    }
+    let alone = UnixConn::from_std_datagram(UnixDatagram::unbound().unwrap()).unwrap();
+    assert!(alone.peer_credentials().is_err());
+}
+
+/// A path for a socket of one test, free.
+fn socket_path(test: &str) -> std::path::PathBuf {
+    let path = std::env::temp_dir().join(format!("landline-{test}-{}", std::process::id()));
+    let _ = std::fs::remove_file(&path);
+    path
+}
+
+async fn bound_conn(path: &std::path::Path) -> UnixConn {
+    let conn = landline::listen_packet("unixgram", path.to_str().unwrap()).await.unwrap();
+    assert!(path.exists());
+    conn.into_unix().unwrap()
+}
+
+#[tokio::test]
+async fn the_file_goes_with_the_socket() {
+    let path = socket_path("goes");
+    let conn = bound_conn(&path).await;
+    assert!(conn.unlink_on_close());
+    conn.close().unwrap();
+    assert!(!path.exists());
+
+    let conn = bound_conn(&path).await;
+    conn.close_read().unwrap();
+    assert!(path.exists());
+    drop(conn);
+    assert!(!path.exists());
+}
+
+#[tokio::test]
+async fn the_file_stays_where_that_was_asked_for_or_it_is_another_or_the_socket_lives_on() {
+    let path = socket_path("stays");
+    let conn = bound_conn(&path).await;
+    conn.set_unlink_on_close(false);
+    conn.close().unwrap();
+    assert!(path.exists());
+    std::fs::remove_file(&path).unwrap();
+
+    let conn = bound_conn(&path).await;
+    std::fs::remove_file(&path).unwrap();
+    let successor = bound_conn(&path).await;
+    conn.close().unwrap();
+    drop(conn);
+    assert!(path.exists(), "it is the successor's");
+
+    let fd = successor.into_owned_fd().unwrap();
+    assert!(path.exists());
+    let again = UnixConn::from_owned_fd(fd).unwrap();
+    assert!(!again.unlink_on_close());
+    assert_eq!(again.local_addr().unwrap(), UnixAddr::Path(path.clone()));
+    drop(again);
+    assert!(path.exists());
+    std::fs::remove_file(&path).unwrap();
+}
+
+#[tokio::test]
+async fn an_unnamed_address_is_bound_to_a_name_of_the_kernels_choice() {
+    let conn = landline::listen_packet("unixgram", "").await.unwrap().into_unix().unwrap();
+    let UnixAddr::Abstract(name) = conn.local_addr().unwrap() else { panic!("{conn:?}") };
+    assert_eq!(name.len(), 5, "unix(7): five hexadecimal digits");
 }

@@ -13,6 +13,7 @@ mod tcp_info;
 mod udp;
 mod unix;
 mod unix_fd;
+mod unix_message;
 
 pub use any::Conn;
 pub use halves::{CloseWrite, OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
@@ -24,5 +25,6 @@ pub use tcp::TcpConn;
 pub use tcp_info::{TcpInfo, TcpState};
 pub use udp::UdpConn;
 pub use unix::UnixConn;
+pub use unix_message::{Credentials, UnixMessage};
 
 pub(crate) use async_io::{StreamConn, impl_async_io};

@@ -23,5 +23,6 @@ pub(crate) use message::{
 pub(crate) use read_buf::fill;
 pub(crate) use register::register;
 pub(crate) use socket_option::{
-    bind_to_device, set_bind_address_no_port, set_fast_open_connect, set_mark, tcp_info,
+    bind_to_device, peer_credentials, peer_pidfd, set_bind_address_no_port, set_fast_open_connect, set_mark,
+    tcp_info,
 };

@@ -1,6 +1,6 @@
-//! Socket options that rustix lacks, by way of socket2.
+//! Socket options that rustix lacks.
 
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use rustix::io::Errno;
 use socket2::SockRef;
@@ -21,21 +21,46 @@ fn errno<T>(result: std::io::Result<T>) -> rustix::io::Result<T> {
 
 /// `TCP_INFO` (tcp(7)). Fields that the running kernel does not know are zero.
 pub(crate) fn tcp_info(fd: BorrowedFd<'_>) -> rustix::io::Result<libc::tcp_info> {
-    // SAFETY: the struct holds integers only, for which zero is a value.
-    let mut info: libc::tcp_info = unsafe { std::mem::zeroed() };
-    let mut length = size_of::<libc::tcp_info>() as libc::socklen_t;
-    // SAFETY: the kernel writes at most `length` bytes to `info`, which is that long, and its length to `length`.
-    let result = unsafe {
-        libc::getsockopt(
-            fd.as_raw_fd(),
-            libc::IPPROTO_TCP,
-            libc::TCP_INFO,
-            (&raw mut info).cast(),
-            &raw mut length,
-        )
-    };
+    // SAFETY: the struct holds integers only, for which zero, and any other bytes, are a value.
+    unsafe { get(fd, libc::IPPROTO_TCP, libc::TCP_INFO, std::mem::zeroed()) }
+}
+
+/// `SO_PEERCRED` (unix(7)): process, user and group. Not by way of rustix, whose type has no place for the process 0
+/// of another PID namespace.
+pub(crate) fn peer_credentials(fd: BorrowedFd<'_>) -> rustix::io::Result<(i32, u32, u32)> {
+    let none = libc::ucred { pid: 0, uid: 0, gid: 0 };
+    // SAFETY: the struct holds integers only.
+    let found = unsafe { get(fd, libc::SOL_SOCKET, libc::SO_PEERCRED, none)? };
+    Ok((found.pid, found.uid, found.gid))
+}
+
+/// `SO_PEERPIDFD` (unix(7)), close-on-exec.
+pub(crate) fn peer_pidfd(fd: BorrowedFd<'_>) -> rustix::io::Result<OwnedFd> {
+    // SAFETY: the option's value is an int.
+    let number: libc::c_int = unsafe { get(fd, libc::SOL_SOCKET, SO_PEERPIDFD, -1)? };
+    // SAFETY: the kernel has just opened it for us, and nobody else has seen its number.
+    Ok(unsafe { OwnedFd::from_raw_fd(number) })
+}
+
+/// From asm-generic/socket.h; libc lacks it.
+const SO_PEERPIDFD: libc::c_int = 77;
+
+/// The value of an option whose type is `T`.
+///
+/// # Safety
+/// Any bytes must be a value of `T`.
+unsafe fn get<T>(
+    fd: BorrowedFd<'_>,
+    level: libc::c_int,
+    option: libc::c_int,
+    mut value: T,
+) -> rustix::io::Result<T> {
+    let mut length = size_of::<T>() as libc::socklen_t;
+    // SAFETY: the kernel writes at most `length` bytes to `value`, which is that long, and its length to `length`.
+    let result =
+        unsafe { libc::getsockopt(fd.as_raw_fd(), level, option, (&raw mut value).cast(), &raw mut length) };
     match result {
-        0 => Ok(info),
+        0 => Ok(value),
         _ => errno(Err(std::io::Error::last_os_error())),
     }
 }

@@ -107,6 +107,7 @@ pub(crate) enum Dialer {
 pub(crate) enum Resolver {
     Bare,
     Hickory,
+    Landline,
 }
 
 /// How long to measure: for a time, or for a number of operations when calls are counted.

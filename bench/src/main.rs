@@ -65,6 +65,7 @@ fn run(command: Command) -> io::Result<()> {
         Command::Measure(Measure::Lookup { peer, to, in_flight, span }) => match peer {
             Resolver::Bare => lookup::bare::run(to, in_flight, span)?,
             Resolver::Hickory => lookup::on_hickory::run(to, in_flight, span)?,
+            Resolver::Landline => lookup::on_landline::run(to, in_flight, span)?,
         },
     };
     println!("{}", serde_json::to_string(&outcome)?);

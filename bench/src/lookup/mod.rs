@@ -3,6 +3,7 @@
 pub(crate) mod bare;
 pub(crate) mod names;
 pub(crate) mod on_hickory;
+pub(crate) mod on_landline;
 
 mod message;
 

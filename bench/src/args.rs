@@ -92,6 +92,7 @@ pub(crate) enum Echo {
     Bare,
     Landline,
     LandlineTraits,
+    LandlineTcp,
     Tokio,
     TokioMt,
 }

@@ -45,8 +45,9 @@ fn run(command: Command) -> io::Result<()> {
         Command::Serve(Serve::Echo { peer }) => {
             return match peer {
                 Echo::Bare => echo::bare::serve(),
-                Echo::Landline => echo::on_landline::serve(echo::on_landline::Face::Methods),
+                Echo::Landline => echo::on_landline::serve(echo::on_landline::Face::Any),
                 Echo::LandlineTraits => echo::on_landline::serve(echo::on_landline::Face::Traits),
+                Echo::LandlineTcp => echo::on_landline::serve(echo::on_landline::Face::Tcp),
                 Echo::Tokio => echo::on_tokio::serve_on_one_thread(),
                 Echo::TokioMt => echo::on_tokio::serve_on_every_core(),
             };

@@ -61,8 +61,9 @@ const fn go(what: &'static str, package: &'static str, args: &'static [&'static 
 
 const ECHO_PEERS: &[Peer] = &[
     bench("bare", "one epoll loop on rustix", &["serve", "echo", "bare"]),
-    bench("landline", "a task per conn, one thread", &["serve", "echo", "landline"]),
+    bench("landline", "listen and Conn, a task per conn, one thread", &["serve", "echo", "landline"]),
     bench("landline-io", "the same by AsyncRead and AsyncWrite", &["serve", "echo", "landline-traits"]),
+    bench("landline-tcp", "the same with listen_tcp and TcpConn", &["serve", "echo", "landline-tcp"]),
     bench("tokio", "tokio::net, a task per conn, one thread", &["serve", "echo", "tokio"]),
     bench("tokio-mt", "tokio::net, multi-thread runtime", &["serve", "echo", "tokio-mt"]),
     go("net, a goroutine per conn", "./echo", &[]),

@@ -9,7 +9,7 @@ use tokio::io::ReadBuf;
 use tokio::time::Instant;
 
 use super::halves::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
-use super::{IpConn, Pipe, StreamConn, TcpConn, UdpConn, UnixConn, impl_async_io};
+use super::{IpConn, Pipe, StreamConn, TcpConn, UdpConn, UnixConn, apart, impl_async_io};
 use crate::addr::Addr;
 use crate::context::Context;
 use crate::error::{Cause, Error, Operation, Result};
@@ -60,8 +60,8 @@ impl Conn {
             Conn::Tcp(conn) => conn.read(buffer).await,
             Conn::Unix(conn) => conn.read(buffer).await,
             Conn::Pipe(conn) => conn.read(buffer).await,
-            Conn::Udp(conn) => conn.recv(buffer).await,
-            Conn::Ip(conn) => conn.recv(buffer).await,
+            Conn::Udp(conn) => apart(conn.recv(buffer)).await,
+            Conn::Ip(conn) => apart(conn.recv(buffer)).await,
         }
     }
 
@@ -71,8 +71,8 @@ impl Conn {
             Conn::Tcp(conn) => conn.read_vectored(buffers).await,
             Conn::Unix(conn) => conn.read_vectored(buffers).await,
             Conn::Pipe(conn) => conn.read_vectored(buffers).await,
-            Conn::Udp(conn) => conn.recv_vectored(buffers).await,
-            Conn::Ip(conn) => conn.recv_vectored(buffers).await,
+            Conn::Udp(conn) => apart(conn.recv_vectored(buffers)).await,
+            Conn::Ip(conn) => apart(conn.recv_vectored(buffers)).await,
         }
     }
 
@@ -83,8 +83,8 @@ impl Conn {
             Conn::Tcp(conn) => conn.write(buffer).await,
             Conn::Unix(conn) => conn.write(buffer).await,
             Conn::Pipe(conn) => conn.write(buffer).await,
-            Conn::Udp(conn) => conn.send(buffer).await,
-            Conn::Ip(conn) => conn.send(buffer).await,
+            Conn::Udp(conn) => apart(conn.send(buffer)).await,
+            Conn::Ip(conn) => apart(conn.send(buffer)).await,
         }
     }
 
@@ -94,8 +94,8 @@ impl Conn {
             Conn::Tcp(conn) => conn.write_all(buffer).await,
             Conn::Unix(conn) => conn.write_all(buffer).await,
             Conn::Pipe(conn) => conn.write_all(buffer).await,
-            Conn::Udp(conn) => conn.send(buffer).await.map(|_| ()),
-            Conn::Ip(conn) => conn.send(buffer).await.map(|_| ()),
+            Conn::Udp(conn) => apart(conn.send(buffer)).await.map(|_| ()),
+            Conn::Ip(conn) => apart(conn.send(buffer)).await.map(|_| ()),
         }
     }
 
@@ -105,8 +105,8 @@ impl Conn {
             Conn::Tcp(conn) => conn.write_vectored(buffers).await,
             Conn::Unix(conn) => conn.write_vectored(buffers).await,
             Conn::Pipe(conn) => conn.write_vectored(buffers).await,
-            Conn::Udp(conn) => conn.send_vectored(buffers).await,
-            Conn::Ip(conn) => conn.send_vectored(buffers).await,
+            Conn::Udp(conn) => apart(conn.send_vectored(buffers)).await,
+            Conn::Ip(conn) => apart(conn.send_vectored(buffers)).await,
         }
     }
 
@@ -117,8 +117,8 @@ impl Conn {
             Conn::Tcp(conn) => conn.write_all_vectored(buffers).await,
             Conn::Unix(conn) => conn.write_all_vectored(buffers).await,
             Conn::Pipe(conn) => conn.write_all_vectored(buffers).await,
-            Conn::Udp(conn) => conn.send_vectored(buffers).await.map(|_| ()),
-            Conn::Ip(conn) => conn.send_vectored(buffers).await.map(|_| ()),
+            Conn::Udp(conn) => apart(conn.send_vectored(buffers)).await.map(|_| ()),
+            Conn::Ip(conn) => apart(conn.send_vectored(buffers)).await.map(|_| ()),
         }
     }
 

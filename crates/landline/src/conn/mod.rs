@@ -15,6 +15,8 @@ mod unix;
 mod unix_fd;
 mod unix_message;
 
+use std::pin::Pin;
+
 pub use any::Conn;
 pub use halves::{CloseWrite, OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
 pub use ip::IpConn;
@@ -28,3 +30,9 @@ pub use unix::UnixConn;
 pub use unix_message::{Credentials, UnixMessage};
 
 pub(crate) use async_io::{StreamConn, impl_async_io};
+
+/// Puts a future on the heap. Waiting for a message takes three times the room of waiting for bytes, and where one
+/// function does either, every stream would pay for it.
+fn apart<F: Future>(future: F) -> Pin<Box<F>> {
+    Box::pin(future)
+}

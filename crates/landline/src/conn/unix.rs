@@ -53,11 +53,12 @@ use crate::socket::BoundPath;
 /// ```
 pub struct UnixConn {
     /// Before the descriptor, so that it is dropped before it.
-    bound: Option<BoundPath>,
+    bound: Option<Box<BoundPath>>,
     pub(super) fd: UnixFd,
-    /// Asked of the kernel only when somebody wants to know.
-    local: OnceLock<UnixAddr>,
-    peer: OnceLock<UnixAddr>,
+    /// Asked of the kernel only when somebody wants to know. Boxed, as most are unnamed and a `Conn` is as large as the
+    /// largest of its kinds.
+    local: OnceLock<Box<UnixAddr>>,
+    peer: OnceLock<Box<UnixAddr>>,
 }
 
 impl UnixConn {
@@ -68,8 +69,8 @@ impl UnixConn {
         peer: Option<UnixAddr>,
         bound: Option<BoundPath>,
     ) -> UnixConn {
-        let peer = peer.map(OnceLock::from).unwrap_or_default();
-        UnixConn { bound, fd: UnixFd::new(fd, kind), local: OnceLock::new(), peer }
+        let peer = peer.map(Box::new).map(OnceLock::from).unwrap_or_default();
+        UnixConn { bound: bound.map(Box::new), fd: UnixFd::new(fd, kind), local: OnceLock::new(), peer }
     }
 
     /// Two connected sockets without names (socketpair(2)).
@@ -252,7 +253,7 @@ impl UnixConn {
 
     /// Whether closing or dropping the conn removes the file it is bound to.
     pub fn unlink_on_close(&self) -> bool {
-        self.bound.as_ref().is_some_and(BoundPath::is_unlinked_on_close)
+        self.bound.as_ref().is_some_and(|bound| bound.is_unlinked_on_close())
     }
 
     /// Sets [`UnixConn::unlink_on_close`]. On by default for sockets that landline bound to a path; without effect on
@@ -276,7 +277,7 @@ impl UnixConn {
 
     fn local(&self) -> Result<UnixAddr, Cause> {
         if let Some(addr) = self.local.get() {
-            return Ok(addr.clone());
+            return Ok(UnixAddr::clone(addr));
         }
         let addr = self
             .fd
@@ -284,17 +285,17 @@ impl UnixConn {
         match addr {
             // The kernel may yet give it a name.
             UnixAddr::Unnamed => Ok(addr),
-            _ => Ok(self.local.get_or_init(|| addr).clone()),
+            _ => Ok(UnixAddr::clone(self.local.get_or_init(|| Box::new(addr)))),
         }
     }
 
     fn peer(&self) -> Result<UnixAddr, Cause> {
         if let Some(addr) = self.peer.get() {
-            return Ok(addr.clone());
+            return Ok(UnixAddr::clone(addr));
         }
         let addr =
             self.fd.with_fd("getpeername", |fd| Ok(UnixAddr::from_any(rustix::net::getpeername(fd)?)))?;
-        Ok(self.peer.get_or_init(|| addr).clone())
+        Ok(UnixAddr::clone(self.peer.get_or_init(|| Box::new(addr))))
     }
 
     pub(super) fn named<T>(&self, operation: Operation, result: Result<T, Cause>) -> Result<T> {

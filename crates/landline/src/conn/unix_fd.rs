@@ -8,6 +8,7 @@ use std::task::{self, Poll};
 use rustix::net::{RecvFlags, ReturnFlags};
 use tokio::io::ReadBuf;
 
+use super::apart;
 use crate::error::Cause;
 use crate::fd::{Direction, IOV_MAX, Io, NetFd, counted};
 use crate::network::UnixKind;
@@ -35,14 +36,14 @@ impl UnixFd {
     pub(crate) async fn read(&self, buffer: &mut [u8]) -> Result<usize, Cause> {
         match self.kind {
             UnixKind::Stream => self.read_stream(&mut [IoSliceMut::new(buffer)]).await,
-            UnixKind::Datagram | UnixKind::Seqpacket => self.fd.recv(buffer).await,
+            UnixKind::Datagram | UnixKind::Seqpacket => apart(self.fd.recv(buffer)).await,
         }
     }
 
     pub(crate) async fn read_vectored(&self, buffers: &mut [IoSliceMut<'_>]) -> Result<usize, Cause> {
         match self.kind {
             UnixKind::Stream => self.read_stream(buffers).await,
-            UnixKind::Datagram | UnixKind::Seqpacket => self.fd.recv_vectored(buffers).await,
+            UnixKind::Datagram | UnixKind::Seqpacket => apart(self.fd.recv_vectored(buffers)).await,
         }
     }
 
@@ -53,28 +54,30 @@ impl UnixFd {
     pub(crate) async fn write(&self, buffer: &[u8]) -> Result<usize, Cause> {
         match self.kind {
             UnixKind::Stream => self.fd.write(buffer).await,
-            UnixKind::Datagram | UnixKind::Seqpacket => self.fd.send(buffer).await,
+            UnixKind::Datagram | UnixKind::Seqpacket => apart(self.fd.send(buffer)).await,
         }
     }
 
     pub(crate) async fn write_all(&self, buffer: &[u8]) -> Result<(), Cause> {
         match self.kind {
             UnixKind::Stream => self.fd.write_all(buffer).await,
-            UnixKind::Datagram | UnixKind::Seqpacket => self.fd.send(buffer).await.map(|_| ()),
+            UnixKind::Datagram | UnixKind::Seqpacket => apart(self.fd.send(buffer)).await.map(|_| ()),
         }
     }
 
     pub(crate) async fn write_vectored(&self, buffers: &[IoSlice<'_>]) -> Result<usize, Cause> {
         match self.kind {
             UnixKind::Stream => self.fd.write_vectored(buffers).await,
-            UnixKind::Datagram | UnixKind::Seqpacket => self.fd.send_vectored(buffers).await,
+            UnixKind::Datagram | UnixKind::Seqpacket => apart(self.fd.send_vectored(buffers)).await,
         }
     }
 
     pub(crate) async fn write_all_vectored(&self, buffers: &mut [IoSlice<'_>]) -> Result<(), Cause> {
         match self.kind {
             UnixKind::Stream => self.fd.write_all_vectored(buffers).await,
-            UnixKind::Datagram | UnixKind::Seqpacket => self.fd.send_vectored(buffers).await.map(|_| ()),
+            UnixKind::Datagram | UnixKind::Seqpacket => {
+                apart(self.fd.send_vectored(buffers)).await.map(|_| ())
+            }
         }
     }
 

@@ -15,8 +15,11 @@ pub use kernel::{control, multicast, netlink};
 
 pub use crate::resolve::fuzzing::{dns, hosts, name, nsswitch, resolv_conf, services};
 
+/// Takes any input, and panics where something does not hold.
+pub type Target = fn(&[u8]);
+
 /// All of them by name, which is also that of the fuzz target and of the folder of its seeds.
-pub const TARGETS: &[(&str, fn(&[u8]))] = &[
+pub const TARGETS: &[(&str, Target)] = &[
     ("control", control),
     ("dns", dns),
     ("host_port", host_port),

@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use super::TARGETS;
+use super::{TARGETS, Target};
 
 /// For each target; in all they take a second or two.
 const VARIATIONS: usize = 2000;
@@ -39,7 +39,7 @@ fn every_target_can_be_fuzzed() {
     assert_eq!(files.count(), TARGETS.len());
 }
 
-fn attempt(name: &str, target: fn(&[u8]), input: &[u8]) {
+fn attempt(name: &str, target: Target, input: &[u8]) {
     if catch_unwind(AssertUnwindSafe(|| target(input))).is_err() {
         panic!("{name} breaks on b\"{}\"", input.escape_ascii());
     }

@@ -164,10 +164,13 @@ impl Interface {
 }
 
 /// `/proc/net` would be that of the process's first thread, which may be in another network namespace.
-const MULTICAST_FILES: [(&str, fn(&str, u32) -> Vec<IpAddr>); 2] = [
+const MULTICAST_FILES: [(&str, ParseGroups); 2] = [
     ("/proc/thread-self/net/igmp", multicast::parse_igmp),
     ("/proc/thread-self/net/igmp6", multicast::parse_igmp6),
 ];
+
+/// Gives the groups of the interface with this index.
+type ParseGroups = fn(&str, u32) -> Vec<IpAddr>;
 
 /// `sizeof(struct ifinfomsg)`: family, type, index, flags, change mask.
 const LINK_HEADER: usize = 16;

@@ -54,21 +54,21 @@ mod tests {
 4    eth0            ff020000000000000000000000000001     1 0000000C 0
 ";
 
-    fn texts(groups: Vec<IpAddr>) -> Vec<String> {
+    fn texts(groups: &[IpAddr]) -> Vec<String> {
         groups.iter().map(ToString::to_string).collect()
     }
 
     #[test]
     fn groups_are_those_below_the_interfaces_line() {
-        assert_eq!(texts(parse_igmp(&igmp(), 1)), ["224.0.0.1"]);
-        assert_eq!(texts(parse_igmp(&igmp(), 4)), ["224.0.0.251", "224.0.0.1"]);
+        assert_eq!(texts(&parse_igmp(&igmp(), 1)), ["224.0.0.1"]);
+        assert_eq!(texts(&parse_igmp(&igmp(), 4)), ["224.0.0.251", "224.0.0.1"]);
         assert!(parse_igmp(&igmp(), 2).is_empty());
     }
 
     #[test]
     fn ipv6_groups_are_those_with_the_interfaces_index() {
-        assert_eq!(texts(parse_igmp6(IGMP6, 1)), ["ff02::1"]);
-        assert_eq!(texts(parse_igmp6(IGMP6, 4)), ["ff02::1:ff00:2", "ff02::1"]);
+        assert_eq!(texts(&parse_igmp6(IGMP6, 1)), ["ff02::1"]);
+        assert_eq!(texts(&parse_igmp6(IGMP6, 4)), ["ff02::1:ff00:2", "ff02::1"]);
         assert!(parse_igmp6(IGMP6, 2).is_empty());
     }
 

@@ -1,7 +1,8 @@
 //! Raw IP and ping sockets on loopback. Raw sockets need CAP_NET_RAW: without it the tests say so and pass.
 
+mod namespace;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::process::Command;
 use std::time::Duration;
 
 use landline::{Conn, IpConn, PacketConn, Protocol, ScopedIp};
@@ -181,28 +182,12 @@ async fn a_connected_conn_reads_packets_like_any_conn() {
     assert!(left.write(b"x").await.unwrap_err().is_closed());
 }
 
-/// Ping sockets are allowed to nobody by default, so this runs itself again in a network namespace of its own.
+/// Ping sockets are allowed to nobody by default, which is a setting of the namespace.
 #[test]
 fn icmp_echoes_over_ping_sockets() {
-    const INSIDE: &str = "LANDLINE_TEST_PING";
-    if std::env::var_os(INSIDE).is_some() {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(ping());
-        return;
-    }
-    let script = "ip link set lo up && echo 0 2147483647 > /proc/sys/net/ipv4/ping_group_range && echo ready \
-                  && exec \"$0\" --exact icmp_echoes_over_ping_sockets --nocapture";
-    let test = std::env::current_exe().unwrap();
-    let output =
-        Command::new("unshare").args(["--net", "--", "sh", "-c", script]).arg(test).env(INSIDE, "1").output();
-    match output {
-        Ok(output) if output.stdout.starts_with(b"ready") => {
-            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        }
-        Ok(output) => {
-            eprintln!("not tried: no network namespace: {}", String::from_utf8_lossy(&output.stderr));
-        }
-        Err(error) => eprintln!("not tried: unshare: {error}"),
+    let allow = "echo 0 2147483647 > /proc/sys/net/ipv4/ping_group_range";
+    if namespace::inside("icmp_echoes_over_ping_sockets", allow) {
+        namespace::block_on(ping());
     }
 }
 

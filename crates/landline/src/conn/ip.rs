@@ -7,13 +7,14 @@ use std::sync::OnceLock;
 use std::task::{self, Poll};
 
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, sockopt};
+use rustix::net::{AddressFamily, RecvFlags, SocketAddrAny, SocketFlags, SocketType, sockopt};
 use tokio::io::ReadBuf;
 
 use super::StreamConn;
+use super::ancillary::Ancillary;
+use super::ip_options::{self, IpOptions, Versions, ip_option_methods, sender};
 use super::received::Received;
 use super::shared::{buffer_methods, limit_methods, readiness_methods};
-use super::udp::sender;
 use crate::addr::{Addr, ScopedIp};
 use crate::error::{Cause, Error, Operation, Result};
 use crate::fd::NetFd;
@@ -179,6 +180,46 @@ impl IpConn {
         let to = to.into();
         let sent = self.fd.send_to(payload, &to.with_port(0)).await;
         sent.map_err(|cause| self.error_to(to, cause))
+    }
+
+    /// Receives a packet and what was asked to be told of it; see [`Ancillary`]. Over raw IPv4 it begins with the IPv4
+    /// header.
+    pub async fn recv_msg(&self, buffer: &mut [u8]) -> Result<(Received<ScopedIp>, Ancillary)> {
+        let received = ip_options::recv_msg(&self.fd, buffer).await;
+        let received = received.map(|(received, ancillary)| (received.map_from(ScopedIp::from), ancillary));
+        self.named(Operation::Read, received)
+    }
+
+    /// Sends a payload with what is given in `ancillary`, to `to` or to the conn's peer; returns its length.
+    pub async fn send_msg(
+        &self,
+        payload: &[u8],
+        to: Option<ScopedIp>,
+        ancillary: &Ancillary,
+    ) -> Result<usize> {
+        let sent = async {
+            let version = match to {
+                Some(to) => to.ip,
+                None => self.peer()?.ip,
+            };
+            let control = ancillary.to_control(version)?;
+            let to = to.map(|to| SocketAddrAny::from(to.with_port(0)));
+            self.fd.send_msg(payload, to.as_ref(), &control).await
+        };
+        sent.await.map_err(|cause| match to {
+            Some(to) => self.error_to(to, cause),
+            None => self.error(Operation::Write, cause),
+        })
+    }
+
+    ip_option_methods!();
+
+    fn ip_options(&self) -> Result<IpOptions<'_>, Cause> {
+        let versions = match self.shape()?.domain {
+            AddressFamily::INET => Versions::V4,
+            _ => Versions::V6,
+        };
+        Ok(IpOptions { fd: &self.fd, versions })
     }
 
     readiness_methods!(fd);

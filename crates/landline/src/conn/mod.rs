@@ -1,9 +1,11 @@
 //! Step 8: conns, what dialing and accepting give.
 
+mod ancillary;
 mod any;
 mod async_io;
 mod halves;
 mod ip;
+mod ip_options;
 mod packet;
 mod pipe;
 mod received;
@@ -17,6 +19,7 @@ mod unix_message;
 
 use std::pin::Pin;
 
+pub use ancillary::{Ancillary, Ecn};
 pub use any::Conn;
 pub use halves::{CloseWrite, OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
 pub use ip::IpConn;

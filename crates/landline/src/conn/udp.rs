@@ -10,6 +10,8 @@ use rustix::net::{AddressFamily, RecvFlags, SocketAddrAny, SocketType, sockopt};
 use tokio::io::ReadBuf;
 
 use super::StreamConn;
+use super::ancillary::Ancillary;
+use super::ip_options::{self, IpOptions, Versions, ip_option_methods, sender};
 use super::received::Received;
 use super::shared::{buffer_methods, limit_methods, readiness_methods};
 use crate::addr::{Addr, canonical};
@@ -168,6 +170,41 @@ impl UdpConn {
         self.named(Operation::Write, self.fd.send_vectored(buffers).await)
     }
 
+    /// Receives a datagram and what was asked to be told of it; see [`Ancillary`].
+    pub async fn recv_msg(&self, buffer: &mut [u8]) -> Result<(Received<SocketAddr>, Ancillary)> {
+        let received = ip_options::recv_msg(&self.fd, buffer).await;
+        self.named(Operation::Read, received)
+    }
+
+    /// Sends a datagram with what is given in `ancillary`, to `to` or to the conn's peer; returns its length.
+    pub async fn send_msg(
+        &self,
+        datagram: &[u8],
+        to: Option<SocketAddr>,
+        ancillary: &Ancillary,
+    ) -> Result<usize> {
+        let sent = async {
+            let version = match to {
+                Some(to) => canonical(to).ip(),
+                None => self.peer()?.ip(),
+            };
+            let control = ancillary.to_control(version)?;
+            let to = to.map(|to| self.reachable(to)).transpose()?.map(SocketAddrAny::from);
+            self.fd.send_msg(datagram, to.as_ref(), &control).await
+        };
+        sent.await.map_err(|cause| match to {
+            Some(to) => self.error_to(to, cause),
+            None => self.error(Operation::Write, cause),
+        })
+    }
+
+    ip_option_methods!();
+
+    fn ip_options(&self) -> Result<IpOptions<'_>, Cause> {
+        let versions = if self.is_v6()? { Versions::Both } else { Versions::V4 };
+        Ok(IpOptions { fd: &self.fd, versions })
+    }
+
     readiness_methods!(fd);
     limit_methods!(fd);
     buffer_methods!(fd);
@@ -276,11 +313,6 @@ impl StreamConn for UdpConn {
 
 fn failed(operation: Operation, cause: impl Into<Cause>) -> Error {
     Error::new(operation, cause).on(Network::Udp(Family::Any))
-}
-
-/// The sender of a datagram, which always has an address.
-pub(super) fn sender(from: Option<SocketAddrAny>) -> Result<SocketAddr, Cause> {
-    Ok(canonical(SocketAddr::try_from(from.ok_or(Errno::AFNOSUPPORT)?)?))
 }
 
 impl AsFd for UdpConn {

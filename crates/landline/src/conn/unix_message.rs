@@ -105,7 +105,7 @@ impl UnixConn {
     /// Who the peer was when it connected, or listened, or made the pair (`SO_PEERCRED`). An error on a datagram socket
     /// that is not one of a pair.
     pub fn peer_credentials(&self) -> Result<Credentials> {
-        let credentials = self.fd.with_fd("getsockopt SO_PEERCRED", |fd| sys::peer_credentials(fd));
+        let credentials = self.fd.with_fd("getsockopt SO_PEERCRED", sys::peer_credentials);
         let credentials = credentials.and_then(|raw| {
             Credentials::from_raw(raw)
                 .ok_or(Cause::System { call: "getsockopt SO_PEERCRED", error: Errno::NOTCONN })
@@ -116,7 +116,7 @@ impl UnixConn {
     /// A descriptor for the process of [`UnixConn::peer_credentials`] (pidfd_open(2)), which unlike its number cannot
     /// come to mean another process (`SO_PEERPIDFD`). Since Linux 6.5.
     pub fn peer_pidfd(&self) -> Result<OwnedFd> {
-        let pidfd = self.fd.with_fd("getsockopt SO_PEERPIDFD", |fd| sys::peer_pidfd(fd));
+        let pidfd = self.fd.with_fd("getsockopt SO_PEERPIDFD", sys::peer_pidfd);
         self.named(Operation::Set, pidfd)
     }
 }

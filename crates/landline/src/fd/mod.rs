@@ -7,5 +7,5 @@ mod stream;
 mod waiters;
 
 pub(crate) use limits::{Direction, Limits};
-pub(crate) use net_fd::{Io, NetFd, Readiness};
+pub(crate) use net_fd::{Io, NetFd};
 pub(crate) use stream::{IOV_MAX, counted};

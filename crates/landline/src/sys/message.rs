@@ -29,7 +29,7 @@ pub(crate) struct Rights {
 }
 
 /// The most descriptors in one message (`SCM_MAX_FD`, unix(7)).
-pub(crate) const MAX_DESCRIPTORS: usize = 253;
+const MAX_DESCRIPTORS: usize = 253;
 
 const UCRED: usize = size_of::<libc::ucred>();
 const RIGHTS_SPACE: usize = control_space(UCRED) + control_space(MAX_DESCRIPTORS * size_of::<RawFd>());

@@ -76,17 +76,44 @@ pub(crate) fn set_bind_address_no_port(fd: &impl AsFd) -> rustix::io::Result<()>
 }
 
 fn set_flag(fd: BorrowedFd<'_>, level: libc::c_int, option: libc::c_int) -> rustix::io::Result<()> {
-    let on: libc::c_int = 1;
-    // SAFETY: the kernel reads `size_of::<c_int>()` bytes from `on`, which is a `c_int`.
-    let result = unsafe {
-        libc::setsockopt(
-            fd.as_raw_fd(),
-            level,
-            option,
-            (&raw const on).cast(),
-            size_of::<libc::c_int>() as libc::socklen_t,
-        )
-    };
+    set_int(fd, level, option, 1)
+}
+
+/// Sets an option whose value is an int.
+pub(crate) fn set_int(
+    fd: BorrowedFd<'_>,
+    level: libc::c_int,
+    option: libc::c_int,
+    value: libc::c_int,
+) -> rustix::io::Result<()> {
+    // SAFETY: an int holds no pointer that the kernel could follow.
+    unsafe { set(fd, level, option, &value) }
+}
+
+/// The value of an option that is an int.
+pub(crate) fn get_int(
+    fd: BorrowedFd<'_>,
+    level: libc::c_int,
+    option: libc::c_int,
+) -> rustix::io::Result<libc::c_int> {
+    // SAFETY: any bytes are an int.
+    unsafe { get(fd, level, option, 0) }
+}
+
+/// Sets an option whose type is `T`.
+///
+/// # Safety
+/// The option must be of that type, or hold no pointers.
+pub(super) unsafe fn set<T>(
+    fd: BorrowedFd<'_>,
+    level: libc::c_int,
+    option: libc::c_int,
+    value: &T,
+) -> rustix::io::Result<()> {
+    let length = size_of::<T>() as libc::socklen_t;
+    // SAFETY: the kernel reads `length` bytes from `value`, which is that long.
+    let result =
+        unsafe { libc::setsockopt(fd.as_raw_fd(), level, option, (&raw const *value).cast(), length) };
     match result {
         0 => Ok(()),
         _ => errno(Err(std::io::Error::last_os_error())),

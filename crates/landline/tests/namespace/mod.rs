@@ -1,0 +1,36 @@
+//! Tests that need a network namespace of their own: they run themselves again in one.
+
+use std::process::Command;
+
+const INSIDE: &str = "LANDLINE_TEST_NAMESPACE";
+
+/// Whether this process is already in a namespace made for the test called `test`; if not, runs that test of this
+/// program in one, after `prepare`, lines of shell, and fails if it fails. Where no namespace can be made, says why.
+pub(crate) fn inside(test: &str, prepare: &str) -> bool {
+    if std::env::var(INSIDE).is_ok_and(|inside| inside == test) {
+        return true;
+    }
+    let script =
+        format!("ip link set lo up && {prepare} && echo ready && exec \"$0\" --exact {test} --nocapture");
+    let output = Command::new("unshare")
+        .args(["--net", "--", "sh", "-c", &script])
+        .arg(std::env::current_exe().unwrap())
+        .env(INSIDE, test)
+        .output();
+    match output {
+        Ok(output) if output.stdout.starts_with(b"ready") => {
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "{}{stderr}", String::from_utf8_lossy(&output.stdout));
+        }
+        Ok(output) => {
+            eprintln!("not tried: no network namespace: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        Err(error) => eprintln!("not tried: unshare: {error}"),
+    }
+    false
+}
+
+/// Runs a test that must not begin before [`inside`] has been asked.
+pub(crate) fn block_on(test: impl Future<Output = ()>) {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test);
+}

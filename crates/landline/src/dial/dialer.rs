@@ -319,11 +319,9 @@ impl Dial<'_> {
 
     /// The only address there is.
     async fn one(&self, peer: Addr) -> Result<Conn> {
-        if let (Some(local), Some(peer_ip)) = (&self.dialer.local, peer.ip()) {
-            if local.ip().is_some_and(|ip| ip.is_ipv4() != peer_ip.is_ipv4()) {
-                let error = AddressError::new(self.address, AddressErrorKind::NoSuitableAddress);
-                return Err(self.error(error));
-            }
+        let local = self.dialer.local.as_ref().and_then(Addr::ip);
+        if local.zip(peer.ip()).is_some_and(|(local, peer)| local.is_ipv4() != peer.is_ipv4()) {
+            return Err(self.error(AddressError::new(self.address, AddressErrorKind::NoSuitableAddress)));
         }
         self.explainer.tell(|| What::AttemptStarted {
             attempt: 1,

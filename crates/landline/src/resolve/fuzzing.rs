@@ -16,7 +16,6 @@ use super::nsswitch::Nsswitch;
 use super::policy::{Facts, Plan};
 use super::record::RecordType;
 use super::resolv_conf::{Environment, ResolvConf};
-use super::reverse::{address_of, reverse_name};
 use super::search::Candidates;
 use super::services::{PortProtocol, Services, lookup_port};
 use super::special::{Reserved, literal};
@@ -91,10 +90,6 @@ pub fn nsswitch(data: &[u8]) {
 
 pub fn name(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
-    if let Some(ip) = address_of(text) {
-        let back = reverse_name(ip);
-        assert!(back.as_str().eq_ignore_ascii_case(text) || back.without_dot().eq_ignore_ascii_case(text));
-    }
     // A literal, or its fault, is never mistaken for a name.
     let is_literal = !matches!(literal(text, &zone_index), Ok(None));
     match text.parse::<Name>() {

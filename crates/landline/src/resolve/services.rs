@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::addr::{AddressError, AddressErrorKind};
 use crate::error::{Cause, LookupError, LookupErrorKind};
-use crate::network::{Network, ParseNetworkError};
+use crate::network::Network;
 
 /// The longest service name kept.
 const NAME: usize = 63;
@@ -26,16 +26,6 @@ pub(crate) enum PortProtocol {
 }
 
 impl PortProtocol {
-    /// For `tcp`, `tcp4`, `tcp6`, `udp`, `udp4`, `udp6`, and for `ip` and the empty name, which give no hint.
-    pub(crate) fn parse(network: &str) -> Result<PortProtocol, ParseNetworkError> {
-        match network {
-            "tcp" | "tcp4" | "tcp6" => Ok(PortProtocol::Tcp),
-            "udp" | "udp4" | "udp6" => Ok(PortProtocol::Udp),
-            "ip" | "" => Ok(PortProtocol::Either),
-            _ => Err(ParseNetworkError::Unknown(network.to_owned())),
-        }
-    }
-
     fn as_str(self) -> &'static str {
         match self {
             PortProtocol::Tcp => "tcp",
@@ -244,17 +234,6 @@ mod tests {
         assert_eq!(port(Udp, "tcpmux").unwrap_err(), "lookup udp/tcpmux: unknown port");
         assert_eq!(port(Either, "nonesuch").unwrap_err(), "lookup ip/nonesuch: unknown port");
         assert!(port(Tcp, &"x".repeat(1000)).is_err());
-    }
-
-    #[test]
-    fn networks_say_whose_ports_are_meant() {
-        assert_eq!(PortProtocol::parse("tcp6"), Ok(Tcp));
-        assert_eq!(PortProtocol::parse("udp"), Ok(Udp));
-        assert_eq!(PortProtocol::parse(""), Ok(Either));
-        for network in ["unix", "tcp5", "TCP"] {
-            let error = PortProtocol::parse(network).unwrap_err().to_string();
-            assert_eq!(error, format!("unknown network {network}"));
-        }
     }
 
     proptest! {

@@ -1,6 +1,7 @@
 //! UDP on loopback.
 
 use std::net::{Ipv6Addr, SocketAddr, UdpSocket};
+use std::os::fd::AsRawFd;
 use std::time::Duration;
 
 use landline::{Conn, UdpConn};
@@ -122,6 +123,34 @@ async fn a_connected_conn_learns_that_nobody_listens() {
     // The conn goes on: it waits for a datagram again, without turning round and round.
     conn.set_read_deadline(Instant::now() + Duration::from_millis(20));
     assert!(conn.recv(&mut buffer).await.unwrap_err().is_timeout());
+}
+
+#[tokio::test]
+async fn a_reader_through_tokio_learns_of_it_too() {
+    let conn = landline::dial("udp", &refusing().to_string()).await.unwrap();
+    let mut buffer = [0; 16];
+    for _ in 0..2 {
+        let mut reader = &conn;
+        let (received, sent) = tokio::join!(AsyncReadExt::read(&mut reader, &mut buffer), async {
+            tokio::task::yield_now().await;
+            conn.write(b"anybody?").await
+        });
+        sent.unwrap();
+        assert_eq!(received.unwrap_err().kind(), std::io::ErrorKind::ConnectionRefused);
+    }
+    conn.set_read_deadline(Instant::now() + Duration::from_millis(20));
+    let mut reader = &conn;
+    let error = AsyncReadExt::read(&mut reader, &mut buffer).await.unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::TimedOut);
+    let (number, before) = (conn.as_fd().unwrap().as_raw_fd(), open_file(&conn));
+    conn.close().unwrap();
+    assert_ne!(open_file(&conn), before, "descriptor {number} is released at once");
+}
+
+/// What the conn's descriptor stands for.
+fn open_file(conn: &Conn) -> std::path::PathBuf {
+    let number = conn.as_fd().unwrap().as_raw_fd();
+    std::fs::read_link(format!("/proc/self/fd/{number}")).unwrap()
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ use super::received::Received;
 use super::shared::{buffer_methods, limit_methods, readiness_methods};
 use crate::addr::{Addr, ScopedIp};
 use crate::error::{Cause, Error, Operation, Result};
-use crate::fd::NetFd;
+use crate::fd::{ErrorWatch, NetFd};
 use crate::network::{Family, Network, Protocol};
 use crate::sys::{self, Incoming};
 
@@ -44,6 +44,7 @@ use crate::sys::{self, Incoming};
 /// buffer; [`IpConn::recv`], which gives only a count, fails with `EMSGSIZE` then.
 pub struct IpConn {
     pub(super) fd: NetFd,
+    errors: ErrorWatch,
     protocol: Protocol,
     /// Asked of the kernel at most once, and only when it matters.
     shape: OnceLock<Shape>,
@@ -61,7 +62,14 @@ impl IpConn {
     /// `peer` where it is already known.
     pub(crate) fn new(fd: NetFd, protocol: Protocol, peer: Option<ScopedIp>) -> IpConn {
         let peer = peer.map(OnceLock::from).unwrap_or_default();
-        IpConn { fd, protocol, shape: OnceLock::new(), local: OnceLock::new(), peer }
+        IpConn {
+            fd,
+            errors: ErrorWatch::default(),
+            protocol,
+            shape: OnceLock::new(),
+            local: OnceLock::new(),
+            peer,
+        }
     }
 
     /// A ping socket that sends from `local`, or with the wildcard address from whichever suits; to be used with
@@ -116,6 +124,7 @@ impl IpConn {
     /// Takes the descriptor out; it stays open and non-blocking. Fails if it was closed.
     pub fn into_owned_fd(self) -> Result<OwnedFd> {
         let protocol = self.protocol;
+        self.errors.end();
         self.fd.into_owned_fd().map_err(|cause| failed(Operation::Set, protocol, cause))
     }
 
@@ -229,7 +238,10 @@ impl IpConn {
     /// Closes the conn: whoever waits on it is woken, and every later call fails with an error that
     /// [`Error::is_closed`] knows, a second close among them. Dropping the conn closes it too.
     pub fn close(&self) -> Result<()> {
-        self.named(Operation::Close, self.fd.close())
+        let closed = self.fd.close();
+        // Afterwards, so that no read can begin another watch.
+        self.errors.end();
+        self.named(Operation::Close, closed)
     }
 
     /// The protocol in the IP header.
@@ -312,7 +324,7 @@ impl StreamConn for IpConn {
         cx: &mut task::Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<Result<(), Cause>> {
-        self.fd.poll_recv(cx, buffer)
+        self.fd.poll_recv_or_error(cx, buffer, &self.errors)
     }
 
     fn poll_write_shared(&self, cx: &mut task::Context<'_>, buffer: &[u8]) -> Poll<Result<usize, Cause>> {

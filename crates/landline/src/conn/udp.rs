@@ -16,7 +16,7 @@ use super::received::Received;
 use super::shared::{buffer_methods, limit_methods, readiness_methods};
 use crate::addr::{Addr, canonical};
 use crate::error::{Cause, Error, Operation, Result};
-use crate::fd::NetFd;
+use crate::fd::{ErrorWatch, NetFd};
 use crate::network::{Family, Network};
 
 /// A UDP socket, connected to a peer (dialed) or open to everyone (listened on).
@@ -56,6 +56,7 @@ use crate::network::{Family, Network};
 /// ```
 pub struct UdpConn {
     pub(super) fd: NetFd,
+    errors: ErrorWatch,
     /// Asked of the kernel at most once, and only when somebody wants to know.
     domain: OnceLock<AddressFamily>,
     local: OnceLock<SocketAddr>,
@@ -66,7 +67,7 @@ impl UdpConn {
     /// `peer` where it is already known.
     pub(crate) fn new(fd: NetFd, peer: Option<SocketAddr>) -> UdpConn {
         let peer = peer.map(|peer| OnceLock::from(canonical(peer))).unwrap_or_default();
-        UdpConn { fd, domain: OnceLock::new(), local: OnceLock::new(), peer }
+        UdpConn { fd, errors: ErrorWatch::default(), domain: OnceLock::new(), local: OnceLock::new(), peer }
     }
 
     /// Takes over a UDP socket, bound or connected or neither, which is made non-blocking.
@@ -118,6 +119,7 @@ impl UdpConn {
 
     /// Takes the descriptor out; it stays open and non-blocking. Fails if it was closed.
     pub fn into_owned_fd(self) -> Result<OwnedFd> {
+        self.errors.end();
         self.fd.into_owned_fd().map_err(|cause| failed(Operation::Set, cause))
     }
 
@@ -212,7 +214,10 @@ impl UdpConn {
     /// Closes the conn: whoever waits on it is woken, and every later call fails with an error that
     /// [`Error::is_closed`] knows, a second close among them. Dropping the conn closes it too.
     pub fn close(&self) -> Result<()> {
-        self.named(Operation::Close, self.fd.close())
+        let closed = self.fd.close();
+        // Afterwards, so that no read can begin another watch.
+        self.errors.end();
+        self.named(Operation::Close, closed)
     }
 
     /// The local address. Its port is 0 if the socket was neither bound nor used to send.
@@ -283,7 +288,7 @@ impl StreamConn for UdpConn {
         cx: &mut task::Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<Result<(), Cause>> {
-        self.fd.poll_recv(cx, buffer)
+        self.fd.poll_recv_or_error(cx, buffer, &self.errors)
     }
 
     fn poll_write_shared(&self, cx: &mut task::Context<'_>, buffer: &[u8]) -> Poll<Result<usize, Cause>> {

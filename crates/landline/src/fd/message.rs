@@ -2,9 +2,12 @@
 //!
 //! A read always leaves the readiness as it is: a message shorter than the buffer says nothing of those behind it.
 
+use std::future::Future;
 use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::BorrowedFd;
-use std::task::{self, Poll};
+use std::pin::Pin;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{self, Poll, ready};
 use std::time::Duration;
 
 use rustix::io::Errno;
@@ -26,6 +29,23 @@ pub(crate) struct Message {
     pub(crate) len: usize,
     pub(crate) truncated: bool,
     pub(crate) from: Option<SocketAddrAny>,
+}
+
+/// For `poll_read` on a socket that hears of ICMP errors: the wait for the next, kept from one poll to another.
+#[derive(Default)]
+pub(crate) struct ErrorWatch(Mutex<Option<Event>>);
+
+type Event = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+impl ErrorWatch {
+    /// Lets go of the socket, which is to be closed.
+    pub(crate) fn end(&self) {
+        *self.event() = None;
+    }
+
+    fn event(&self) -> MutexGuard<'_, Option<Event>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl NetFd {
@@ -101,15 +121,35 @@ impl NetFd {
             // A stream reader asks for nothing without losing anything.
             return Poll::Ready(Ok(()));
         }
-        self.poll_io(Direction::Read, cx, |fd| {
-            let mut truncated = false;
-            sys::fill(buffer, |spare| {
-                let ((filled, _), full) = rustix::net::recv(fd, spare, RecvFlags::TRUNC)?;
-                truncated = full > filled.len();
-                Ok(filled)
-            })?;
-            if truncated { Err(Errno::MSGSIZE) } else { Ok(Io::kept(())) }
-        })
+        self.poll_io(Direction::Read, cx, |fd| recv_into(fd, buffer).map(Io::kept))
+    }
+
+    /// [`NetFd::poll_recv`] that hears of ICMP errors too. tokio gives `poll_read` no way to wait for them, so that is
+    /// done beside it.
+    pub(crate) fn poll_recv_or_error(
+        &self,
+        cx: &mut task::Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+        watch: &ErrorWatch,
+    ) -> Poll<Result<(), Cause>> {
+        loop {
+            if let Poll::Ready(result) = self.poll_recv(cx, buffer) {
+                return Poll::Ready(result);
+            }
+            let mut event = watch.event();
+            if event.is_none() {
+                *event = self.error_event().map(|event| Box::pin(event) as Event);
+            }
+            // None if it was closed meanwhile, of which the next turn tells.
+            if let Some(waiting) = &mut *event {
+                ready!(waiting.as_mut().poll(cx));
+                *event = None;
+            }
+            drop(event);
+            if let Some(result) = self.try_at_once(Direction::Read, &mut |fd| recv_into(fd, buffer)) {
+                return Poll::Ready(result);
+            }
+        }
     }
 
     pub(crate) fn poll_send(&self, cx: &mut task::Context<'_>, message: &[u8]) -> Poll<Result<usize, Cause>> {
@@ -151,7 +191,7 @@ impl NetFd {
     ) -> Result<T, Cause> {
         tokio::task::coop::consume_budget().await;
         // There is nearly always room, also before the reactor has said so for the first time.
-        if let Some(result) = self.try_at_once(&mut operation) {
+        if let Some(result) = self.try_at_once(Direction::Write, &mut operation) {
             return result;
         }
         let mut operation = |fd: BorrowedFd<'_>| operation(fd).map(Io::kept);
@@ -176,7 +216,7 @@ impl NetFd {
         tokio::task::coop::consume_budget().await;
         let mut pause = FIRST_PAUSE;
         loop {
-            if let Some(result) = self.try_at_once(&mut operation) {
+            if let Some(result) = self.try_at_once(Direction::Write, &mut operation) {
                 return result;
             }
             self.pause(Direction::Write, pause).await?;
@@ -187,9 +227,10 @@ impl NetFd {
     /// Does `operation` whatever the reactor believes; `None` if it would block.
     fn try_at_once<T>(
         &self,
+        direction: Direction,
         operation: &mut impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<T>,
     ) -> Option<Result<T, Cause>> {
-        if let Err(cause) = self.check(Direction::Write) {
+        if let Err(cause) = self.check(direction) {
             return Some(Err(cause));
         }
         self.with_open(|fd| {
@@ -209,6 +250,16 @@ impl NetFd {
 fn recv(fd: BorrowedFd<'_>, buffer: &mut [u8], flags: RecvFlags) -> rustix::io::Result<usize> {
     let (len, full) = rustix::net::recv(fd, buffer, flags | RecvFlags::TRUNC)?;
     whole(len, full > len)
+}
+
+fn recv_into(fd: BorrowedFd<'_>, buffer: &mut ReadBuf<'_>) -> rustix::io::Result<()> {
+    let mut truncated = false;
+    sys::fill(buffer, |spare| {
+        let ((filled, _), full) = rustix::net::recv(fd, spare, RecvFlags::TRUNC)?;
+        truncated = full > filled.len();
+        Ok(filled)
+    })?;
+    if truncated { Err(Errno::MSGSIZE) } else { Ok(()) }
 }
 
 fn whole(len: usize, truncated: bool) -> rustix::io::Result<usize> {

@@ -169,6 +169,17 @@ impl NetFd {
         }
     }
 
+    /// The next event that is an error. It keeps the socket from being released until it is dropped.
+    pub(crate) fn error_event(&self) -> Option<impl Future<Output = ()> + Send + use<>> {
+        let live = self.live.load_full()?;
+        Some(async move {
+            if let Ok(mut guard) = live.io().ready(Interest::ERROR).await {
+                // Forgotten before anybody looks for the error, so that the next is not missed.
+                guard.clear_ready();
+            }
+        })
+    }
+
     /// Waits for `event`, or until a limit is reached, or it is closed.
     pub(crate) async fn unless_ended<T>(
         &self,

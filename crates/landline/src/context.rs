@@ -35,10 +35,14 @@ use crate::error::Cause;
 #[derive(Clone, Default)]
 pub struct Context(Option<Arc<Node>>);
 
+type EndCause = Arc<dyn StdError + Send + Sync>;
+
 struct Node {
     parent: Context,
     token: CancellationToken,
-    cause: OnceLock<Option<Arc<dyn StdError + Send + Sync>>>,
+    cause: OnceLock<Option<EndCause>>,
+    /// Given when it is cancelled without one.
+    default_cause: Option<EndCause>,
     deadline: Mutex<Deadline>,
     /// One for the whole tree: a moved deadline makes every waiter below it look again.
     moved: Arc<Notify>,
@@ -94,7 +98,17 @@ impl Context {
         self.child_with(Some(deadline))
     }
 
+    /// A child that gives `cause` whenever it, or its guard, cancels without a cause of its own.
+    #[must_use]
+    pub fn with_cause(&self, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Context {
+        self.make_child(None, Some(Arc::from(cause.into())))
+    }
+
     fn child_with(&self, deadline: Option<Instant>) -> Context {
+        self.make_child(deadline, None)
+    }
+
+    fn make_child(&self, deadline: Option<Instant>, default_cause: Option<EndCause>) -> Context {
         let (token, moved) = match &self.0 {
             Some(node) => (node.token.child_token(), node.moved.clone()),
             None => (CancellationToken::new(), Arc::new(Notify::new())),
@@ -103,6 +117,7 @@ impl Context {
             parent: self.clone(),
             token,
             cause: OnceLock::new(),
+            default_cause,
             deadline: Mutex::new(Deadline { at: deadline, passed: false }),
             moved,
         })))
@@ -122,7 +137,7 @@ impl Context {
         let Some(node) = &self.0 else { return };
         if self.ended().is_none() {
             // The cause goes in before the token fires, so that whoever sees the token sees the cause.
-            let _ = node.cause.set(cause);
+            let _ = node.cause.set(cause.or_else(|| node.default_cause.clone()));
             node.token.cancel();
         }
     }
@@ -357,6 +372,21 @@ mod tests {
         let (context, guard) = Context::background().with_cancel();
         drop(guard);
         assert!(matches!(context.done().await, Ended::Canceled { cause: None }));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_cause_given_beforehand_is_the_cause_of_a_cancel_without_one() {
+        let told = |context: &Context| match context.ended() {
+            Some(Ended::Canceled { cause: Some(cause) }) => cause.to_string(),
+            ended => panic!("{ended:?}"),
+        };
+        let context = Context::background().with_cause("shutting down");
+        let child = context.child();
+        context.cancel();
+        assert_eq!(told(&child), "shutting down");
+        let context = Context::background().with_cause("shutting down");
+        context.cancel_with("out of memory");
+        assert_eq!(told(&context), "out of memory");
     }
 
     #[tokio::test(start_paused = true)]

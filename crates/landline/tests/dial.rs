@@ -44,6 +44,8 @@ async fn keep_alive_is_set_as_told() {
         count: None,
     };
     let conn = Dialer::new().keep_alive(custom).dial_tcp(&addr).await.unwrap();
+    assert_eq!(off.keep_alive().unwrap(), KeepAlive::Off);
+    assert!(matches!(conn.keep_alive().unwrap(), KeepAlive::Custom { count: Some(_), .. }));
     assert!(sockopt::socket_keepalive(&conn).unwrap());
     assert_eq!(sockopt::tcp_keepidle(&conn).unwrap(), Duration::from_secs(2), "rounded up");
     assert_eq!(sockopt::tcp_keepintvl(&conn).unwrap(), Duration::from_secs(3));
@@ -59,6 +61,10 @@ async fn the_local_address_is_used_and_another_family_refused() {
     let from: std::net::SocketAddr = "127.0.0.7:0".parse().unwrap();
     let conn = Dialer::new().local_addr(from).dial_tcp(&addr).await.unwrap();
     assert_eq!(conn.local_addr().unwrap().ip(), from.ip());
+
+    let mapped: std::net::SocketAddr = "[::ffff:127.0.0.8]:0".parse().unwrap();
+    let conn = Dialer::new().local_addr(mapped).dial_tcp(&addr).await.unwrap();
+    assert_eq!(conn.local_addr().unwrap().ip(), mapped.ip().to_canonical());
 
     let from: std::net::SocketAddr = "[::1]:0".parse().unwrap();
     let error = Dialer::new().local_addr(from).dial_tcp(&addr).await.unwrap_err().to_string();
@@ -201,6 +207,9 @@ async fn unix_dials_can_bind_an_address_of_their_own() {
     assert!(!client.exists() && server.exists());
     drop(listener);
     assert!(!server.exists());
+    let from: landline::UnixAddr = client.to_str().unwrap().parse().unwrap();
+    Dialer::new().local_addr(from).dial("unix", server.to_str().unwrap()).await.unwrap_err();
+    assert!(!client.exists(), "a failed dial leaves no file");
     std::fs::remove_dir(&directory).unwrap();
 }
 
@@ -265,4 +274,26 @@ async fn names_and_services_are_resolved_without_asking_a_server_where_that_is_p
     let error = Dialer::new().dial("tcp", "name.invalid:80").await.unwrap_err();
     assert_eq!(error.to_string(), "dial tcp: lookup name.invalid: no such host");
     assert!(error.is_not_found());
+}
+
+#[tokio::test]
+async fn an_inherited_listener_is_given_the_options_of_its_config() {
+    use std::os::fd::IntoRawFd;
+    let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = socket.local_addr().unwrap().to_string();
+    let number = socket.into_raw_fd();
+    let listener = ListenConfig::new().listen_tcp(&format!("fd:{number}")).await.unwrap();
+    let dialed = Dialer::new().dial_tcp(&addr).await.unwrap();
+    let accepted = listener.accept().await.unwrap();
+    assert!(accepted.nodelay().unwrap());
+    assert_eq!(sockopt::tcp_keepidle(&accepted).unwrap(), Duration::from_secs(15));
+    let error = ListenConfig::new().listen_tcp(&format!("fd:{number}")).await.unwrap_err().to_string();
+    assert_eq!(error, format!("listen tcp: address fd:{number}: descriptor {number} was taken already"));
+    dialed.write_all(b"x").await.unwrap();
+    assert_eq!(accepted.read(&mut [0; 4]).await.unwrap(), 1);
+
+    let number = std::os::fd::OwnedFd::from(dialed.into_std().unwrap()).into_raw_fd();
+    let again = Dialer::new().dial("tcp", &format!("fd:{number}")).await.unwrap();
+    again.write_all(b"yz").await.unwrap();
+    assert_eq!(accepted.read(&mut [0; 4]).await.unwrap(), 2);
 }

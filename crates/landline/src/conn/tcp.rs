@@ -182,6 +182,11 @@ impl TcpConn {
         self.option("setsockopt SO_LINGER", |fd| sockopt::set_socket_linger(fd, linger))
     }
 
+    /// The keep-alive probes of this conn: off, or how they are sent.
+    pub fn keep_alive(&self) -> Result<KeepAlive> {
+        self.option("getsockopt SO_KEEPALIVE", KeepAlive::of)
+    }
+
     /// Turns keep-alive probes on or off; what is not given keeps the value the conn has.
     pub fn set_keep_alive(&self, keep_alive: KeepAlive) -> Result<()> {
         let set = match keep_alive {

@@ -10,17 +10,16 @@ use tokio::time::Instant;
 
 use super::attempts::{Attempts, Failure};
 use super::pace::{Pace, RESOLUTION_DELAY, Race};
-use super::single::Single;
-use crate::addr::{Addr, AddressError, AddressErrorKind, Host, Port, ScopedIp, Target};
+use super::single::{Connected, Single};
+use crate::addr::{Addr, AddressError, AddressErrorKind, Host, Port, ScopedIp, Target, canonical};
 use crate::conn::{Conn, IpConn, TcpConn, UdpConn, UnixConn};
 use crate::context::{Context, Ended};
 use crate::error::{Cause, Error, LookupError, LookupErrorKind, Operation, Result};
 use crate::explain::{AttemptReason, Explainer, Outcome, Recorder, Report, Sink, What};
-use crate::fd::NetFd;
 use crate::network::{Family, Network, ParseNetworkError, ToNetwork, UnixKind};
 use crate::order;
 use crate::resolve::Resolver;
-use crate::socket::{BoundPath, Control, Inherited, KeepAlive, Role, SocketOptions};
+use crate::socket::{Control, Inherited, KeepAlive, Role, SocketOptions, Traced, bound_address};
 
 /// How to dial. Every default is usable; cheap to clone; one dialer serves any number of dials at once.
 ///
@@ -82,7 +81,10 @@ impl Dialer {
     /// path or abstract name to bind.
     #[must_use]
     pub fn local_addr(mut self, local: impl Into<Addr>) -> Dialer {
-        self.local = Some(local.into());
+        self.local = Some(match local.into() {
+            Addr::Socket(local) => Addr::Socket(canonical(local)),
+            local => local,
+        });
         self
     }
 
@@ -307,7 +309,12 @@ impl Dial<'_> {
         let inherited = Inherited::parse(self.address).expect("the target is one");
         let fd = inherited
             .map_err(Cause::from)
-            .and_then(|inherited| inherited.take(self.address, self.network, Role::Conn))
+            .and_then(|inherited| {
+                let fd = inherited.take(self.address, self.network, Role::Conn)?;
+                let traced = Traced { explainer: self.explainer, attempt: 0 };
+                self.dialer.options.apply(self.network, &bound_address(&fd)?, &fd, traced)?;
+                Ok(fd)
+            })
             .map_err(|cause| self.error(cause))?;
         match self.network {
             Network::Tcp(_) => TcpConn::from_owned_fd(fd).map(Conn::from),
@@ -330,9 +337,9 @@ impl Dial<'_> {
             budget: None,
         });
         let error = match self.context.run(self.single().connect(1, &peer)).await {
-            Ok(Ok(fd)) => {
+            Ok(Ok(connected)) => {
                 self.explainer.tell(|| What::AttemptConnected { attempt: 1 });
-                return self.conn(1, fd, peer);
+                return Ok(self.conn(1, connected, peer));
             }
             Ok(Err(error)) => error,
             Err(ended) => Error::new(Operation::Dial, ended).on(self.network).to_peer(peer),
@@ -360,7 +367,9 @@ impl Dial<'_> {
         };
         let race = Pace::new(self.dialer.race, self.dialer.resolution_delay.unwrap_or(RESOLUTION_DELAY));
         match attempts.run(race, answers).await {
-            Ok((attempt, peer, fd)) => self.conn(attempt, fd, self.peer(ScopedIp::from(peer), port)),
+            Ok((attempt, peer, connected)) => {
+                Ok(self.conn(attempt, connected, self.peer(ScopedIp::from(peer), port)))
+            }
             Err(Failure::Lookup(error)) => Err(Error::new(Operation::Dial, error).on(self.network)),
             Err(Failure::Ended(Ended::DeadlineExceeded)) => {
                 let error = LookupError::new(name, LookupErrorKind::Timeout);
@@ -394,7 +403,7 @@ impl Dial<'_> {
             Port::Number(number) => Ok(number),
             Port::Service(service) => self
                 .resolver()
-                .lookup_port(self.network, &service)
+                .lookup_port_in(self.context, self.network, &service)
                 .await
                 .map_err(|error| Error::new(Operation::Dial, error.cause().clone()).on(self.network)),
         }
@@ -420,18 +429,16 @@ impl Dial<'_> {
         self.dialer.resolver.clone().unwrap_or_else(Resolver::system)
     }
 
-    fn conn(&self, attempt: u32, fd: NetFd, peer: Addr) -> Result<Conn> {
+    fn conn(&self, attempt: u32, connected: Connected, peer: Addr) -> Conn {
         self.explainer.tell(|| What::Connected { attempt, peer: peer.clone() });
-        Ok(match (self.network, peer) {
+        let Connected { fd, bound } = connected;
+        match (self.network, peer) {
             (Network::Tcp(_), peer) => TcpConn::new(fd, peer.as_socket()).into(),
             (Network::Udp(_), peer) => UdpConn::new(fd, peer.as_socket()).into(),
             (Network::Ip(_, protocol), Addr::Ip(peer)) => IpConn::new(fd, protocol, Some(peer)).into(),
             (Network::Ip(_, protocol), _) => IpConn::new(fd, protocol, None).into(),
-            (Network::Unix(kind), peer) => {
-                let bound = self.dialer.local.as_ref().and_then(Addr::as_unix).and_then(BoundPath::of);
-                UnixConn::new(fd, kind, peer.as_unix().cloned(), bound).into()
-            }
-        })
+            (Network::Unix(kind), peer) => UnixConn::new(fd, kind, peer.as_unix().cloned(), bound).into(),
+        }
     }
 
     fn error(&self, cause: impl Into<Cause>) -> Error {

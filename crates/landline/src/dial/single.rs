@@ -10,7 +10,7 @@ use crate::error::{Cause, Error, Operation, Result};
 use crate::explain::{Explainer, What};
 use crate::fd::NetFd;
 use crate::network::Network;
-use crate::socket::{self, SocketOptions, Traced};
+use crate::socket::{self, BoundPath, SocketOptions, Traced};
 use crate::sys;
 
 /// How often a TCP socket that connected to itself is tried again; two retries, as in Go.
@@ -25,9 +25,16 @@ pub(crate) struct Single<'a> {
     pub(crate) explainer: &'a Explainer,
 }
 
+/// What a successful attempt gives.
+pub(crate) struct Connected {
+    pub(crate) fd: NetFd,
+    /// The file of a Unix socket bound to a path of its own; removed with a failed attempt.
+    pub(crate) bound: Option<BoundPath>,
+}
+
 impl Single<'_> {
     /// Makes the socket, connects it and registers it with the reactor. Dropping the future closes it.
-    pub(crate) async fn connect(&self, attempt: u32, peer: &Addr) -> Result<NetFd> {
+    pub(crate) async fn connect(&self, attempt: u32, peer: &Addr) -> Result<Connected> {
         self.try_connect(Traced { explainer: self.explainer, attempt }, peer).await.map_err(|cause| {
             Error::new(Operation::Dial, cause)
                 .on(self.network)
@@ -36,28 +43,32 @@ impl Single<'_> {
         })
     }
 
-    async fn try_connect(&self, traced: Traced<'_>, peer: &Addr) -> Result<NetFd, Cause> {
+    async fn try_connect(&self, traced: Traced<'_>, peer: &Addr) -> Result<Connected, Cause> {
         let mut retries = 0;
         loop {
             let fd = socket::create(self.network, peer, self.options.mptcp, traced)?;
             self.options.apply(self.network, peer, &fd, traced)?;
             if self.options.fast_open && matches!(self.network, Network::Tcp(_)) {
                 // Asked for "with fallback": without it the handshake is an ordinary one.
-                if let Err(error) = sys::set_fast_open_connect(&fd) {
+                if let Err(Cause::System { error, .. }) =
+                    traced.require("TCP_FASTOPEN_CONNECT", sys::set_fast_open_connect(&fd))
+                {
                     let text = crate::error::errno_text(error);
                     traced.fell_back(|| format!("ordinary handshake in place of TCP Fast Open: {text}"));
                 }
             }
+            let mut bound = None;
             if let Some(local) = self.local {
                 if local.port() == Some(0) {
                     // The kernel then takes the peer into account when it chooses the port (ip(7)).
                     traced.prefer("IP_BIND_ADDRESS_NO_PORT", sys::set_bind_address_no_port(&fd));
                 }
                 socket::bind(&fd, local, traced)?;
+                bound = local.as_unix().and_then(BoundPath::of);
             }
             let fd = socket::connect(fd, peer, traced).await?;
             if !self.connected_to_itself(&fd, peer) {
-                return Ok(fd);
+                return Ok(Connected { fd, bound });
             }
             traced.explainer.tell(|| What::SelfConnect { attempt: traced.attempt });
             if retries == SELF_CONNECT_RETRIES {

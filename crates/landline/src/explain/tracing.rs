@@ -39,9 +39,10 @@ impl fmt::Debug for Open {
 }
 
 impl Tracing {
-    /// A span named `dial` or `lookup`, below the current span.
+    /// A span named `dial`, `listen` or `lookup`, below the current span.
     pub fn new(operation: Operation, network: impl fmt::Display, address: &str) -> Tracing {
         let root = match operation {
+            Operation::Listen => debug_span!(target: "landline", "listen", %network, address),
             Operation::Lookup => debug_span!(target: "landline", "lookup", kind = %network, name = address),
             _ => debug_span!(target: "landline", "dial", %network, address),
         };

@@ -72,7 +72,7 @@ impl Acceptor {
     fn shed(&self) {
         let mut state = self.state();
         state.reserve = None;
-        drop(rustix::net::accept(&self.fd));
+        drop(rustix::net::accept_with(&self.fd, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK));
         state.reserve = reserve();
     }
 

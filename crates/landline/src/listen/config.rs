@@ -17,10 +17,13 @@ use crate::addr::{
 use crate::conn::{IpConn, PacketConn, UdpConn, UnixConn};
 use crate::context::Context;
 use crate::error::{Cause, Error, Operation, Result};
+use crate::explain::Explainer;
 use crate::fd::NetFd;
 use crate::network::{Family, Network, ToNetwork, UnixKind};
 use crate::resolve::Resolver;
-use crate::socket::{self, BoundPath, Control, Inherited, KeepAlive, Role, SocketOptions, Traced};
+use crate::socket::{
+    self, BoundPath, Control, Inherited, KeepAlive, Role, SocketOptions, Traced, bound_address,
+};
 
 /// How to listen. Every default is usable; cheap to clone.
 ///
@@ -132,7 +135,7 @@ impl ListenConfig {
         address: &str,
     ) -> Result<Listener> {
         let network = parse_network(&network, address)?;
-        let listening = Listening { config: self, network, address, context };
+        let listening = Listening::new(self, network, address, context);
         if network.is_packet() {
             let kind =
                 AddressErrorKind::Invalid(format!("{network} has no conns to listen for, only packets"));
@@ -177,7 +180,7 @@ impl ListenConfig {
         address: &str,
     ) -> Result<PacketConn> {
         let network = parse_network(&network, address)?;
-        let listening = Listening { config: self, network, address, context };
+        let listening = Listening::new(self, network, address, context);
         if !network.is_packet() {
             let kind = AddressErrorKind::Invalid(format!("{network} has conns, not packets"));
             return Err(listening.error(AddressError::new(address, kind)));
@@ -199,23 +202,41 @@ struct Listening<'a> {
     network: Network,
     address: &'a str,
     context: &'a Context,
+    /// `tracing`, where a subscriber wants it.
+    explainer: Explainer,
 }
 
-impl Listening<'_> {
+impl<'a> Listening<'a> {
+    fn new(
+        config: &'a ListenConfig,
+        network: Network,
+        address: &'a str,
+        context: &'a Context,
+    ) -> Listening<'a> {
+        let explainer = Explainer::of(Operation::Listen, &network, address);
+        Listening { config, network, address, context, explainer }
+    }
+
     /// A socket that this process was started with, if the address is of one.
     fn inherited(&self) -> Result<Option<OwnedFd>> {
         let Some(inherited) = Inherited::parse(self.address) else { return Ok(None) };
         inherited
             .map_err(Cause::from)
-            .and_then(|inherited| inherited.take(self.address, self.network, Role::Listener))
-            .map(Some)
+            .and_then(|inherited| {
+                let fd = inherited.take(self.address, self.network, Role::Listener)?;
+                self.config.options.apply(self.network, &bound_address(&fd)?, &fd, self.traced())?;
+                if let (Some(backlog), false) = (self.config.backlog, self.network.is_packet()) {
+                    socket::listen(&fd, backlog, self.traced())?;
+                }
+                Ok(Some(fd))
+            })
             .map_err(|cause| self.error(cause))
     }
 
     async fn tcp(&self) -> Result<TcpListener> {
         let (host, port) = self.host_and_port().await?;
         self.first_that_binds(host, port, |fd| {
-            socket::listen(&fd, self.backlog(), Traced::SILENT)?;
+            socket::listen(&fd, self.backlog(), self.traced())?;
             Ok(TcpListener::new(fd)?)
         })
     }
@@ -224,7 +245,7 @@ impl Listening<'_> {
         let addr: UnixAddr = self.address.parse().map_err(|error: AddressError| self.error(error))?;
         let listen = || -> Result<UnixListener, Cause> {
             let fd = self.bound(&Addr::Unix(addr.clone()), Reach::OneFamily)?;
-            socket::listen(&fd, self.backlog(), Traced::SILENT)?;
+            socket::listen(&fd, self.backlog(), self.traced())?;
             Ok(UnixListener::new(fd, self.unix_kind(), BoundPath::of(&addr))?)
         };
         listen().map_err(|cause| self.at(&Addr::Unix(addr.clone()), cause))
@@ -278,7 +299,7 @@ impl Listening<'_> {
     }
 
     fn bound(&self, addr: &Addr, reach: Reach) -> Result<OwnedFd, Cause> {
-        let traced = Traced::SILENT;
+        let traced = self.traced();
         let fd = socket::create(self.network, addr, self.config.options.mptcp, traced)?;
         if addr.ip().is_some_and(|ip| ip.is_ipv6() && ip.is_unspecified())
             && !matches!(self.network, Network::Ip(..))
@@ -307,7 +328,7 @@ impl Listening<'_> {
             Port::Number(number) => number,
             Port::Service(service) => self
                 .resolver()
-                .lookup_port(self.network, &service)
+                .lookup_port_in(self.context, self.network, &service)
                 .await
                 .map_err(|error| self.error(error.cause().clone()))?,
         };
@@ -343,6 +364,10 @@ impl Listening<'_> {
             let text = std::fs::read_to_string("/proc/sys/net/core/somaxconn").unwrap_or_default();
             text.trim().parse().unwrap_or(4096)
         })
+    }
+
+    fn traced(&self) -> Traced<'_> {
+        Traced { explainer: &self.explainer, attempt: 0 }
     }
 
     fn unix_kind(&self) -> UnixKind {

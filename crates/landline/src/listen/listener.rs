@@ -1,6 +1,7 @@
 //! A listener of any kind.
 
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
 
 use tokio::time::Instant;
 
@@ -31,6 +32,15 @@ impl Listener {
     /// The conns as a stream, which ends when the listener is closed.
     pub fn incoming(&self) -> Incoming<'_, Conn> {
         Incoming::new(|| self.accept())
+    }
+
+    /// The conns as a stream that owns the listener.
+    pub fn into_incoming(self) -> Incoming<'static, Conn> {
+        let listener = Arc::new(self);
+        Incoming::new(move || {
+            let listener = listener.clone();
+            async move { listener.accept().await }
+        })
     }
 
     /// The address listened on, with the port that the kernel chose where it was 0.

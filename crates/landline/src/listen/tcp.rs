@@ -18,7 +18,8 @@ use crate::network::{Family, Network};
 /// A listening TCP socket.
 ///
 /// Any number of tasks may accept at once. Conns come with the options of the listener (`TCP_NODELAY`, keep-alive),
-/// which the kernel hands down without a further system call.
+/// which the kernel hands down without a further system call; a listener taken over from elsewhere, as by
+/// [`TcpListener::from_std`], keeps the options that it came with.
 ///
 /// # When accepting fails
 /// A conn that broke off while it was queued is passed over. Without descriptors or memory (`EMFILE`, `ENFILE`,

@@ -2,13 +2,14 @@
 //! (sd_listen_fds(3)).
 
 use std::collections::BTreeSet;
-use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::{Mutex, PoisonError};
 
 use rustix::io::FdFlags;
-use rustix::net::{AddressFamily, SocketType, sockopt};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, sockopt};
 
-use crate::addr::{AddressError, AddressErrorKind};
+use crate::addr::{Addr, AddressError, AddressErrorKind, UnixAddr};
 use crate::error::Cause;
 use crate::network::{Family, Network, UnixKind};
 use crate::sys;
@@ -93,6 +94,15 @@ impl Inherited {
         rustix::io::fcntl_setfd(&fd, FdFlags::CLOEXEC)?;
         rustix::io::ioctl_fionbio(&fd, true)?;
         Ok(fd)
+    }
+}
+
+/// The name that a socket is bound to.
+pub(crate) fn bound_address(fd: &impl AsFd) -> rustix::io::Result<Addr> {
+    let name = rustix::net::getsockname(fd)?;
+    match SocketAddrUnix::try_from(name.clone()) {
+        Ok(unix) => Ok(Addr::Unix(UnixAddr::from_raw(&unix))),
+        Err(_) => SocketAddr::try_from(name).map(Addr::Socket),
     }
 }
 

@@ -40,6 +40,16 @@ const INTERVAL: Duration = Duration::from_secs(15);
 const COUNT: u32 = 9;
 
 impl KeepAlive {
+    /// What a socket has.
+    pub(crate) fn of(fd: BorrowedFd<'_>) -> rustix::io::Result<KeepAlive> {
+        if !sockopt::socket_keepalive(fd)? {
+            return Ok(KeepAlive::Off);
+        }
+        let (idle, interval) = (sockopt::tcp_keepidle(fd)?, sockopt::tcp_keepintvl(fd)?);
+        let count = sockopt::tcp_keepcnt(fd)?;
+        Ok(KeepAlive::Custom { idle: Some(idle), interval: Some(interval), count: Some(count) })
+    }
+
     /// Sets it on a socket: what the caller asked for must succeed, the default may fail.
     pub(crate) fn apply(self, fd: BorrowedFd<'_>, traced: Traced<'_>) -> Result<(), Cause> {
         let (idle, interval, count) = match self {

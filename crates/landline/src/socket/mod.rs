@@ -12,7 +12,7 @@ mod traced;
 pub(crate) use bound_path::BoundPath;
 pub(crate) use connect::connect;
 pub(crate) use create::{bind, create, listen};
-pub(crate) use inherited::{Inherited, Role};
+pub(crate) use inherited::{Inherited, Role, bound_address};
 pub(crate) use options::{Control, SocketOptions};
 pub(crate) use traced::Traced;
 

@@ -86,8 +86,9 @@ impl Link {
         let options = SocketOptions { keep_alive: KeepAlive::Off, ..SocketOptions::default() };
         let single =
             Single { network, local: None, options: &options, explainer: &crate::explain::Explainer::SILENT };
-        let fd = single.connect(0, &Addr::Socket(server)).await.map_err(|error| error.cause().clone())?;
-        Ok(DnsConn::stream(TcpConn::new(fd, Some(server))))
+        let connected =
+            single.connect(0, &Addr::Socket(server)).await.map_err(|error| error.cause().clone())?;
+        Ok(DnsConn::stream(TcpConn::new(connected.fd, Some(server))))
     }
 }
 

@@ -40,9 +40,9 @@ mod tower;
 
 pub use addr::{Addr, AddressError, AddressErrorKind, ScopedIp, UnixAddr, join_host_port, split_host_port};
 pub use conn::{
-    Ancillary, CloseWrite, Conn, Credentials, Ecn, IpConn, OwnedReadHalf, OwnedWriteHalf, PacketConn, Pipe,
-    ReadHalf, Received, ReuniteError, TcpConn, TcpInfo, TcpState, UdpConn, UnixConn, UnixMessage, WriteHalf,
-    pipe,
+    Ancillary, CloseWrite, Conn, Credentials, Datagram, Ecn, IpConn, OwnedReadHalf, OwnedWriteHalf,
+    PacketConn, Pipe, ReadHalf, Received, RecvBatch, ReuniteError, SendBatch, TcpConn, TcpInfo, TcpState,
+    UdpBatchConn, UdpConn, UnixConn, UnixMessage, WriteHalf, pipe,
 };
 pub use context::{CancelOnDrop, Context, Ended};
 pub use dial::{Dialer, Race, dial};

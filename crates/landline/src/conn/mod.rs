@@ -13,6 +13,7 @@ mod shared;
 mod tcp;
 mod tcp_info;
 mod udp;
+mod udp_batch;
 mod unix;
 mod unix_fd;
 mod unix_message;
@@ -29,6 +30,7 @@ pub use received::Received;
 pub use tcp::TcpConn;
 pub use tcp_info::{TcpInfo, TcpState};
 pub use udp::UdpConn;
+pub use udp_batch::{Datagram, RecvBatch, SendBatch, UdpBatchConn};
 pub use unix::UnixConn;
 pub use unix_message::{Credentials, UnixMessage};
 

@@ -243,7 +243,7 @@ impl UdpConn {
         }
     }
 
-    fn peer(&self) -> Result<SocketAddr, Cause> {
+    pub(super) fn peer(&self) -> Result<SocketAddr, Cause> {
         if let Some(addr) = self.peer.get() {
             return Ok(*addr);
         }

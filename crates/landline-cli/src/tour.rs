@@ -39,8 +39,8 @@ pub(crate) struct Tour {
     html: Option<PathBuf>,
 }
 
-/// For all of the dial; it needs a quarter of a second, or somewhat more on a busy machine.
-const BUDGET: Duration = Duration::from_secs(2);
+/// For all of the dial, which needs a quarter of a second; the rest is for machines that are very busy.
+const BUDGET: Duration = Duration::from_secs(10);
 const LINES: [&str; 2] = ["hello, is anybody there?", "goodbye"];
 
 /// One thing said, or heard.
@@ -56,12 +56,11 @@ impl Tour {
     pub(crate) async fn run(self) -> Result<(), Failure> {
         let stage = Stage::set().await?;
         let address = format!("{NAME}:{}", stage.echo_server.port());
-        let began = Instant::now();
         let resolver = resolver::asking(&[stage.name_server.into()]);
         let dialer = Dialer::new().timeout(BUDGET).resolver(resolver);
-        let (result, report) = dialer.explain("tcp", &address).await;
+        let (result, report) = raced(&dialer, &address).await;
         let lines = match result {
-            Ok(conn) => converse(&conn, began).await?,
+            Ok(conn) => converse(&conn, report.began()).await?,
             Err(error) => {
                 // Drawn all the same: the tour is there to show what happened.
                 output::tell(&output::waterfall(&report, To::Stderr));
@@ -81,6 +80,19 @@ impl Tour {
             }
             None => output::print(&show.text()),
         }
+    }
+}
+
+/// Dials until there was something to see: when the machine stands still for longer than a dial waits for the answer
+/// about IPv6, it goes without, and then there is no race.
+async fn raced(dialer: &Dialer, address: &str) -> (landline::Result<Conn>, Report) {
+    let mut tries = 0;
+    loop {
+        let (result, report) = dialer.explain("tcp", address).await;
+        if result.is_err() || report.attempts().count() > 1 || tries == 9 {
+            return (result, report);
+        }
+        tries += 1;
     }
 }
 

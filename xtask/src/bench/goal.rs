@@ -41,9 +41,7 @@ pub(crate) struct Verdict {
 }
 
 impl Goal {
-    /// Rounded to the two digits that are printed, so that what is read is what is judged.
     pub(crate) fn judge(&self, value: Option<f64>) -> Verdict {
-        let value = value.map(|value| (value * 100.0).round() / 100.0);
         let met = value.map(|value| match self.bound {
             Bound::AtLeast(bound) => value >= bound,
             Bound::AtMost(bound) => value <= bound,
@@ -86,11 +84,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_goal_is_judged_by_what_is_printed() {
+    fn a_goal_is_judged_by_what_was_measured() {
         let goal = Goal { metric: Metric::Rate, of: Some("tokio"), bound: Bound::AtLeast(0.97) };
         assert_eq!(goal.to_string(), "rate at least 0.97 of tokio");
-        assert_eq!(goal.judge(Some(0.966)).word(), "met");
-        assert_eq!(goal.judge(Some(0.964)).word(), "MISSED");
+        assert_eq!(goal.judge(Some(0.97)).word(), "met");
+        assert_eq!(goal.judge(Some(0.966)).word(), "MISSED");
         assert_eq!(goal.judge(None).word(), "not measured");
     }
 }

@@ -130,3 +130,86 @@ impl From<Family> for Families {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+    use std::time::Duration;
+
+    use conntest::dns::{Record, RecordType, Reply, Running, Server, SvcParam};
+
+    use super::super::config::Config;
+    use super::*;
+
+    const V4: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+
+    /// The answers in words, in the order in which they come.
+    async fn answers(server: &Running, name: &str, family: Family, port: u16, hints: bool) -> Vec<String> {
+        let resolver = Resolver::new(Config::new().with_servers([server.addr()])).files(false);
+        let (context, explainer) = (Context::background(), Explainer::SILENT);
+        let mut answers = resolver.addresses(name, family, port, hints, &context, &explainer);
+        let mut lines = Vec::new();
+        while let Some(Answer { families, addresses }) = answers.next().await {
+            lines.push(match addresses {
+                Ok(addresses) => format!("{families:?} {addresses:?}"),
+                Err(error) => format!("{families:?} {:?}", error.kind()),
+            });
+        }
+        lines
+    }
+
+    #[tokio::test]
+    async fn each_family_comes_when_it_is_answered() {
+        let server = Server::new()
+            .on("www.example", RecordType::A, Reply::addresses([V4]))
+            .on("www.example", RecordType::AAAA, Reply::addresses([V4]).delayed(Duration::from_millis(50)))
+            .on("slow.example", RecordType::A, Reply::addresses([V4]).delayed(Duration::from_millis(50)))
+            .on("slow.example", RecordType::AAAA, Reply::server_failure());
+        let server = server.start().await.unwrap();
+        assert_eq!(
+            answers(&server, "www.example", Family::Any, 80, false).await,
+            ["V4 [192.0.2.1:80]", "V6 NoData"]
+        );
+        // What went wrong is told only once it is clear that not all did.
+        assert_eq!(
+            answers(&server, "slow.example", Family::Any, 80, false).await,
+            ["V4 [192.0.2.1:80]", "V6 ServerFailure"]
+        );
+        assert_eq!(answers(&server, "www.example", Family::V4, 80, false).await, ["V4 [192.0.2.1:80]"]);
+        assert_eq!(answers(&server, "nosuch.example", Family::Any, 80, false).await, ["Both NotFound"]);
+        assert_eq!(
+            answers(&server, "localhost", Family::Any, 80, false).await,
+            ["Both [127.0.0.1:80, [::1]:80]"]
+        );
+    }
+
+    #[tokio::test]
+    async fn hints_come_before_the_addresses_they_are_for() {
+        let https = |priority, target, params| Record::https(priority, target, params);
+        let hint = |last| SvcParam::Ipv4Hint(vec![[192, 0, 2, last].into()]);
+        let records = [
+            https(2, ".", vec![hint(12), SvcParam::Ipv6Hint(vec!["2001:db8::12".parse().unwrap()])]),
+            https(1, ".", vec![hint(11)]),
+            https(3, ".", vec![SvcParam::Port(8443), hint(13)]),
+            https(4, "elsewhere.example", vec![hint(14)]),
+        ];
+        let server = Server::new()
+            .on("www.example", RecordType::HTTPS, Reply::records(records))
+            .on("www.example", RecordType::A, Reply::addresses([V4]).delayed(Duration::from_millis(50)))
+            .on(
+                "_8443._https.www.example",
+                RecordType::HTTPS,
+                Reply::records([https(1, ".", vec![hint(15)])]),
+            );
+        let server = server.start().await.unwrap();
+        assert_eq!(
+            answers(&server, "www.example", Family::V4, 443, true).await,
+            ["Hints [192.0.2.11:443, 192.0.2.12:443]", "V4 [192.0.2.1:443]"]
+        );
+        assert_eq!(
+            answers(&server, "www.example", Family::V4, 8443, true).await,
+            ["Hints [192.0.2.15:8443]", "V4 [192.0.2.1:8443]"]
+        );
+        assert_eq!(answers(&server, "nosuch.example", Family::V4, 443, true).await, ["V4 NotFound"]);
+    }
+}

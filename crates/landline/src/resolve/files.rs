@@ -304,7 +304,7 @@ pub(super) mod tests {
         }
     }
 
-    fn files(directory: &Directory) -> SystemFiles {
+    pub(in super::super) fn files(directory: &Directory) -> SystemFiles {
         SystemFiles::new(&Paths::under(&directory.0), host(|_| None))
     }
 

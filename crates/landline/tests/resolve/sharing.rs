@@ -139,3 +139,50 @@ async fn a_stale_answer_is_better_than_none() {
     assert!(resolver.lookup_ip_in(&background, Family::V4, NAME).await.unwrap().is_stale());
     assert!(server.log().is_empty());
 }
+
+/// The sockets of a runtime die with it, so another's lookups must not wait on them.
+#[test]
+fn lookups_of_two_runtimes_share_nothing() {
+    let on_one_thread = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (serving, first, second) = (on_one_thread(), on_one_thread(), on_one_thread());
+    let slow = Reply::addresses([ADDRESS]).delayed(Duration::from_millis(100));
+    let server = serving.block_on(start(Server::new().on_any_type(NAME, slow)));
+    let resolver = resolver(&[&server]);
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let serving = std::thread::spawn(move || serving.block_on(stopped));
+
+    let mut lookup = Box::pin(resolver.lookup_ip(NAME));
+    first.block_on(async {
+        tokio::select! {
+            biased;
+            _ = &mut lookup => unreachable!("the server takes its time"),
+            () = server.received(2) => {}
+        }
+    });
+    drop(first);
+    assert_eq!(texts(&second.block_on(resolver.lookup_ip(NAME)).unwrap()), ["192.0.2.1"]);
+    assert_eq!(server.log().len(), 4);
+    drop((lookup, stop));
+    let _ = serving.join().unwrap();
+}
+
+#[tokio::test]
+async fn the_explanation_ends_with_the_lookup_it_is_of() {
+    let slow = Reply::addresses([ADDRESS]).delayed(Duration::from_millis(100));
+    let server = start(Server::new().on_any_type(NAME, slow)).await;
+    let resolver = resolver(&[&server]);
+    let events = Events::default();
+    let explained = resolver.clone().sink(events.clone());
+    let mut first = Box::pin(explained.lookup_ip(NAME));
+    tokio::select! {
+        biased;
+        _ = &mut first => unreachable!("the server takes its time"),
+        () = server.received(2) => {}
+    }
+    let second = tokio::spawn(async move { resolver.lookup_ip(NAME).await });
+    tokio::task::yield_now().await;
+    drop(first);
+    let told = events.all().len();
+    assert_eq!(texts(&second.await.unwrap().unwrap()), ["192.0.2.1"]);
+    assert_eq!((events.all().len(), server.log().len()), (told, 2));
+}

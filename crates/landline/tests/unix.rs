@@ -62,6 +62,19 @@ async fn empty_messages_are_messages() {
 }
 
 #[tokio::test]
+async fn a_read_of_nothing_from_a_stream_waits_for_nothing_and_takes_nothing() {
+    let (left, right) = UnixConn::pair(UnixKind::Stream).unwrap();
+    for text in [&b""[..], b"something"] {
+        left.write_all(text).await.unwrap();
+        assert_eq!(right.read(&mut []).await.unwrap(), 0);
+        assert_eq!(AsyncReadExt::read(&mut &right, &mut []).await.unwrap(), 0);
+    }
+    assert_eq!(right.read(&mut [0; 16]).await.unwrap(), 9);
+    right.close().unwrap();
+    assert!(right.read(&mut []).await.unwrap_err().is_closed());
+}
+
+#[tokio::test]
 async fn a_message_that_does_not_fit_is_reported_and_the_next_is_whole() {
     for kind in [UnixKind::Datagram, UnixKind::Seqpacket] {
         let (left, right) = UnixConn::pair(kind).unwrap();
@@ -76,7 +89,7 @@ async fn a_message_that_does_not_fit_is_reported_and_the_next_is_whole() {
 
         let error = right.read(&mut buffer).await.unwrap_err();
         assert_eq!(error.errno().unwrap().raw_os_error(), libc::EMSGSIZE);
-        let error = (&right).read(&mut buffer).await.unwrap_err();
+        let error = AsyncReadExt::read(&mut &right, &mut buffer).await.unwrap_err();
         assert_eq!(error.to_string(), format!("read {}: message too long", network(kind)));
 
         let received = right.recv_from(&mut buffer).await.unwrap();

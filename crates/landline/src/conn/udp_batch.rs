@@ -145,6 +145,7 @@ fn most(segments: usize, segment: usize) -> usize {
     segments.min(LONGEST_SEND / segment).max(1) * segment
 }
 
+#[allow(clippy::needless_pass_by_value)] // For `map_err`.
 fn errno(error: io::Error) -> Errno {
     Errno::from_io_error(&error).unwrap_or(Errno::IO)
 }

@@ -35,6 +35,7 @@ impl UnixFd {
 
     pub(crate) async fn read(&self, buffer: &mut [u8]) -> Result<usize, Cause> {
         match self.kind {
+            UnixKind::Stream if buffer.is_empty() => self.fd.read_nothing(),
             UnixKind::Stream => self.read_stream(&mut [IoSliceMut::new(buffer)]).await,
             UnixKind::Datagram | UnixKind::Seqpacket => apart(self.fd.recv(buffer)).await,
         }
@@ -87,6 +88,7 @@ impl UnixFd {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<Result<(), Cause>> {
         match self.kind {
+            UnixKind::Stream if buffer.remaining() == 0 => Poll::Ready(self.fd.read_nothing().map(|_| ())),
             UnixKind::Stream => {
                 let wanted = buffer.remaining();
                 self.fd.poll_io(Direction::Read, cx, |fd| {

@@ -119,7 +119,7 @@ impl NetFd {
     ) -> Poll<Result<(), Cause>> {
         if buffer.remaining() == 0 {
             // A stream reader asks for nothing without losing anything.
-            return Poll::Ready(Ok(()));
+            return Poll::Ready(self.read_nothing().map(|_| ()));
         }
         self.poll_io(Direction::Read, cx, |fd| recv_into(fd, buffer).map(Io::kept))
     }

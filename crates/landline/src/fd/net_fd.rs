@@ -66,7 +66,8 @@ impl NetFd {
     /// Outside a tokio runtime, as tokio's own sockets do.
     pub(crate) fn new(fd: OwnedFd) -> io::Result<NetFd> {
         let fd = Arc::new(fd);
-        let io = sys::register(fd.clone(), Interest::READABLE | Interest::WRITABLE)?;
+        let interest = Interest::READABLE | Interest::WRITABLE | Interest::PRIORITY;
+        let io = sys::register(fd.clone(), interest)?;
         let live = Live { io: Some(io), closing: AtomicBool::new(false) };
         let limits = Arc::new(Limits::default());
         let hub = Waker::from(limits.clone());
@@ -300,7 +301,10 @@ impl Live {
                 match operation(fd.as_fd()) {
                     Ok(Io { value, readiness }) => {
                         result = Some(Ok(value));
-                        break readiness;
+                        break match direction {
+                            Direction::Read if self.has_had_urgent_data() => Readiness::Kept,
+                            _ => readiness,
+                        };
                     }
                     Err(Errno::INTR) => {}
                     Err(Errno::AGAIN) => break Readiness::UsedUp,
@@ -316,6 +320,13 @@ impl Live {
             }
         });
         result
+    }
+
+    /// Whether the peer ever sent urgent data. A read stops before such, with more behind it (tcp(7), unix(7)), and so
+    /// looks as if it had taken all there was.
+    fn has_had_urgent_data(&self) -> bool {
+        // Nobody else asks for this readiness, so it is never taken back.
+        self.io().try_io(Interest::PRIORITY, |_| Ok(())).is_ok()
     }
 
     fn io(&self) -> &AsyncFd<Arc<OwnedFd>> {

@@ -17,11 +17,20 @@ pub(crate) const IOV_MAX: usize = 1024;
 
 impl NetFd {
     pub(crate) async fn read(&self, buffer: &mut [u8]) -> Result<usize, Cause> {
+        if buffer.is_empty() {
+            return self.read_nothing();
+        }
         self.io(Direction::Read, |fd| {
             let (count, _) = rustix::net::recv(fd, &mut *buffer, RecvFlags::empty())?;
             Ok(counted(count, buffer.len()))
         })
         .await
+    }
+
+    /// A read into an empty buffer, which waits for nothing.
+    pub(crate) fn read_nothing(&self) -> Result<usize, Cause> {
+        self.with_open(|_| self.check(Direction::Read))?;
+        Ok(0)
     }
 
     pub(crate) async fn read_vectored(&self, buffers: &mut [IoSliceMut<'_>]) -> Result<usize, Cause> {
@@ -73,6 +82,9 @@ impl NetFd {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<Result<(), Cause>> {
         let wanted = buffer.remaining();
+        if wanted == 0 {
+            return Poll::Ready(self.read_nothing().map(|_| ()));
+        }
         self.poll_io(Direction::Read, cx, |fd| {
             let count = sys::fill(buffer, |spare| {
                 rustix::net::recv(fd, spare, RecvFlags::empty()).map(|((filled, _), _)| filled)

@@ -1,0 +1,42 @@
+//! Urgent data, which stops a read before it (tcp(7), unix(7)).
+
+use std::time::Duration;
+
+use landline::{Conn, UnixConn, UnixKind};
+use rustix::net::{SendFlags, send};
+use tokio::io::AsyncReadExt;
+use tokio::time::Instant;
+
+/// Sends bytes before and behind an urgent one, and reads them when all have arrived.
+async fn read_past_urgent_data(sender: Conn, receiver: Conn, polled: bool) {
+    let fd = sender.as_fd().unwrap();
+    receiver.set_read_deadline(Instant::now() + Duration::from_secs(10));
+    for _ in 0..3 {
+        send(fd, b"before", SendFlags::empty()).unwrap();
+        send(fd, b"!", SendFlags::OOB).unwrap();
+        send(fd, b"behind", SendFlags::empty()).unwrap();
+        let mut text = Vec::new();
+        while !text.ends_with(b"behind") {
+            let mut buffer = [0; 64];
+            let count = match polled {
+                true => AsyncReadExt::read(&mut &receiver, &mut buffer).await.unwrap(),
+                false => receiver.read(&mut buffer).await.unwrap(),
+            };
+            text.extend_from_slice(&buffer[..count]);
+        }
+        assert!(text.starts_with(b"before"));
+    }
+}
+
+#[tokio::test]
+async fn what_follows_urgent_data_is_read_without_waiting_for_more() {
+    for polled in [false, true] {
+        let listener = landline::listen("tcp", "127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let (sender, receiver) =
+            tokio::try_join!(landline::dial("tcp", &address), listener.accept()).unwrap();
+        read_past_urgent_data(sender, receiver, polled).await;
+        let (sender, receiver) = UnixConn::pair(UnixKind::Stream).unwrap();
+        read_past_urgent_data(sender.into(), receiver.into(), polled).await;
+    }
+}

@@ -14,7 +14,7 @@ use tokio::io::ReadBuf;
 use super::shared::{buffer_methods, half_close_methods, limit_methods, read_write_methods};
 use super::tcp_info::TcpInfo;
 use super::{StreamConn, impl_async_io};
-use crate::addr::Addr;
+use crate::addr::{Addr, canonical};
 use crate::error::{Cause, Error, Operation, Result};
 use crate::fd::NetFd;
 use crate::network::{Family, Network};
@@ -56,7 +56,8 @@ pub struct TcpConn {
 impl TcpConn {
     /// `peer` where it is already known, so that it is still known after the peer has gone.
     pub(crate) fn new(fd: NetFd, peer: Option<SocketAddr>) -> TcpConn {
-        TcpConn { fd, local: OnceLock::new(), peer: peer.map(OnceLock::from).unwrap_or_default() }
+        let peer = peer.map(|peer| OnceLock::from(canonical(peer))).unwrap_or_default();
+        TcpConn { fd, local: OnceLock::new(), peer }
     }
 
     /// Takes over a connected TCP socket, which is made non-blocking.
@@ -130,12 +131,12 @@ impl TcpConn {
         self.named(Operation::Close, self.fd.close())
     }
 
-    /// The local address.
+    /// The local address; of an IPv4 conn its IPv4 address, though the listener be of both families.
     pub fn local_addr(&self) -> Result<SocketAddr> {
         self.local().map_err(|cause| self.error(Operation::Set, cause))
     }
 
-    /// The peer's address.
+    /// The peer's address; an IPv4 peer's is never IPv4-mapped.
     pub fn peer_addr(&self) -> Result<SocketAddr> {
         self.peer().map_err(|cause| self.error(Operation::Set, cause))
     }
@@ -146,7 +147,7 @@ impl TcpConn {
         }
         let addr =
             self.fd.with_fd("getsockname", |fd| SocketAddr::try_from(rustix::net::getsockname(fd)?))?;
-        Ok(*self.local.get_or_init(|| addr))
+        Ok(*self.local.get_or_init(|| canonical(addr)))
     }
 
     fn peer(&self) -> Result<SocketAddr, Cause> {
@@ -156,7 +157,7 @@ impl TcpConn {
         let addr = self.fd.with_fd("getpeername", |fd| {
             SocketAddr::try_from(rustix::net::getpeername(fd)?.ok_or(Errno::NOTCONN)?)
         })?;
-        Ok(*self.peer.get_or_init(|| addr))
+        Ok(*self.peer.get_or_init(|| canonical(addr)))
     }
 
     /// Whether small writes are sent at once, without waiting to be joined with later ones (`TCP_NODELAY`, tcp(7)).

@@ -416,3 +416,27 @@ pub async fn listen(network: impl ToNetwork, address: &str) -> Result<Listener> 
 pub async fn listen_packet(network: impl ToNetwork, address: &str) -> Result<PacketConn> {
     ListenConfig::new().listen_packet(network, address).await
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd;
+
+    use super::*;
+    use crate::sys;
+
+    /// Of a listening socket, `TCP_INFO` gives the backlog as the number of segments selectively acknowledged
+    /// (`tcp_get_info` of the kernel's net/ipv4/tcp.c).
+    async fn backlog_of(config: ListenConfig) -> u32 {
+        let listener = config.listen_tcp("127.0.0.1:0").await.unwrap();
+        sys::tcp_info(listener.as_fd()).unwrap().tcpi_sacked
+    }
+
+    #[tokio::test]
+    async fn the_backlog_is_the_systems_or_the_one_told() {
+        let most = std::fs::read_to_string("/proc/sys/net/core/somaxconn").unwrap();
+        let most: u32 = most.trim().parse().unwrap();
+        assert_eq!(backlog_of(ListenConfig::new()).await, most);
+        assert_eq!(backlog_of(ListenConfig::new().backlog(7)).await, 7);
+        assert_eq!(backlog_of(ListenConfig::new().backlog(u32::MAX)).await, most, "the kernel bounds it");
+    }
+}

@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use futures_core::Stream;
-use futures_util::stream::{self, BoxStream};
+use futures_util::stream::{self, BoxStream, StreamExt};
 
 use crate::error::Result;
 
@@ -31,7 +31,7 @@ impl<'a, C: Send + 'a> Incoming<'a, C> {
     where
         F: Future<Output = Result<C>> + Send + 'a,
     {
-        Incoming(Box::pin(stream::unfold((), move |()| {
+        let conns = stream::unfold((), move |()| {
             let accepting = accept();
             async move {
                 match accepting.await {
@@ -39,7 +39,9 @@ impl<'a, C: Send + 'a> Incoming<'a, C> {
                     accepted => Some((accepted, ())),
                 }
             }
-        })))
+        });
+        // Once ended it stays so; `unfold` would panic.
+        Incoming(Box::pin(conns.fuse()))
     }
 }
 

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::accept::Acceptor;
 use super::incoming::Incoming;
-use crate::addr::{Addr, canonical};
+use crate::addr::Addr;
 use crate::conn::TcpConn;
 use crate::error::{Cause, Error, Operation, Result};
 use crate::network::{Family, Network};
@@ -101,7 +101,7 @@ impl TcpListener {
     pub async fn accept(&self) -> Result<TcpConn> {
         match self.acceptor.accept().await {
             Ok((fd, peer)) => {
-                let peer = peer.and_then(|peer| SocketAddr::try_from(peer).ok()).map(canonical);
+                let peer = peer.and_then(|peer| SocketAddr::try_from(peer).ok());
                 Ok(TcpConn::new(fd, peer))
             }
             Err(cause) => Err(self.error(Operation::Accept, cause)),

@@ -5,8 +5,11 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use conntest::dns::{Record, RecordType, Reply, Running, Server};
 
 use super::super::files::tests::{Directory, files};
+use super::super::policy::Source;
 use super::*;
+use crate::explain::Event;
 use crate::network::Family;
+use crate::resolve::LookupOrder;
 
 const V4: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 const V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1));
@@ -94,4 +97,51 @@ async fn settings_hold_over_the_files_and_are_not_made_anew_for_each_lookup() {
     assert!(Arc::ptr_eq(&one.config, &two.config));
     assert_eq!((one.config.timeout(), one.config.use_vc()), (Duration::from_secs(1), true));
     assert_eq!((one.config.attempts(), one.config.servers()), (1, view.config.servers()));
+}
+
+/// What a lookup tells of its sources. `127.1` is no literal to landline and an address to the C library
+/// (inet_aton(3)), so that the system answers it without asking anyone.
+async fn told(resolver: Resolver) -> Vec<String> {
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let teller = told.clone();
+    let resolver = resolver.sink(move |event: &Event| {
+        let line = match &event.what {
+            What::Policy { sources, reason, .. } => format!("{}: {reason}", sources.join(" ")),
+            What::HandedToSystem { reason } => format!("handed over: {reason}"),
+            What::SourceAnswered { source, answer } => format!("{source} says {answer}"),
+            _ => return,
+        };
+        teller.lock().unwrap().push(line);
+    });
+    let found = resolver.lookup_ip("127.1").await.unwrap();
+    assert_eq!(found.iter().map(ToString::to_string).collect::<Vec<_>>(), ["127.0.0.1"]);
+    let told = told.lock().unwrap();
+    told.clone()
+}
+
+#[tokio::test]
+async fn what_nsswitch_conf_asks_for_and_cannot_be_done_here_is_handed_to_the_system() {
+    let directory = Directory::new();
+    directory.write("etc/nsswitch.conf", "hosts: files nis dns\n");
+    let resolver = Resolver::with(Settings::default(), Arc::new(files(&directory)));
+    let expected = [
+        "files system: nsswitch.conf: hosts: files nis dns; nis is not done here",
+        "files says nothing known",
+        "handed over: nis is not done here",
+        "system says 127.0.0.1",
+    ];
+    assert_eq!(told(resolver).await, expected);
+}
+
+#[tokio::test]
+async fn the_system_is_asked_where_the_configuration_says_so() {
+    let order = LookupOrder::Sources(vec![Source::Files, Source::System]);
+    let resolver = Resolver::new(Config::new().with_order(order));
+    let expected = [
+        "files system: the resolver's configuration; the system's resolver was asked for",
+        "files says nothing known",
+        "handed over: the system's resolver was asked for",
+        "system says 127.0.0.1",
+    ];
+    assert_eq!(told(resolver).await, expected);
 }

@@ -2,14 +2,13 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Arc;
 
 use clap::Args;
 use futures_util::stream::{FuturesOrdered, StreamExt};
+use landline::explain::Report;
 use landline::explain::render::printable;
-use landline::explain::{Outcome, Recorder, Report};
 use landline::resolve::NameServer;
-use landline::{Context, Error, Family, LookupError, Operation, Resolver};
+use landline::{Context, Error, Family, LookupError, Resolver};
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -147,14 +146,8 @@ impl Lookup {
             let result = ask(resolver, &context, kind, name).await;
             return Answer { kind, name, result, report: None };
         }
-        let recorder = Arc::new(Recorder::new());
-        let resolver = resolver.clone().sink(recorder.clone());
-        let result = ask(&resolver, &context, kind, name).await;
-        let outcome = match &result {
-            Ok(found) => Outcome::Answered(found.clone()),
-            Err(error) => Outcome::Failed(error.clone()),
-        };
-        let report = recorder.report(Operation::Lookup, kind.as_str(), name, outcome);
+        let (result, report) =
+            resolver.explain(async |resolver| ask(resolver, &context, kind, name).await).await;
         Answer { kind, name, result, report: Some(report) }
     }
 }

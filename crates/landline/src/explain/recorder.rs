@@ -60,7 +60,8 @@ impl Recorder {
         )
     }
 
-    fn events(&self) -> MutexGuard<'_, Vec<Event>> {
+    /// What has been told so far.
+    pub(crate) fn events(&self) -> MutexGuard<'_, Vec<Event>> {
         self.events.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

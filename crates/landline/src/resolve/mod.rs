@@ -19,6 +19,7 @@ mod answer;
 mod cache;
 mod config;
 mod exchange;
+mod explain;
 mod files;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;

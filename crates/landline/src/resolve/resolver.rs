@@ -224,6 +224,11 @@ impl Resolver {
         self
     }
 
+    /// The same resolver, which tells this sink as well.
+    pub(super) fn telling(&self, sink: Arc<dyn Sink>) -> Resolver {
+        Resolver { inner: self.inner.clone(), explainer: self.explainer.clone().and(sink) }
+    }
+
     /// Who is told of a lookup that begins.
     pub(super) fn explainer(&self, kind: &str, name: &str) -> Explainer {
         let tracing = Explainer::of(Operation::Lookup, &kind, name);

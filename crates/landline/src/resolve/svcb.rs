@@ -227,10 +227,12 @@ mod tests {
         Ok(record)
     }
 
+    type Parameters<'a> = &'a [(u16, &'a [u8])];
+
     /// The wire and presentation forms of RFC 9460 appendix D.
     #[test]
     fn the_vectors_of_rfc_9460_print_as_they_should() {
-        let cases: [(u16, &str, &[(u16, &[u8])], &str); 9] = [
+        let cases: [(u16, &str, Parameters<'_>, &str); 9] = [
             (0, "foo.example.com.", &[], "0 foo.example.com."),
             (1, ".", &[], "1 ."),
             (16, "foo.example.com.", &[(3, &[0, 53])], "16 foo.example.com. port=53"),

@@ -9,10 +9,10 @@ use rustix::io::Errno;
 /// each buffer that got one. What does not fit its buffer is cut off.
 ///
 /// `EAGAIN` if nothing has arrived. An error that comes up behind a datagram is lost, or comes with the next call.
-pub(crate) fn receive_datagrams<'a, const N: usize, const SIZE: usize>(
+pub(crate) fn receive_datagrams<const N: usize, const SIZE: usize>(
     fd: impl AsFd,
-    buffers: &'a mut [[MaybeUninit<u8>; SIZE]; N],
-) -> rustix::io::Result<impl Iterator<Item = &'a [u8]>> {
+    buffers: &mut [[MaybeUninit<u8>; SIZE]; N],
+) -> rustix::io::Result<impl Iterator<Item = &[u8]>> {
     let mut vectors = [libc::iovec { iov_base: std::ptr::null_mut(), iov_len: SIZE }; N];
     // SAFETY: a zeroed mmsghdr is one without address, data and control message.
     let mut headers: [libc::mmsghdr; N] = unsafe { std::mem::zeroed() };

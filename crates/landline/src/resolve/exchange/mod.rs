@@ -70,7 +70,7 @@ impl Exchange {
             match pending.fresh_id() {
                 Ok(id) => pending.0.push((lane, Query::new(id, &question, form))),
                 Err(error) => {
-                    heard.push_back(Heard { lane, result: Err(Failure::Unreachable("getrandom", error)) })
+                    heard.push_back(Heard { lane, result: Err(Failure::Unreachable("getrandom", error)) });
                 }
             }
         }

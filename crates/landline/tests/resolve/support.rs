@@ -9,21 +9,21 @@ use landline::resolve::Config;
 use landline::{Lookup, Resolver};
 
 /// A resolver that asks these servers, with a timeout that a busy machine does not reach by itself.
-pub fn resolver(servers: &[&Running]) -> Resolver {
+pub(crate) fn resolver(servers: &[&Running]) -> Resolver {
     Resolver::new(config(servers))
 }
 
-pub fn config(servers: &[&Running]) -> Config {
+pub(crate) fn config(servers: &[&Running]) -> Config {
     let servers = servers.iter().map(|server| server.addr());
     Config::new().with_servers(servers).with_timeout(Duration::from_secs(5)).with_attempts(2)
 }
 
-pub async fn start(server: Server) -> Running {
+pub(crate) async fn start(server: Server) -> Running {
     server.start().await.expect("loopback has a free port")
 }
 
 /// The records as text, in the order of the text.
-pub fn texts<T: ToString>(lookup: &Lookup<T>) -> Vec<String> {
+pub(crate) fn texts<T: ToString>(lookup: &Lookup<T>) -> Vec<String> {
     let mut texts: Vec<String> = lookup.iter().map(ToString::to_string).collect();
     texts.sort();
     texts
@@ -31,15 +31,15 @@ pub fn texts<T: ToString>(lookup: &Lookup<T>) -> Vec<String> {
 
 /// Keeps what lookups tell.
 #[derive(Clone, Default)]
-pub struct Events(Arc<Mutex<Vec<What>>>);
+pub(crate) struct Events(Arc<Mutex<Vec<What>>>);
 
 impl Events {
-    pub fn all(&self) -> Vec<What> {
+    pub(crate) fn all(&self) -> Vec<What> {
         self.0.lock().unwrap().clone()
     }
 
     /// What `pick` makes of them.
-    pub fn pick<T>(&self, pick: impl FnMut(&What) -> Option<T>) -> Vec<T> {
+    pub(crate) fn pick<T>(&self, pick: impl FnMut(&What) -> Option<T>) -> Vec<T> {
         self.all().iter().filter_map(pick).collect()
     }
 }

@@ -83,16 +83,48 @@ pub(crate) async fn converse(peer: &impl Peer, shape: Shape) -> Result<(), Failu
     };
     tokio::pin!(up, down);
     tokio::select! {
-        // What cannot be sent may have been answered all the same, so the answer is read to its end first.
-        sent = &mut up => down.await.and(sent),
+        sent = &mut up => match sent {
+            Ok(()) => down.await,
+            // Without its input the conversation makes no sense, and the peer may wait for ever for the rest.
+            Err(Trouble::Input(failure)) => Err(failure),
+            // What cannot be sent may have been answered all the same, so the answer is read to its end first.
+            Err(Trouble::Conn(failure)) => down.await.and(Err(failure)),
+        },
         received = &mut down => {
             received?;
-            up.await
+            up.await.map_err(|(Trouble::Input(failure) | Trouble::Conn(failure))| failure)
         }
     }
 }
 
-async fn up(peer: &impl Peer, shape: Shape, mut peer_ended: watch::Receiver<bool>) -> Result<(), Failure> {
+/// Why nothing more goes up.
+enum Trouble {
+    Input(Failure),
+    Conn(Failure),
+}
+
+impl From<landline::Error> for Trouble {
+    fn from(error: landline::Error) -> Trouble {
+        Trouble::Conn(error.into())
+    }
+}
+
+/// Refuses a stdin that nothing can be read from, such as a directory, before anybody is bothered.
+pub(crate) fn check_stdin() -> Result<(), Failure> {
+    // Reading nothing takes nothing and never waits, but is refused where reading is (read(2)).
+    let probe = io::stdin().as_fd().try_clone_to_owned().and_then(|fd| std::fs::File::from(fd).read(&mut []));
+    match probe {
+        Err(error) if error.kind() == io::ErrorKind::IsADirectory => Err(of_stdin(&error)),
+        // Other trouble may pass, or is an end of input, as it is for a stdin that is open for writing only.
+        _ => Ok(()),
+    }
+}
+
+fn of_stdin(error: &io::Error) -> Failure {
+    Failure::of_file("standard input", error)
+}
+
+async fn up(peer: &impl Peer, shape: Shape, mut peer_ended: watch::Receiver<bool>) -> Result<(), Trouble> {
     let patience = if io::stdin().is_terminal() { Duration::ZERO } else { SILENCE };
     let mut stdin = stdin(shape);
     loop {
@@ -102,7 +134,7 @@ async fn up(peer: &impl Peer, shape: Shape, mut peer_ended: watch::Receiver<bool
         };
         match chunk {
             Some(Ok(chunk)) => peer.send(&chunk).await?,
-            Some(Err(error)) => return Err(Failure::of_file("standard input", &error)),
+            Some(Err(error)) => return Err(Trouble::Input(of_stdin(&error))),
             None => break,
         }
     }

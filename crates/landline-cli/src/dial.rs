@@ -7,13 +7,16 @@ use clap::Args;
 use landline::explain::Report;
 use landline::explain::render::{self, Html};
 use landline::resolve::NameServer;
-use landline::{Addr, Dialer, Family, KeepAlive, Network, Race, UnixAddr, split_host_port};
+use landline::{
+    Addr, AddressErrorKind, Cause, Dialer, Error, Family, Interface, KeepAlive, Network, Race, UnixAddr,
+    UnixKind, split_host_port,
+};
 
-use crate::converse::{Shape, converse};
+use crate::converse::{Shape, check_stdin, converse};
 use crate::failure::Failure;
-use crate::output::{self, To};
+use crate::output::{self, Page, To};
 use crate::resolver;
-use crate::values::{Probes, Span, Switch};
+use crate::values::{self, Probes, Span, Switch};
 
 /// Connect, and converse: stdin goes to the peer, what it sends goes to stdout.
 ///
@@ -54,22 +57,23 @@ pub(crate) struct Dial {
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
     /// How long the dial may take, looking the name up included, such as 250ms, 1.5s or 2m
-    #[arg(long, value_name = "D")]
+    #[arg(long, value_name = "D", value_parser = values::timeout, allow_hyphen_values = true)]
     timeout: Option<Span>,
-    /// Dial from this address: IP, IP:PORT, :PORT, or the path or @name of a Unix socket
+    /// Dial from this address: IP, IP:PORT, :PORT, or the path or @name of a Unix socket; unixgram has one of the
+    /// kernel's choosing otherwise, so that it can be answered
     #[arg(long, value_name = "A")]
     local: Option<String>,
     /// Dial through this network interface
     #[arg(long, value_name = "IF")]
     interface: Option<String>,
     /// Ask this name server and no other source; may be repeated
-    #[arg(long, value_name = "IP[:PORT]")]
+    #[arg(long, value_name = "IP[:PORT]", value_parser = values::name_server)]
     server: Vec<NameServer>,
     /// Try the next address when one has not connected after D; off: try them one after another [default: 250ms]
-    #[arg(long, value_name = "D|off")]
+    #[arg(long, value_name = "D|off", allow_hyphen_values = true)]
     race: Option<Switch>,
     /// Probe a silent TCP peer, or off [default: 15s,15s,9]
-    #[arg(long, value_name = "IDLE,INTERVAL,COUNT")]
+    #[arg(long, value_name = "IDLE,INTERVAL,COUNT", allow_hyphen_values = true)]
     keep_alive: Option<Probes>,
     /// Use Multipath TCP where both ends can
     #[arg(long)]
@@ -84,29 +88,75 @@ impl Dial {
     pub(crate) async fn run(self) -> Result<(), Failure> {
         let network: Network =
             self.network.parse().map_err(|error| Failure::Usage(format!("dial: {error}")))?;
+        self.check_options(network)?;
         let dialer = self.dialer(network)?;
+        if self.converses() {
+            check_stdin()?;
+        }
         if !(self.explain || self.json || self.html.is_some()) {
-            let conn = dialer.dial(network, &self.address).await?;
+            let conn = dialer.dial(network, &self.address).await.map_err(|error| self.failure(error))?;
             return converse(&conn, network.into()).await;
         }
+        let page = self.html.as_deref().map(Page::create).transpose()?;
         let (result, report) = dialer.explain(network, &self.address).await;
-        let converses = self.show(&report)?;
-        let conn = result?;
-        if converses { converse(&conn, Shape::from(network)).await } else { Ok(()) }
+        self.show(&report, page)?;
+        let conn = result.map_err(|error| match self.failure(error) {
+            // The drawing ends with the error.
+            failure if self.explain => Failure::Told(failure.status()),
+            failure => failure,
+        })?;
+        if self.converses() { converse(&conn, Shape::from(network)).await } else { Ok(()) }
     }
 
-    /// Gives the report where it is wanted; says whether stdout is still free for the conversation.
-    fn show(&self, report: &Report) -> Result<bool, Failure> {
+    /// Whether stdout is free for a conversation.
+    fn converses(&self) -> bool {
+        !self.json && self.html.as_deref() != Some("-".as_ref())
+    }
+
+    /// Refuses options that would have no effect, and an interface that is not there.
+    fn check_options(&self, network: Network) -> Result<(), Failure> {
+        let (tcp, unix) = (matches!(network, Network::Tcp(_)), matches!(network, Network::Unix(_)));
+        for (given, works, option) in [
+            (self.mptcp, tcp, "--mptcp"),
+            (self.fast_open, tcp, "--fast-open"),
+            (self.keep_alive.is_some(), tcp, "--keep-alive"),
+            (self.interface.is_some(), !unix, "--interface"),
+            (!self.server.is_empty(), !unix, "--server"),
+            (self.race.is_some(), !unix, "--race"),
+        ] {
+            if given && !works {
+                return Err(Failure::Usage(format!("{option}: has no effect on {network}")));
+            }
+        }
+        match &self.interface {
+            Some(name) if Interface::by_name(name).is_err() => {
+                Err(Failure::Usage(format!("--interface {name}: no such network interface")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn failure(&self, error: Error) -> Failure {
+        let unsuitable = matches!(error.cause(),
+            Cause::Address(address) if *address.kind() == AddressErrorKind::NoSuitableAddress);
+        match &self.local {
+            Some(local) if unsuitable => Failure::Usage(format!("{error} for --local {local}")),
+            _ => error.into(),
+        }
+    }
+
+    /// Gives the report where it is wanted.
+    fn show(&self, report: &Report, page: Option<Page<'_>>) -> Result<(), Failure> {
         if self.explain {
             output::tell(&output::waterfall(report, To::Stderr));
         }
         if self.json {
             output::print(&format!("{}\n", render::to_string(report)))?;
         }
-        if let Some(path) = &self.html {
-            output::write_html(path, &Html::new(report))?;
+        if let Some(page) = page {
+            page.write(&Html::new(report))?;
         }
-        Ok(!self.json && self.html.as_deref() != Some("-".as_ref()))
+        Ok(())
     }
 
     fn dialer(&self, network: Network) -> Result<Dialer, Failure> {
@@ -116,6 +166,9 @@ impl Dial {
         }
         if let Some(local) = &self.local {
             dialer = dialer.local_addr(local_addr(network, local)?);
+        } else if network == Network::Unix(UnixKind::Datagram) {
+            // A socket without a name cannot be answered (unix(7), autobind).
+            dialer = dialer.local_addr(UnixAddr::Unnamed);
         }
         if let Some(interface) = &self.interface {
             dialer = dialer.interface(interface);

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 
-use landline::{AddressErrorKind, Cause, Error};
+use landline::{AddressErrorKind, Cause, Error, LookupErrorKind};
 
 /// Why a command stopped; decides what is printed and the exit status.
 #[derive(Debug)]
@@ -12,8 +12,8 @@ pub(crate) enum Failure {
     Refused(String),
     /// What was asked for makes no sense: status 2.
     Usage(String),
-    /// It has been told already, in the output itself: status 1, and nothing more is printed.
-    Told,
+    /// It has been told already, in the output itself: only the status is left to be given.
+    Told(u8),
     /// Whoever reads the output has gone: nobody is left to be told, and nothing went wrong.
     ReaderGone,
 }
@@ -31,7 +31,7 @@ impl Failure {
     pub(crate) fn message(&self) -> Option<&str> {
         match self {
             Failure::Refused(message) | Failure::Usage(message) => Some(message),
-            Failure::Told | Failure::ReaderGone => None,
+            Failure::Told(_) | Failure::ReaderGone => None,
         }
     }
 
@@ -39,7 +39,8 @@ impl Failure {
     pub(crate) fn status(&self) -> u8 {
         match self {
             Failure::ReaderGone => 0,
-            Failure::Refused(_) | Failure::Told => 1,
+            Failure::Refused(_) => 1,
+            Failure::Told(status) => *status,
             Failure::Usage(_) => 2,
         }
     }
@@ -56,6 +57,14 @@ pub(crate) fn is_usage(error: &Error) -> bool {
     match error.cause() {
         Cause::Network(_) => true,
         Cause::Address(address) => *address.kind() != AddressErrorKind::NoSuitableAddress,
+        Cause::Lookup(lookup) => match lookup.kind() {
+            LookupErrorKind::InvalidName => true,
+            // A service is looked for in a file; nobody is asked. Its errors alone have the protocol in the name.
+            LookupErrorKind::NotFound => {
+                lookup.server().is_none() && lookup.to_string().ends_with(": unknown port")
+            }
+            _ => false,
+        },
         _ => false,
     }
 }

@@ -7,12 +7,14 @@ use std::process::Stdio;
 
 use clap::Args;
 use landline::{Addr, Conn, ListenConfig, Listener, Network, PacketConn};
-use tokio::process::Command;
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::process::{Child, Command};
 use tokio::task::JoinSet;
 
-use crate::converse::{Peer, Shape, converse};
+use crate::converse::{Peer, Shape, check_stdin, converse};
 use crate::failure::Failure;
 use crate::output;
+use crate::values;
 
 /// Wait for a conn, and converse: what it sends goes to stdout, stdin goes to it.
 ///
@@ -31,7 +33,8 @@ Examples:
   landline listen udp :5353 --echo                 answer datagrams
   landline listen tcp :9000 --once >file           receive one file
 
-An empty HOST listens on all addresses. --exec runs the command by sh -c with the conn as its
+An empty HOST listens on all addresses; an empty path, as in unix '', on an abstract name of the
+kernel's choosing. --exec runs the command by sh -c with the conn as its
 stdin and stdout, and LANDLINE_LOCAL and LANDLINE_PEER in its environment.
 
 Exit status: 0 done, 1 the network said no, 2 bad usage.")]
@@ -44,13 +47,13 @@ pub(crate) struct Listen {
     #[arg(long, conflicts_with = "exec")]
     echo: bool,
     /// Run this command for every conn
-    #[arg(long, value_name = "CMD")]
+    #[arg(long, value_name = "CMD", value_parser = values::command)]
     exec: Option<String>,
     /// End after the first conn, or with --echo after the first datagram
     #[arg(long)]
     once: bool,
     /// Serve no more than N conns at the same time; others wait to be accepted
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = values::count, allow_hyphen_values = true)]
     max_conns: Option<NonZeroUsize>,
 }
 
@@ -65,6 +68,12 @@ impl Listen {
         if network.is_packet() {
             return self.packets(network).await;
         }
+        if self.max_conns.is_some() && !self.echo && self.exec.is_none() {
+            return Err(Failure::Usage(
+                "--max-conns: only with --echo or --exec, else one conn is all".into(),
+            ));
+        }
+        self.check_stdin()?;
         let listener = ListenConfig::new().listen(network, &self.address).await?;
         self.announce(&listener.local_addr()?)?;
         match self.service(network) {
@@ -77,6 +86,11 @@ impl Listen {
             Some(service) if self.once => service.serve(listener.accept().await?).await,
             Some(service) => self.serve(&listener, &service).await,
         }
+    }
+
+    /// Refuses a stdin that cannot be read, where it is to be read.
+    fn check_stdin(&self) -> Result<(), Failure> {
+        if self.echo || self.exec.is_some() { Ok(()) } else { check_stdin() }
     }
 
     fn service(&self, network: Network) -> Option<Service> {
@@ -116,6 +130,7 @@ impl Listen {
         if self.max_conns.is_some() {
             return Err(refuse("--max-conns"));
         }
+        self.check_stdin()?;
         let conn = ListenConfig::new().listen_packet(network, &self.address).await?;
         self.announce(&conn.local_addr()?)?;
         let mut buffer = vec![0; MESSAGE];
@@ -184,19 +199,46 @@ async fn exec(conn: Conn, command: &str) -> Result<(), Failure> {
     socket.set_nonblocking(false).map_err(io)?;
     let stdin = OwnedFd::from(socket);
     let stdout = stdin.try_clone().map_err(io)?;
-    let status = Command::new("sh")
+    let mut child = Command::new("sh")
         .args(["-c", command])
         .env("LANDLINE_LOCAL", local.to_string())
         .env("LANDLINE_PEER", peer.to_string())
         .stdin(Stdio::from(stdin))
         .stdout(Stdio::from(stdout))
+        // So that what the command starts can be ended with it.
+        .process_group(0)
         .kill_on_drop(true)
-        .status()
-        .await
+        .spawn()
         .map_err(io)?;
+    let group = Group::of(&child);
+    let status = child.wait().await.map_err(io)?;
+    group.leave();
     match status.success() {
         true => Ok(()),
         false => Err(Failure::Refused(format!("--exec {command}: {status}"))),
+    }
+}
+
+/// A command and all that it started, killed when dropped.
+struct Group(Option<Pid>);
+
+impl Group {
+    fn of(leader: &Child) -> Group {
+        Group(leader.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw))
+    }
+
+    /// What a command that has ended by itself left behind on purpose may stay; and its number may be another's soon.
+    fn leave(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(group) = self.0 {
+            // An error means that nobody is left.
+            let _ = kill_process_group(group, Signal::KILL);
+        }
     }
 }
 

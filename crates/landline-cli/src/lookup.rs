@@ -11,10 +11,10 @@ use landline::resolve::NameServer;
 use landline::{Context, Error, Family, LookupError, Resolver};
 use serde::Serialize;
 
-use crate::failure::Failure;
+use crate::failure::{Failure, is_usage};
 use crate::output::{self, To};
 use crate::resolver;
-use crate::values::Span;
+use crate::values::{self, Span};
 
 /// Look up names, addresses and records.
 ///
@@ -40,7 +40,8 @@ Examples:
   landline lookup --server 9.9.9.9 --tcp https example.com
   landline lookup --json srv _xmpp-client._tcp.example.com
 
-Exit status: 0 every lookup was answered, 1 one was not, 2 bad usage."
+Exit status: 0 every lookup was answered, 1 one was not, 2 bad usage, such as what cannot be
+a name; with --json that is 1 too, as its line tells."
 )]
 pub(crate) struct Lookup {
     /// Print one JSON object a line: kind, name, and result, or error with not_found, timeout, temporary and server
@@ -50,7 +51,7 @@ pub(crate) struct Lookup {
     #[arg(long)]
     explain: bool,
     /// Ask this name server and no other source; may be repeated
-    #[arg(long, value_name = "IP[:PORT]")]
+    #[arg(long, value_name = "IP[:PORT]", value_parser = values::name_server)]
     server: Vec<NameServer>,
     /// Ask over TCP only
     #[arg(long)]
@@ -59,7 +60,7 @@ pub(crate) struct Lookup {
     #[arg(long)]
     strict: bool,
     /// How long each lookup may take, such as 250ms, 1.5s or 2m
-    #[arg(long, value_name = "D")]
+    #[arg(long, value_name = "D", value_parser = values::timeout, allow_hyphen_values = true)]
     timeout: Option<Span>,
     /// What to look up, and of which name
     #[arg(value_names = ["KIND", "NAME"], required = true, num_args = 2..)]
@@ -106,22 +107,30 @@ impl Lookup {
         let several = pairs.len() > 1;
         let mut answers: FuturesOrdered<_> =
             pairs.iter().map(|&(kind, name)| self.look_up(&resolver, kind, name)).collect();
-        let mut refused = false;
+        let mut status = 0;
         while let Some(answer) = answers.next().await {
             if let Some(report) = &answer.report {
                 output::tell(&output::waterfall(report, To::Stderr));
             }
-            refused |= answer.result.is_err();
             if self.json {
                 output::print(&answer.json())?;
             } else {
                 output::print(&answer.text(several))?;
             }
             if let Err(error) = &answer.result {
-                output::complain(&answer.named(error));
+                // The drawing ends with it.
+                if answer.report.is_none() {
+                    output::complain(&answer.named(error));
+                }
+                // What the network refused weighs more than what it was never asked.
+                status = match status {
+                    1 => 1,
+                    _ if is_usage(error) && !self.json => 2,
+                    _ => 1,
+                };
             }
         }
-        if refused { Err(Failure::Told) } else { Ok(()) }
+        if status == 0 { Ok(()) } else { Err(Failure::Told(status)) }
     }
 }
 
@@ -283,12 +292,17 @@ impl Answer<'_> {
     /// The error with the input in it, should it not name it itself.
     fn named(&self, error: &Error) -> String {
         let message = error.to_string();
-        if message.contains(self.name) {
+        if !self.name.is_empty() && message.contains(self.name) {
             message
         } else {
-            format!("lookup {} {}: {message}", self.kind, self.name)
+            format!("lookup {} '{}': {message}", self.kind, self.name)
         }
     }
+}
+
+/// Whether a word is one of the kinds.
+pub(crate) fn is_kind(word: &str) -> bool {
+    KINDS.iter().any(|(name, _)| *name == word)
 }
 
 impl Kind {

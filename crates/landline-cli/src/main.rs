@@ -11,6 +11,7 @@ mod output;
 mod resolver;
 mod signals;
 mod tour;
+mod usage;
 mod values;
 
 use std::process::ExitCode;
@@ -48,6 +49,12 @@ enum Command {
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
+        Err(refusal) if refusal.use_stderr() && !shows_help(&refusal) => {
+            let arguments: Vec<String> =
+                std::env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned()).collect();
+            output::complain(&usage::line(&refusal, &arguments));
+            return ExitCode::from(2);
+        }
         Err(refusal) => {
             // Help goes to stdout, everything else to stderr; if that is gone there is nobody to tell.
             let _ = refusal.print();
@@ -80,6 +87,11 @@ fn main() -> ExitCode {
     // A thread may still be blocked in a read of stdin, which nothing but the end of the process ends.
     runtime.shutdown_background();
     ExitCode::from(status)
+}
+
+/// Whether the parser answers a command that says nothing at all with all that can be said.
+fn shows_help(refusal: &clap::Error) -> bool {
+    refusal.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
 }
 
 async fn run(command: Command) -> Result<(), Failure> {

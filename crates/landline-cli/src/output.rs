@@ -103,27 +103,45 @@ fn speaks_utf8(variable: impl Fn(&str) -> Option<String>) -> bool {
     })
 }
 
-/// Writes a document to a file, or for `-` to standard output. A file that could not be written whole is an error that
-/// names it.
-pub(crate) fn write_html(path: &Path, html: &Html<'_>) -> Result<(), Failure> {
-    let text = html.to_string();
-    if path == Path::new("-") {
-        return print(&text);
+/// Where a document will go, opened before there is one, so that a wrong path is known at once.
+#[derive(Debug)]
+pub(crate) struct Page<'a> {
+    path: &'a Path,
+    /// None for standard output.
+    file: Option<File>,
+}
+
+impl<'a> Page<'a> {
+    /// Makes the file anew; `-` is standard output.
+    pub(crate) fn create(path: &'a Path) -> Result<Page<'a>, Failure> {
+        if path == Path::new("-") {
+            return Ok(Page { path, file: None });
+        }
+        let file = File::create(path).map_err(|error| Failure::of_file(path.display(), &error))?;
+        Ok(Page { path, file: Some(file) })
     }
-    // Synced, because a full disk or a quota may only be noticed then.
-    let written = File::create(path).and_then(|mut file| {
-        file.write_all(text.as_bytes())?;
-        match file.sync_all() {
+
+    /// The file's path; none for standard output.
+    pub(crate) fn path(&self) -> Option<&'a Path> {
+        self.file.is_some().then_some(self.path)
+    }
+
+    /// Writes the document. A file that could not be written whole is an error that names it.
+    pub(crate) fn write(self, html: &Html<'_>) -> Result<(), Failure> {
+        let text = html.to_string();
+        let Some(mut file) = self.file else { return print(&text) };
+        // Synced, because a full disk or a quota may only be noticed then.
+        let written = file.write_all(text.as_bytes()).and_then(|()| match file.sync_all() {
             // Pipes and devices cannot be synced (fsync(2)).
             Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
             synced => synced,
-        }
-    });
-    written.map_err(|error| match Failure::of_file(path.display(), &error) {
-        // For a file it is as bad as any other error.
-        Failure::ReaderGone => Failure::Refused(format!("{}: broken pipe", path.display())),
-        failure => failure,
-    })
+        });
+        written.map_err(|error| match Failure::of_file(self.path.display(), &error) {
+            // For a file it is as bad as any other error.
+            Failure::ReaderGone => Failure::Refused(format!("{}: broken pipe", self.path.display())),
+            failure => failure,
+        })
+    }
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use crate::failure::Failure;
-use crate::output::{self, To};
+use crate::output::{self, Page, To};
 use crate::resolver;
 use narrative::Step;
 use stage::{NAME, Stage};
@@ -54,6 +54,7 @@ struct Line {
 impl Tour {
     /// Runs the command.
     pub(crate) async fn run(self) -> Result<(), Failure> {
+        let page = self.html.as_deref().map(Page::create).transpose()?;
         let stage = Stage::set().await?;
         let address = format!("{NAME}:{}", stage.echo_server.port());
         let resolver = resolver::asking(&[stage.name_server.into()]);
@@ -69,14 +70,15 @@ impl Tour {
         };
         let steps = narrative::steps(&stage, &report, BUDGET, &lines);
         let show = Show { stage: &stage, report: &report, steps: &steps, lines: &lines };
-        match &self.html {
+        match page {
             _ if self.json => output::print(&show.json()),
-            Some(path) => {
-                output::write_html(path, &show.html())?;
-                if path.as_os_str() == "-" {
-                    return Ok(());
+            Some(page) => {
+                let path = page.path();
+                page.write(&show.html())?;
+                match path {
+                    None => Ok(()),
+                    Some(path) => output::print(&format!("The tour is in {}.\n", path.display())),
                 }
-                output::print(&format!("The tour is in {}.\n", path.display()))
             }
             None => output::print(&show.text()),
         }

@@ -1,8 +1,12 @@
 //! The values that flags take, in words.
 
 use std::fmt;
+use std::net::Ipv6Addr;
+use std::num::NonZeroUsize;
 use std::str::FromStr;
 use std::time::Duration;
+
+use landline::resolve::NameServer;
 
 /// A duration as people write it: `250ms`, `1.5s`, `2m`, `1m30s`, `1h`; 0 may stand without a unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +51,43 @@ impl std::error::Error for Refused {}
 
 const DURATION: Refused = Refused("a duration is a number and a unit, such as 250ms, 1.5s or 2m");
 const TOO_LONG: Refused = Refused("that is too long");
-const PROBES: Refused = Refused("keep-alive is IDLE,INTERVAL,COUNT, such as 15s,15s,9, or off");
+const PROBES: Refused = Refused(
+    "keep-alive is off, or IDLE,INTERVAL,COUNT, such as 15s,15s,9; IDLE and INTERVAL up to 32767s, COUNT 1 to 127",
+);
+/// What the kernel takes (`MAX_TCP_KEEPIDLE`, `MAX_TCP_KEEPINTVL` and `MAX_TCP_KEEPCNT` in its net/tcp.h).
+const LONGEST_PROBE: Duration = Duration::from_secs(32_767);
+const MOST_PROBES: u32 = 127;
+
+/// How long something may take: a duration, and not nothing.
+pub(crate) fn timeout(text: &str) -> Result<Span, Refused> {
+    match text.parse()? {
+        Span(Duration::ZERO) => Err(Refused("a timeout is longer than 0; without one there is no limit")),
+        span => Ok(span),
+    }
+}
+
+/// How many, and not none.
+pub(crate) fn count(text: &str) -> Result<NonZeroUsize, Refused> {
+    text.parse().map_err(|_| Refused("a number from 1"))
+}
+
+/// A command that is one.
+pub(crate) fn command(text: &str) -> Result<String, Refused> {
+    if text.trim().is_empty() { Err(Refused("an empty command")) } else { Ok(text.to_owned()) }
+}
+
+/// A name server; an IPv6 address that more likely was meant to have a port is refused.
+pub(crate) fn name_server(text: &str) -> Result<NameServer, String> {
+    if let Some(host) = text.strip_suffix(":53")
+        && text.parse::<Ipv6Addr>().is_ok()
+        && host.parse::<Ipv6Addr>().is_ok()
+    {
+        return Err(format!(
+            "{text}: an IPv6 address with a port is written [{host}]:53, without one [{text}]"
+        ));
+    }
+    text.parse().map_err(|error: landline::AddressError| error.to_string())
+}
 
 impl FromStr for Span {
     type Err = Refused;
@@ -118,6 +158,10 @@ impl FromStr for Probes {
         let Span(idle) = idle.parse()?;
         let Span(interval) = interval.parse()?;
         let count = count.parse().map_err(|_| PROBES)?;
+        let fits = |time: Duration| !time.is_zero() && time <= LONGEST_PROBE;
+        if !(fits(idle) && fits(interval) && (1..=MOST_PROBES).contains(&count)) {
+            return Err(PROBES);
+        }
         Ok(Probes::Every { idle, interval, count })
     }
 }
@@ -159,7 +203,19 @@ mod tests {
             "15s,1m,9".parse(),
             Ok(Probes::Every { idle: seconds(15), interval: seconds(60), count: 9 })
         );
-        for text in ["", "15s", "15s,15s", "15s,15s,9,9", "15s,15s,-1", "15,15,9", "on"] {
+        for text in [
+            "",
+            "15s",
+            "15s,15s",
+            "15s,15s,9,9",
+            "15s,15s,-1",
+            "15,15,9",
+            "on",
+            "0s,1s,1",
+            "1s,32768s,1",
+            "1s,1s,128",
+            "1s,1s,0",
+        ] {
             assert!(text.parse::<Probes>().is_err(), "{text}");
         }
     }

@@ -204,8 +204,11 @@ fn explain_fits_the_columns_it_is_told() {
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     let mut command = landline(&["dial", "tcp", &address, "--explain"]);
     let done = Running::start(command.env("COLUMNS", "60")).end().expect(1);
-    let complaint = done.stderr.lines().last().unwrap();
-    for line in done.stderr.lines().filter(|line| *line != complaint) {
+    // The error is the last line, whole, and is told once.
+    let error = done.stderr.lines().last().unwrap();
+    assert_eq!(error, format!("dial tcp {address}: connect: connection refused"));
+    assert_eq!(done.stderr.matches(error).count(), 1);
+    for line in done.stderr.lines().filter(|line| *line != error) {
         assert!(line.chars().count() <= 60, "{line}");
     }
 }
@@ -327,4 +330,46 @@ fn the_local_address_is_the_one_asked_for() {
     });
     let done = run(&["dial", "tcp", &address, "--local", "127.0.0.3"]).expect(0);
     assert!(done.text().starts_with("127.0.0.3:"), "{}", done.text());
+}
+
+#[test]
+fn a_stdin_that_cannot_be_read_ends_it_at_once() {
+    let directory = || std::fs::File::open("/").unwrap();
+    let expected = "landline: standard input: Is a directory";
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    for arguments in [
+        ["dial", "tcp", &address],
+        ["dial", "udp", &address],
+        ["listen", "tcp", "127.0.0.1:0"],
+        ["listen", "udp", "127.0.0.1:0"],
+        ["listen", "unixpacket", "@landline-test-unreadable"],
+    ] {
+        let done = Running::start(landline(&arguments).stdin(directory())).end().expect(1);
+        assert_eq!(done.complaint(), expected, "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_wrong_path_for_the_page_is_told_before_the_dial() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    run(&["dial", "tcp", &address, "--html", "/nonexistent/x"]).expect(1);
+    assert_eq!(listener.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock, "nobody dialed");
+}
+
+#[test]
+fn a_unix_datagram_is_answered_without_a_local_name() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("d");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    let server = thread::spawn(move || {
+        let mut buffer = [0; 100];
+        let (length, from) = socket.recv_from(&mut buffer).unwrap();
+        socket.send_to_addr(&buffer[..length], &from).unwrap();
+    });
+    let done = run_with(&["dial", "unixgram", path.to_str().unwrap()], b"datagram\n").expect(0);
+    assert_eq!(done.text(), "datagram\n");
+    server.join().unwrap();
 }

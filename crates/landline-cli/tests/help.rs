@@ -37,7 +37,7 @@ fn bad_usage_is_status_2_and_names_the_input() {
         (&["dial", "tcp", "localhost"], "localhost"),
         (&["dial", "tcp", "[::1:80"], "[::1:80"),
         (&["dial", "tcp", "localhost:1", "--timeout", "soon"], "soon"),
-        (&["dial", "tcp", "localhost:1", "--timeout", "5"], "'5'"),
+        (&["dial", "tcp", "localhost:1", "--timeout", "5"], "--timeout 5: "),
         (&["dial", "tcp", "localhost:1", "--race", "on"], "on"),
         (&["dial", "tcp", "localhost:1", "--keep-alive", "1s"], "1s"),
         (&["dial", "tcp", "localhost:1", "--server", "dns.example"], "dns.example"),
@@ -49,12 +49,44 @@ fn bad_usage_is_status_2_and_names_the_input() {
         (&["listen", "udp", "127.0.0.1:0", "--exec", "cat"], "--exec"),
         (&["listen", "udp", "127.0.0.1:0", "--echo", "--max-conns", "1"], "--max-conns"),
         (&["listen", "tcp", ":0", "--echo", "--max-conns", "0"], "--max-conns"),
-        (&["lookup", "ip"], "NAME"),
+        (&["lookup", "ip"], "lookup ip: a NAME goes after the KIND"),
+        (&["lookup", "example.test"], "a KIND goes before the NAME, as in: lookup ip example.test"),
+        (&["lookup"], "missing"),
+        (&["dial", "tcp", "localhost:1", "--timeout", "-1s"], "--timeout -1s: "),
+        (&["dial", "tcp", "localhost:1", "--timeout", "0"], "--timeout 0: "),
+        (&["dial", "tcp", "localhost:1", "--timeout"], "--timeout"),
+        (
+            &["dial", "tcp", "localhost:1", "--timeou", "1s"],
+            "--timeou: unknown option; did you mean --timeout?",
+        ),
+        (&["dial", "tcp", "localhost:1", "--mptcp=3"], "--mptcp"),
+        (&["dial", "tcp", "localhost:1", "--json", "--json"], "--json is given more than once"),
+        (&["dial", "tcp", "localhost:1", "--keep-alive", "0s,0s,0"], "--keep-alive 0s,0s,0: "),
+        (&["dial", "tcp", "localhost:1", "--keep-alive", "1s,1s,1000"], "--keep-alive 1s,1s,1000: "),
+        (&["dial", "tcp", "localhost:1", "--interface", "nosuch0"], "--interface nosuch0: "),
+        (&["dial", "tcp", "localhost:1", "--server", "::1:53"], "[::1]:53"),
+        (&["dial", "tcp", "127.0.0.1:1", "--local", "::1"], "--local ::1"),
+        (&["dial", "udp", "127.0.0.1:1", "--mptcp"], "--mptcp"),
+        (&["dial", "udp", "127.0.0.1:1", "--fast-open"], "--fast-open"),
+        (&["dial", "unix", "/x", "--keep-alive", "off"], "--keep-alive"),
+        (&["dial", "unix", "/x", "--interface", "lo"], "--interface"),
+        (&["dial", "unix", "/x", "--server", "127.0.0.1"], "--server"),
+        (&["listen", "tcp", ":0", "--max-conns", "2"], "--max-conns"),
+        (&["listen", "tcp", ":0", "--exec", ""], "--exec"),
+        (&["dial", "tcp", "127.0.0.1:nosuchsvc"], "nosuchsvc"),
+        (&["listen", "tcp", ":http2x"], "http2x"),
+        (&["lookup", "port", "99999"], "99999"),
+        (&["lookup", "port", "nosuchsvc"], "nosuchsvc"),
+        (&["lookup", "ip", ""], "''"),
+        (&["lookup", "ip", "sp ace"], "sp ace"),
+        (&["lookup", "addr", "notanip"], "notanip"),
+        (&["dial", "tcp", "bad..name:80"], "bad..name"),
         (&["lookup", "ip", "localhost", "mx"], "mx"),
         (&["lookup", "soa", "localhost"], "soa"),
     ] {
         let done = run(arguments).expect(2);
-        assert!(done.stderr.contains(named), "{arguments:?}: {}", done.stderr);
+        assert!(done.complaint().starts_with("landline: "), "{arguments:?}: {}", done.stderr);
+        assert!(done.complaint().contains(named), "{arguments:?}: {}", done.stderr);
         assert_eq!(done.text(), "", "{arguments:?}");
     }
 }

@@ -139,6 +139,22 @@ fn ctrl_c_ends_the_commands_too() {
 }
 
 #[test]
+fn signals_end_what_the_commands_started_too() {
+    for (signal, status) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        // The shell waits for a child of its own, which holds the conn.
+        let (running, address) =
+            listening(&["tcp", "127.0.0.1:0", "--exec", "sleep 1000 & echo ready; wait; echo never"]);
+        let mut conn = BufReader::new(connect(&address));
+        let mut line = String::new();
+        conn.read_line(&mut line).unwrap();
+        assert_eq!(line, "ready\n");
+        running.signal(signal);
+        running.end().expect(status);
+        assert_eq!(conn.read(&mut [0; 1]).unwrap(), 0, "nobody holds the conn open");
+    }
+}
+
+#[test]
 fn a_unix_socket_is_unlinked_at_the_end_and_by_ctrl_c() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("s");

@@ -179,8 +179,10 @@ fn a_reader_that_goes_away_is_no_error_and_a_full_disk_is() {
 #[test]
 fn an_address_is_no_name_and_a_name_no_address() {
     let server = example();
-    let done = server.lookup(&["addr", "host.test"]).expect(1);
+    let done = server.lookup(&["addr", "host.test"]).expect(2);
     assert!(done.complaint().contains("host.test"), "{}", done.stderr);
-    let done = server.lookup(&["ip", "a..b"]).expect(1);
+    let done = server.lookup(&["ip", "a..b"]).expect(2);
     assert!(done.complaint().contains("a..b"), "{}", done.stderr);
+    let done = server.lookup(&["--json", "ip", "a..b"]).expect(1);
+    assert!(done.text().contains("a..b"), "{}", done.text());
 }

@@ -126,7 +126,7 @@ async fn a_mark_is_set_or_refused() {
     match marked {
         Ok(listener) => assert_eq!(SockRef::from(&listener).mark().unwrap(), 0x1d),
         Err(error) => {
-            assert!(error.to_string().contains("SO_MARK: operation not permitted"), "{error}")
+            assert!(error.to_string().contains("SO_MARK: operation not permitted"), "{error}");
         }
     }
 }

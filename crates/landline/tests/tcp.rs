@@ -29,10 +29,10 @@ async fn pair() -> (TcpConn, TcpConn) {
 }
 
 /// One of std's own, which is no work of landline's.
-fn std_pair() -> (std::net::TcpStream, std::net::TcpStream) {
+async fn std_pair() -> (std::net::TcpStream, std::net::TcpStream) {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let dialed = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    (dialed, listener.accept().unwrap().0)
+    let dialed = tokio::net::TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    (dialed.into_std().unwrap(), listener.accept().unwrap().0)
 }
 
 /// That bytes pass in both directions.
@@ -147,7 +147,8 @@ async fn tcp_info_tells_the_state_and_what_was_moved() {
     let mut received = vec![0; BYTES];
     let mut reader = &theirs;
     let (wrote, read) = tokio::join!(ours.write_all(&sent), reader.read_exact(&mut received));
-    (wrote.unwrap(), read.unwrap());
+    wrote.unwrap();
+    read.unwrap();
     // The answer acknowledges all of it.
     theirs.write_all(b"thanks").await.unwrap();
     assert_eq!(ours.read(&mut [0; 16]).await.unwrap(), 6);
@@ -165,7 +166,7 @@ async fn tcp_info_tells_the_state_and_what_was_moved() {
 
 #[tokio::test]
 async fn conns_go_to_std_and_tokio_and_back() {
-    let (dialed, accepted) = std_pair();
+    let (dialed, accepted) = std_pair().await;
     let addrs = (dialed.local_addr().unwrap(), dialed.peer_addr().unwrap());
     let peer = TcpConn::from_std(accepted).unwrap();
     let conn = TcpConn::from_std(dialed).unwrap();
@@ -229,7 +230,7 @@ async fn sockets_of_another_kind_are_refused() {
     let udp = || OwnedFd::from(UdpSocket::bind("127.0.0.1:0").unwrap());
     let unix = || OwnedFd::from(std::os::unix::net::UnixStream::pair().unwrap().0);
     let listening = || OwnedFd::from(std::net::TcpListener::bind("127.0.0.1:0").unwrap());
-    let connected = || OwnedFd::from(std_pair().0);
+    let connected = OwnedFd::from(std_pair().await.0);
     for (fd, why) in [
         (udp(), "protocol wrong type for socket"),
         (unix(), "address family not supported"),
@@ -238,7 +239,7 @@ async fn sockets_of_another_kind_are_refused() {
         let error = TcpConn::from_owned_fd(fd).unwrap_err().to_string();
         assert!(error.starts_with("dial tcp: ") && error.contains(why), "{error}");
     }
-    for (fd, what) in [(udp(), "a UDP socket"), (unix(), "a Unix one"), (connected(), "a connected one")] {
+    for (fd, what) in [(udp(), "a UDP socket"), (unix(), "a Unix one"), (connected, "a connected one")] {
         let error = TcpListener::from_owned_fd(fd).expect_err(what).to_string();
         assert!(error.starts_with("listen tcp: "), "{what}: {error}");
     }
@@ -265,7 +266,8 @@ async fn any_number_of_buffers_is_written_through_small_socket_buffers() {
         assert_waits(write.as_mut()).await;
         let mut reader = &theirs;
         let (wrote, read) = tokio::join!(write, reader.read_exact(&mut received));
-        (wrote.unwrap(), read.unwrap());
+        wrote.unwrap();
+        read.unwrap();
     }
     assert!(received == expected);
 
@@ -304,7 +306,9 @@ async fn borrowed_halves_read_and_write_at_once() {
                 assert_eq!(&asked, b"ask");
                 theirs.write_all(b"told").await
             });
-        (read.unwrap(), wrote.unwrap(), answered.unwrap());
+        read.unwrap();
+        wrote.unwrap();
+        answered.unwrap();
         assert_eq!(&heard, b"told");
     }
     // Dropping them ended nothing.

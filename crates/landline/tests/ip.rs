@@ -191,6 +191,46 @@ fn icmp_echoes_over_ping_sockets() {
     }
 }
 
+/// Without the capability for raw sockets, the front door gives ping sockets.
+#[test]
+fn who_may_not_open_raw_sockets_is_given_ping_sockets() {
+    let allow = "echo 0 2147483647 > /proc/sys/net/ipv4/ping_group_range";
+    if namespace::inside_as_nobody("who_may_not_open_raw_sockets_is_given_ping_sockets", allow) {
+        namespace::block_on(fallback());
+    }
+}
+
+async fn fallback() {
+    for (network, host, request) in [("ip4:icmp", "127.0.0.1", 8), ("ip6:ipv6-icmp", "::1", 128)] {
+        let (conn, report) = landline::Dialer::new().explain(network, host).await;
+        let conn = conn.unwrap();
+        assert!(conn.as_ip().unwrap().is_ping().unwrap());
+        assert!(report.to_string().contains("a ping socket in place of a raw one"), "{report}");
+        conn.write(&echo_request(request, 0, b"fallen back")).await.unwrap();
+        let mut buffer = [0; 64];
+        let len = conn.read(&mut buffer).await.unwrap();
+        assert_eq!(buffer[8..len], *b"fallen back", "there is no IPv4 header");
+
+        let listener = landline::listen_packet(network, host).await.unwrap();
+        assert!(listener.as_ip().unwrap().is_ping().unwrap());
+    }
+    let error = landline::dial("ip4:253", "127.0.0.1").await.unwrap_err();
+    assert_eq!(error.to_string(), "dial ip4:253 127.0.0.1: socket: operation not permitted");
+}
+
+/// Where ping sockets are not allowed either, the error says what a raw one would have needed.
+#[test]
+fn who_may_have_neither_is_told_of_the_first() {
+    if namespace::inside_as_nobody("who_may_have_neither_is_told_of_the_first", "true") {
+        namespace::block_on(async {
+            let error = landline::dial("ip4:icmp", "127.0.0.1").await.unwrap_err();
+            assert_eq!(error.to_string(), "dial ip4:icmp 127.0.0.1: socket: operation not permitted");
+            let error = IpConn::ping(LOCALHOST.into()).unwrap_err();
+            assert_eq!(error.to_string(), "listen ip:icmp 127.0.0.1: socket: permission denied");
+        });
+    }
+}
+
 async fn ping() {
     for (host, request, reply) in [(LOCALHOST, 8, 0), (LOCALHOST6, 128, 129)] {
         let conn = IpConn::ping(host.into()).unwrap();

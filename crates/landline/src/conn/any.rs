@@ -1,10 +1,11 @@
 //! The conn that dialing gives, whatever its network.
 
 use std::io::{IoSlice, IoSliceMut};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::task::{self, Poll};
 
 use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketType, ipproto, sockopt};
 use tokio::io::ReadBuf;
 use tokio::time::Instant;
 
@@ -53,6 +54,37 @@ macro_rules! each {
 }
 
 impl Conn {
+    /// Takes over a socket of any of these networks, connected where the network needs it, and makes it non-blocking.
+    ///
+    /// # Errors
+    /// If it is no socket, or one that listens, or of a network that landline does not have.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub fn from_owned_fd(fd: OwnedFd) -> Result<Conn> {
+        let kind = || -> rustix::io::Result<_> {
+            Ok((sockopt::socket_domain(&fd)?, sockopt::socket_type(&fd)?, sockopt::socket_protocol(&fd)?))
+        };
+        match kind().map_err(|error| Error::new(Operation::Dial, error))? {
+            (AddressFamily::UNIX, ..) => UnixConn::from_owned_fd(fd).map(Conn::Unix),
+            (_, SocketType::STREAM, _) => TcpConn::from_owned_fd(fd).map(Conn::Tcp),
+            (_, SocketType::DGRAM, Some(ipproto::UDP)) => UdpConn::from_owned_fd(fd).map(Conn::Udp),
+            _ => IpConn::from_owned_fd(fd).map(Conn::Ip),
+        }
+    }
+
+    /// Takes the descriptor out; it stays open and non-blocking. Fails if it was closed, and for a pipe, which has
+    /// none.
+    pub fn into_owned_fd(self) -> Result<OwnedFd> {
+        match self {
+            Conn::Tcp(conn) => conn.into_owned_fd(),
+            Conn::Unix(conn) => conn.into_owned_fd(),
+            Conn::Udp(conn) => conn.into_owned_fd(),
+            Conn::Ip(conn) => conn.into_owned_fd(),
+            Conn::Pipe(conn) => Err(conn.error(Operation::Set, Errno::BADF.into())),
+        }
+    }
+
     /// Reads what has arrived, up to the size of `buffer`, waiting for at least one byte, or one message. `Ok(0)` is
     /// the end of the stream, an empty message, or an empty buffer.
     pub async fn read(&self, buffer: &mut [u8]) -> Result<usize> {

@@ -42,6 +42,23 @@ use crate::sys::{self, Incoming};
 /// # Messages
 /// Every send is one packet, and every receive takes one. [`IpConn::recv_from`] says when it was longer than the
 /// buffer; [`IpConn::recv`], which gives only a count, fails with `EMSGSIZE` then.
+///
+/// # Cancellation
+/// Dropping the future of a receive or send loses nothing: it has happened and was reported, or not happened.
+///
+/// ```no_run
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> landline::Result<()> {
+/// use std::net::{IpAddr, Ipv4Addr};
+/// use landline::IpConn;
+///
+/// // An echo request (RFC 792); identifier and checksum are the kernel's.
+/// let conn = IpConn::ping(IpAddr::V4(Ipv4Addr::UNSPECIFIED).into())?;
+/// conn.send_to(&[8, 0, 0, 0, 0, 0, 0, 1], IpAddr::V4(Ipv4Addr::LOCALHOST)).await?;
+/// let mut reply = [0; 512];
+/// let received = conn.recv_from(&mut reply).await?;
+/// println!("{} bytes from {}", received.len, received.from);
+/// # Ok(()) }
+/// ```
 pub struct IpConn {
     pub(super) fd: NetFd,
     errors: ErrorWatch,

@@ -42,11 +42,11 @@ use crate::network::{Family, Network};
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> landline::Result<()> {
-/// let bind = || std::net::UdpSocket::bind("127.0.0.1:0").expect("a free port");
-/// let server = landline::UdpConn::from_std(bind())?;
-/// let client = landline::UdpConn::from_std(bind())?;
+/// let server = landline::ListenConfig::new().listen_packet("udp", "127.0.0.1:0").await?;
+/// let server = server.into_udp().expect("a UDP conn");
+/// let client = landline::Dialer::new().dial_udp(&server.local_addr()?.to_string()).await?;
 ///
-/// client.send_to(b"ping", server.local_addr()?).await?;
+/// client.send(b"ping").await?;
 /// let mut buffer = [0; 512];
 /// let ping = server.recv_from(&mut buffer).await?;
 /// assert_eq!(&buffer[..ping.len], b"ping");
@@ -147,8 +147,8 @@ impl UdpConn {
         self.named(Operation::Read, received.await)
     }
 
-    /// Sends a datagram to the conn's peer; returns its length. A datagram too long for UDP or for the interface's
-    /// smallest allowed fragment is refused with `EMSGSIZE`.
+    /// Sends a datagram to the conn's peer; returns its length. One longer than UDP can carry, 65,507 bytes over IPv4,
+    /// is refused with `EMSGSIZE`; one longer than the way can carry is fragmented.
     pub async fn send(&self, datagram: &[u8]) -> Result<usize> {
         self.named(Operation::Write, self.fd.send(datagram).await)
     }

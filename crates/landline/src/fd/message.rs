@@ -6,7 +6,7 @@ use std::future::Future;
 use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::BorrowedFd;
 use std::pin::Pin;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{self, Poll, ready};
 use std::time::Duration;
 
@@ -31,20 +31,23 @@ pub(crate) struct Message {
     pub(crate) from: Option<SocketAddrAny>,
 }
 
-/// For `poll_read` on a socket that hears of ICMP errors: the wait for the next, kept from one poll to another.
+/// For `poll_read` on a socket that hears of ICMP errors: the wait for the next, kept from one poll to another. Made on
+/// first use, since few poll.
 #[derive(Default)]
-pub(crate) struct ErrorWatch(Mutex<Option<Event>>);
+pub(crate) struct ErrorWatch(OnceLock<Box<Mutex<Option<Event>>>>);
 
 type Event = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl ErrorWatch {
     /// Lets go of the socket, which is to be closed.
     pub(crate) fn end(&self) {
-        *self.event() = None;
+        if self.0.get().is_some() {
+            *self.event() = None;
+        }
     }
 
     fn event(&self) -> MutexGuard<'_, Option<Event>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.get_or_init(Box::default).lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

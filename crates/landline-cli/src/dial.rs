@@ -20,7 +20,9 @@ use crate::values::{self, Probes, Span, Switch};
 
 /// Connect, and converse: stdin goes to the peer, what it sends goes to stdout.
 ///
-/// The end of stdin closes the conn for writing, and the conversation goes on until the peer closes its side.
+/// The end of stdin closes the conn for writing, and the conversation goes on until the peer closes its side. When
+/// the peer closes first, what stdin still holds is sent, until it ends or is silent for a second.
+///
 /// On udp, ip, unixgram and unixpacket each line of stdin, with its newline, is one message, and each message that
 /// comes is written as it is; as datagrams have no end, it is over a second after the end of stdin and the last one
 /// that came.

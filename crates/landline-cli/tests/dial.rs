@@ -317,6 +317,7 @@ fn unix_sockets_of_each_kind() {
     let arguments = ["dial", "unixgram", path.to_str().unwrap(), "--local", local.to_str().unwrap()];
     assert_eq!(run_with(&arguments, b"datagram\n").expect(0).text(), "datagram\n");
     server.join().unwrap();
+    assert!(!local.exists(), "its own socket is unlinked");
 
     let done = run(&["dial", "unix", "/nonexistent/socket"]).expect(1);
     assert!(done.complaint().contains("/nonexistent/socket"), "{}", done.stderr);

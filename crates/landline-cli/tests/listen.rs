@@ -227,6 +227,8 @@ fn unix_datagrams_are_echoed_to_senders_with_a_name() {
     socket.send_to(b"named", &path).unwrap();
     let mut buffer = [0; 20];
     assert_eq!(socket.recv(&mut buffer).unwrap(), 5);
+    let done = run_with(&["dial", "unixgram", path.to_str().unwrap()], b"named by the kernel\n").expect(0);
+    assert_eq!(done.text(), "named by the kernel\n");
 }
 
 #[test]

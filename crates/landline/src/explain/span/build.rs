@@ -133,8 +133,7 @@ impl Builder {
                 // With one way to go there is no number, and the only attempt is the winner.
                 let winner = if attempt == 0 { self.only_attempt() } else { self.attempt(attempt) };
                 if let Some(group) = winner {
-                    group.head.end.get_or_insert(at);
-                    group.head.fate = Fate::Won;
+                    close(&mut group.head, at, Fate::Won);
                 }
                 let mut span = moment(at, Step::Connected { attempt, peer });
                 span.fate = Fate::Won;
@@ -235,6 +234,8 @@ fn close(span: &mut Span, at: Duration, fate: Fate) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::explain::event::AttemptReason;
     use crate::explain::render::samples::{self, addr, call, sent, started};
@@ -371,5 +372,32 @@ mod tests {
             (3, What::LookupDone { name: "x".into(), answer: vec![] }),
         ];
         assert!(table(events, 9).is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn no_order_of_events_breaks_what_holds_of_spans(
+            picks in prop::collection::vec((0..64_usize, 0..1_000_u64), 0..60),
+            total in 0..1_000_u64,
+        ) {
+            let all: Vec<What> = [samples::raced_dial(), samples::failed_dial(), samples::lookup_with_everything()]
+                .iter()
+                .flat_map(|report| report.events().iter().map(|event| event.what.clone()))
+                .collect();
+            let began = Instant::now();
+            let events: Vec<Event> = picks
+                .into_iter()
+                .map(|(pick, at)| Event { at: began + Duration::from_micros(at), what: all[pick % all.len()].clone() })
+                .collect();
+            let spans = build(&events, began, Duration::from_micros(total));
+            for span in &spans {
+                prop_assert!(span.end.is_none_or(|end| end >= span.start), "{span:?}");
+                prop_assert!(span.fate != Fate::Unfinished || span.end.is_some(), "{span:?}");
+            }
+            let heads: Vec<Duration> =
+                spans.iter().filter(|span| span.depth == 0).map(|span| span.start).collect();
+            prop_assert!(heads.is_sorted());
+            prop_assert!(spans.first().is_none_or(|span| span.depth == 0));
+        }
     }
 }

@@ -4,7 +4,7 @@ mod summary;
 
 use std::{
     fs,
-    io::{BufRead, BufReader},
+    io::{self, BufRead, BufReader, IsTerminal},
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -113,16 +113,24 @@ fn tally(tests: &mut Command, skips: Option<&Path>) -> Result<Tally, String> {
     if let Some(skips) = skips {
         tests.env("LANDLINE_SKIPS", skips);
     }
-    let mut child = tests.stdout(Stdio::piped()).spawn().map_err(|error| format!("cargo test: {error}"))?;
+    // One pipe for both streams, or the names of test binaries would come before the results of others.
+    let described = |error: io::Error| format!("cargo test: {error}");
+    let (output, input) = io::pipe().map_err(described)?;
+    if io::stdout().is_terminal() {
+        tests.env("CARGO_TERM_COLOR", "always");
+    }
+    let mut child =
+        tests.stdout(input.try_clone().map_err(described)?).stderr(input).spawn().map_err(described)?;
+    // The command holds on to the pipe, which must end with the child.
+    tests.stdout(Stdio::null()).stderr(Stdio::null());
     let mut tally = Tally::default();
-    let output = child.stdout.take().expect("piped above");
     for line in BufReader::new(output).split(b'\n') {
-        let line = line.map_err(|error| format!("cargo test: {error}"))?;
+        let line = line.map_err(described)?;
         let line = String::from_utf8_lossy(&line);
         println!("{line}");
         tally.read(&line);
     }
-    let status = child.wait().map_err(|error| format!("cargo test: {error}"))?;
+    let status = child.wait().map_err(described)?;
     tally.succeeded = status.success();
     Ok(tally)
 }

@@ -3,6 +3,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -20,6 +21,22 @@ pub(crate) fn landline(arguments: &[&str]) -> Command {
         command.env_remove(name);
     }
     command
+}
+
+/// Background jobs of scripts ignore SIGINT, and so would the programs they start. A signal that is handled becomes
+/// deadly again in the programs that this one starts (execve(2)).
+fn give_back_interrupts() {
+    static HANDLED: OnceLock<()> = OnceLock::new();
+    HANDLED.get_or_init(|| {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap_or("0");
+        if u64::from_str_radix(mask.trim(), 16).unwrap_or(0) & 0b10 != 0 {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let _runtime = runtime.enter();
+            // tokio's handler stays for the life of the process.
+            drop(tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt()).unwrap());
+        }
+    });
 }
 
 /// Runs it to its end with nothing on stdin.
@@ -80,6 +97,7 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn start(command: &mut Command) -> Running {
+        give_back_interrupts();
         let mut child = command.spawn().expect("the program starts");
         let pid = Pid::from_child(&child);
         let (done, over) = mpsc::channel();

@@ -194,7 +194,8 @@ impl TcpConn {
             KeepAlive::Off => {
                 self.fd.with_fd("setsockopt SO_KEEPALIVE", |fd| sockopt::set_socket_keepalive(fd, false))
             }
-            _ => self.fd.with_open(|fd| keep_alive.apply(fd, Traced::SILENT)),
+            // Asked for here, so that its failure is an error.
+            _ => self.fd.with_open(|fd| keep_alive.spelled_out().apply(fd, Traced::SILENT)),
         };
         self.named(Operation::Set, set)
     }

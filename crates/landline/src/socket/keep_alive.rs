@@ -50,6 +50,16 @@ impl KeepAlive {
         Ok(KeepAlive::Custom { idle: Some(idle), interval: Some(interval), count: Some(count) })
     }
 
+    /// The default in figures, which like all that is asked for must be set; anything else as it is.
+    pub(crate) fn spelled_out(self) -> KeepAlive {
+        match self {
+            KeepAlive::Default => {
+                KeepAlive::Custom { idle: Some(IDLE), interval: Some(INTERVAL), count: Some(COUNT) }
+            }
+            other => other,
+        }
+    }
+
     /// Sets it on a socket: what the caller asked for must succeed, the default may fail.
     pub(crate) fn apply(self, fd: BorrowedFd<'_>, traced: Traced<'_>) -> Result<(), Cause> {
         let (idle, interval, count) = match self {

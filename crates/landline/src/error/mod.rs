@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 pub use lookup::{LookupError, LookupErrorKind};
 
-use crate::addr::{Addr, AddressError};
+use crate::addr::{Addr, AddressError, UnixAddr};
 use crate::network::{Network, ParseNetworkError};
 
 /// `Result` with landline's [`Error`].
@@ -133,7 +133,8 @@ impl Error {
     /// Names the local address, where there is one.
     #[must_use]
     pub fn from_local(mut self, local: impl Into<Option<Addr>>) -> Error {
-        self.0.local = local.into();
+        // A Unix socket without a name has nothing to be named by.
+        self.0.local = local.into().filter(|local| *local != Addr::Unix(UnixAddr::Unnamed));
         self
     }
 

@@ -5,8 +5,8 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::task::{self, Poll, Wake};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::task::{self, Poll};
 
 use tokio::time::Instant;
 
@@ -114,6 +114,12 @@ impl Limits {
         self.waiters[direction as usize].wake_all();
     }
 
+    /// Wakes those who wait for readiness; see [`Waiters::wake_enlisted`]. Which direction became ready is not told, and
+    /// whoever waits in the other finds nothing and waits on.
+    pub(crate) fn wake_enlisted(&self) {
+        self.waiters.iter().for_each(Waiters::wake_enlisted);
+    }
+
     /// Wakes all who wait, in both directions, to look again: it is closed.
     pub(crate) fn wake_all(&self) {
         self.waiters.iter().for_each(Waiters::wake_all);
@@ -142,18 +148,6 @@ impl Limits {
 
     fn set(&self) -> MutexGuard<'_, Set> {
         self.set.get_or_init(Box::default).lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Waking `Limits` wakes those who wait for readiness; which direction became ready is not told, and whoever waits in
-/// the other finds nothing and waits on.
-impl Wake for Limits {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        self.waiters.iter().for_each(Waiters::wake_enlisted);
     }
 }
 

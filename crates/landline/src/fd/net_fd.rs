@@ -3,7 +3,7 @@
 use std::future::{Future, poll_fn};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{self, Poll, Wake, ready};
 use std::time::Duration;
@@ -62,13 +62,11 @@ impl NetFd {
 
     /// Does `operation` once the socket is ready in `direction`, as often as it takes; cancel-safe, since a call of
     /// `operation` that succeeds is the last thing done.
-    pub(crate) async fn io<T>(
-        &self,
-        direction: Direction,
-        mut operation: impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<T>>,
-    ) -> Result<T, Cause> {
-        let mut waiter = Waiter::Call { seat: None, expiry: None };
-        poll_fn(|cx| self.poll_waiting(direction, &mut waiter, cx, &mut operation)).await
+    pub(crate) fn io<T, F>(&self, direction: Direction, operation: F) -> Call<'_, F>
+    where
+        F: FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<T>> + Unpin,
+    {
+        Call { fd: self, direction, waiter: Waiter::Call { seat: None, expiry: None }, operation }
     }
 
     /// [`NetFd::io`] for `poll_read` and `poll_write`: one task in each direction.
@@ -326,6 +324,27 @@ fn try_io<T>(
 fn has_had_urgent_data(io: &AsyncFd<OwnedFd>) -> bool {
     // Nobody else asks for this readiness, so it is never taken back.
     io.try_io(Interest::PRIORITY, |_| Ok(())).is_ok()
+}
+
+/// A call under way. A type of its own, because every task that reads or writes keeps one, and what an `async fn` would
+/// keep is twice as large.
+pub(crate) struct Call<'a, F> {
+    fd: &'a NetFd,
+    direction: Direction,
+    waiter: Waiter<'a>,
+    operation: F,
+}
+
+impl<T, F> Future for Call<'_, F>
+where
+    F: FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<T>> + Unpin,
+{
+    type Output = Result<T, Cause>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
+        let Call { fd, direction, waiter, operation } = &mut *self;
+        fd.poll_waiting(*direction, waiter, cx, operation)
+    }
 }
 
 /// Who waits for readiness.

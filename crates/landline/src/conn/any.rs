@@ -91,7 +91,7 @@ impl Conn {
         match self {
             Conn::Tcp(conn) => conn.read(buffer).await,
             Conn::Unix(conn) => conn.read(buffer).await,
-            Conn::Pipe(conn) => conn.read(buffer).await,
+            Conn::Pipe(conn) => apart(conn.read(buffer)).await,
             Conn::Udp(conn) => apart(conn.recv(buffer)).await,
             Conn::Ip(conn) => apart(conn.recv(buffer)).await,
         }
@@ -102,7 +102,7 @@ impl Conn {
         match self {
             Conn::Tcp(conn) => conn.read_vectored(buffers).await,
             Conn::Unix(conn) => conn.read_vectored(buffers).await,
-            Conn::Pipe(conn) => conn.read_vectored(buffers).await,
+            Conn::Pipe(conn) => apart(conn.read_vectored(buffers)).await,
             Conn::Udp(conn) => apart(conn.recv_vectored(buffers)).await,
             Conn::Ip(conn) => apart(conn.recv_vectored(buffers)).await,
         }
@@ -114,7 +114,7 @@ impl Conn {
         match self {
             Conn::Tcp(conn) => conn.write(buffer).await,
             Conn::Unix(conn) => conn.write(buffer).await,
-            Conn::Pipe(conn) => conn.write(buffer).await,
+            Conn::Pipe(conn) => apart(conn.write(buffer)).await,
             Conn::Udp(conn) => apart(conn.send(buffer)).await,
             Conn::Ip(conn) => apart(conn.send(buffer)).await,
         }
@@ -125,7 +125,7 @@ impl Conn {
         match self {
             Conn::Tcp(conn) => conn.write_all(buffer).await,
             Conn::Unix(conn) => conn.write_all(buffer).await,
-            Conn::Pipe(conn) => conn.write_all(buffer).await,
+            Conn::Pipe(conn) => apart(conn.write_all(buffer)).await,
             Conn::Udp(conn) => apart(conn.send(buffer)).await.map(|_| ()),
             Conn::Ip(conn) => apart(conn.send(buffer)).await.map(|_| ()),
         }
@@ -136,7 +136,7 @@ impl Conn {
         match self {
             Conn::Tcp(conn) => conn.write_vectored(buffers).await,
             Conn::Unix(conn) => conn.write_vectored(buffers).await,
-            Conn::Pipe(conn) => conn.write_vectored(buffers).await,
+            Conn::Pipe(conn) => apart(conn.write_vectored(buffers)).await,
             Conn::Udp(conn) => apart(conn.send_vectored(buffers)).await,
             Conn::Ip(conn) => apart(conn.send_vectored(buffers)).await,
         }
@@ -148,7 +148,7 @@ impl Conn {
         match self {
             Conn::Tcp(conn) => conn.write_all_vectored(buffers).await,
             Conn::Unix(conn) => conn.write_all_vectored(buffers).await,
-            Conn::Pipe(conn) => conn.write_all_vectored(buffers).await,
+            Conn::Pipe(conn) => apart(conn.write_all_vectored(buffers)).await,
             Conn::Udp(conn) => apart(conn.send_vectored(buffers)).await.map(|_| ()),
             Conn::Ip(conn) => apart(conn.send_vectored(buffers)).await.map(|_| ()),
         }

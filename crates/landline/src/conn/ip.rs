@@ -65,8 +65,8 @@ pub struct IpConn {
     protocol: Protocol,
     /// Asked of the kernel at most once, and only when it matters.
     shape: OnceLock<Shape>,
-    local: OnceLock<ScopedIp>,
-    peer: OnceLock<ScopedIp>,
+    local: OnceLock<Box<ScopedIp>>,
+    peer: OnceLock<Box<ScopedIp>>,
 }
 
 #[derive(Clone, Copy)]
@@ -78,7 +78,7 @@ struct Shape {
 impl IpConn {
     /// `peer` where it is already known.
     pub(crate) fn new(fd: NetFd, protocol: Protocol, peer: Option<ScopedIp>) -> IpConn {
-        let peer = peer.map(OnceLock::from).unwrap_or_default();
+        let peer = peer.map(Box::new).map(OnceLock::from).unwrap_or_default();
         IpConn {
             fd,
             errors: ErrorWatch::default(),
@@ -295,21 +295,21 @@ impl IpConn {
 
     fn local(&self) -> Result<ScopedIp, Cause> {
         if let Some(addr) = self.local.get() {
-            return Ok(*addr);
+            return Ok(**addr);
         }
         let addr =
             self.fd.with_fd("getsockname", |fd| SocketAddr::try_from(rustix::net::getsockname(fd)?))?;
-        Ok(*self.local.get_or_init(|| addr.into()))
+        Ok(**self.local.get_or_init(|| Box::new(addr.into())))
     }
 
     fn peer(&self) -> Result<ScopedIp, Cause> {
         if let Some(addr) = self.peer.get() {
-            return Ok(*addr);
+            return Ok(**addr);
         }
         let addr = self.fd.with_fd("getpeername", |fd| {
             SocketAddr::try_from(rustix::net::getpeername(fd)?.ok_or(Errno::NOTCONN)?)
         })?;
-        Ok(*self.peer.get_or_init(|| addr.into()))
+        Ok(**self.peer.get_or_init(|| Box::new(addr.into())))
     }
 
     fn shape(&self) -> Result<Shape, Cause> {

@@ -36,8 +36,8 @@ pub use unix_message::{Credentials, UnixMessage};
 
 pub(crate) use async_io::{StreamConn, impl_async_io};
 
-/// Puts a future on the heap. Waiting for a message takes three times the room of waiting for bytes, and where one
-/// function does either, every stream would pay for it.
+/// Puts a future on the heap. Waiting for a message, or on a pipe, takes twice the room of waiting for a socket's bytes,
+/// and where one function does either, every stream would pay for it.
 fn apart<F: Future>(future: F) -> Pin<Box<F>> {
     Box::pin(future)
 }

@@ -59,14 +59,14 @@ pub struct UdpConn {
     errors: ErrorWatch,
     /// Asked of the kernel at most once, and only when somebody wants to know.
     domain: OnceLock<AddressFamily>,
-    local: OnceLock<SocketAddr>,
-    peer: OnceLock<SocketAddr>,
+    local: OnceLock<Box<SocketAddr>>,
+    peer: OnceLock<Box<SocketAddr>>,
 }
 
 impl UdpConn {
     /// `peer` where it is already known.
     pub(crate) fn new(fd: NetFd, peer: Option<SocketAddr>) -> UdpConn {
-        let peer = peer.map(|peer| OnceLock::from(canonical(peer))).unwrap_or_default();
+        let peer = peer.map(|peer| OnceLock::from(Box::new(canonical(peer)))).unwrap_or_default();
         UdpConn { fd, errors: ErrorWatch::default(), domain: OnceLock::new(), local: OnceLock::new(), peer }
     }
 
@@ -232,25 +232,25 @@ impl UdpConn {
 
     fn local(&self) -> Result<SocketAddr, Cause> {
         if let Some(addr) = self.local.get() {
-            return Ok(*addr);
+            return Ok(**addr);
         }
         let addr =
             self.fd.with_fd("getsockname", |fd| SocketAddr::try_from(rustix::net::getsockname(fd)?))?;
         match addr.port() {
             // The kernel will give it one when it first sends.
             0 => Ok(canonical(addr)),
-            _ => Ok(*self.local.get_or_init(|| canonical(addr))),
+            _ => Ok(**self.local.get_or_init(|| Box::new(canonical(addr)))),
         }
     }
 
     pub(super) fn peer(&self) -> Result<SocketAddr, Cause> {
         if let Some(addr) = self.peer.get() {
-            return Ok(*addr);
+            return Ok(**addr);
         }
         let addr = self.fd.with_fd("getpeername", |fd| {
             SocketAddr::try_from(rustix::net::getpeername(fd)?.ok_or(Errno::NOTCONN)?)
         })?;
-        Ok(*self.peer.get_or_init(|| canonical(addr)))
+        Ok(**self.peer.get_or_init(|| Box::new(canonical(addr))))
     }
 
     /// Whether the socket is one of IPv6, which may serve IPv4 too.

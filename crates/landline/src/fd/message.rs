@@ -140,14 +140,10 @@ impl NetFd {
                 return Poll::Ready(result);
             }
             let mut event = watch.event();
-            if event.is_none() {
-                *event = self.error_event().map(|event| Box::pin(event) as Event);
-            }
-            // None if it was closed meanwhile, of which the next turn tells.
-            if let Some(waiting) = &mut *event {
-                ready!(waiting.as_mut().poll(cx));
-                *event = None;
-            }
+            // Over at once if it was closed meanwhile, of which the next turn tells.
+            let waiting = event.get_or_insert_with(|| Box::pin(self.error_event()));
+            ready!(waiting.as_mut().poll(cx));
+            *event = None;
             drop(event);
             if let Some(result) = self.try_at_once(Direction::Read, &mut |fd| recv_into(fd, buffer)) {
                 return Poll::Ready(result);

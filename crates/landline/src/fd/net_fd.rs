@@ -3,13 +3,11 @@
 use std::future::{Future, poll_fn};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{self, Poll, Waker, ready};
+use std::task::{self, Poll, Wake, ready};
 use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
 use rustix::io::Errno;
 use tokio::io::unix::AsyncFd;
 use tokio::io::{Interest, Ready};
@@ -19,28 +17,21 @@ use super::limits::{Direction, Expiry, Limits};
 use super::waiters::Seat;
 use crate::context::Context;
 use crate::error::Cause;
-use crate::sys;
+use crate::sys::{self, Registered};
 
 /// A socket in the reactor of the runtime that made it.
 ///
 /// Any number of calls may read, write, close and move deadlines at once. The descriptor's number stays taken until
 /// this is dropped, so that it can be lent out as [`BorrowedFd`]; a close releases only what is behind it.
-pub(crate) struct NetFd {
-    /// `None` once closed.
-    live: ArcSwapOption<Live>,
-    fd: Arc<OwnedFd>,
-    /// Apart from the conn, which stays small this way: futures hold conns by value, and often twice.
-    limits: Arc<Limits>,
-    /// What the reactor wakes: `limits`, which wakes those who wait there. So the reactor's one place in a direction
-    /// serves any number of them, and costs less than its list of waiting futures.
-    hub: Waker,
-}
+///
+/// Everything is on the heap, so that conns stay small: futures hold them by value, and often twice.
+pub(crate) struct NetFd(Arc<Shared>);
 
-/// The registration with the reactor. Calls in flight share it; the last one out after a close releases the socket.
-struct Live {
-    /// `None` only while it is dropped.
-    io: Option<AsyncFd<Arc<OwnedFd>>>,
-    closing: AtomicBool,
+/// What the reactor wakes, by way of `limits`, which wakes those who wait there. So the reactor's one place in a
+/// direction serves any number of them, and costs less than its list of waiting futures.
+struct Shared {
+    io: Registered,
+    limits: Limits,
 }
 
 /// What one system call gave, and what it says about the next one.
@@ -65,24 +56,17 @@ impl NetFd {
     /// # Panics
     /// Outside a tokio runtime, as tokio's own sockets do.
     pub(crate) fn new(fd: OwnedFd) -> io::Result<NetFd> {
-        let fd = Arc::new(fd);
         let interest = Interest::READABLE | Interest::WRITABLE | Interest::PRIORITY;
-        let io = sys::register(fd.clone(), interest)?;
-        let live = Live { io: Some(io), closing: AtomicBool::new(false) };
-        let limits = Arc::new(Limits::default());
-        let hub = Waker::from(limits.clone());
-        Ok(NetFd { live: ArcSwapOption::from_pointee(live), fd, limits, hub })
+        Ok(NetFd(Arc::new(Shared { io: Registered::new(fd, interest)?, limits: Limits::default() })))
     }
 
     /// Does `operation` once the socket is ready in `direction`, as often as it takes; cancel-safe, since a call of
     /// `operation` that succeeds is the last thing done.
-    pub(crate) async fn io<T>(
-        &self,
-        direction: Direction,
-        mut operation: impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<T>>,
-    ) -> Result<T, Cause> {
-        let mut waiter = Waiter::Call { seat: None, expiry: None };
-        poll_fn(|cx| self.poll_waiting(direction, &mut waiter, cx, &mut operation)).await
+    pub(crate) fn io<T, F>(&self, direction: Direction, operation: F) -> Call<'_, F>
+    where
+        F: FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<T>> + Unpin,
+    {
+        Call { fd: self, direction, waiter: Waiter::Call { seat: None, expiry: None }, operation }
     }
 
     /// [`NetFd::io`] for `poll_read` and `poll_write`: one task in each direction.
@@ -104,25 +88,26 @@ impl NetFd {
     ) -> Poll<Result<T, Cause>> {
         // As tokio's own sockets do, so that a busy conn does not starve the other tasks of its thread.
         ready!(pin!(tokio::task::coop::consume_budget()).poll(cx));
-        let live = self.live.load();
-        let Some(live) = &*live else { return Poll::Ready(Err(Cause::Closed)) };
+        let shared = &*self.0;
+        let Some(io) = shared.io.enter() else { return Poll::Ready(Err(Cause::Closed)) };
         loop {
-            self.limits.check(direction)?;
-            if let Some(result) = live.try_io(direction, operation) {
+            shared.limits.check(direction)?;
+            if let Some(result) = try_io(&io, direction, operation) {
                 return Poll::Ready(result);
             }
-            waiter.enlist(&self.limits, direction, cx);
-            if live.closing.load(Ordering::Acquire) {
+            waiter.enlist(&shared.limits, direction, cx);
+            if shared.io.is_ended() {
                 return Poll::Ready(Err(Cause::Closed));
             }
-            let mut hub = task::Context::from_waker(&self.hub);
+            let hub = sys::borrowed_waker(&self.0);
+            let mut hub = task::Context::from_waker(&hub);
             let readiness = match direction {
-                Direction::Read => live.io().poll_read_ready(&mut hub),
-                Direction::Write => live.io().poll_write_ready(&mut hub),
+                Direction::Read => io.poll_read_ready(&mut hub),
+                Direction::Write => io.poll_write_ready(&mut hub),
             };
             match readiness {
                 Poll::Ready(guard) => drop(guard?),
-                Poll::Pending => return waiter.poll_reached(&self.limits, direction, cx).map(Err),
+                Poll::Pending => return waiter.poll_reached(&shared.limits, direction, cx).map(Err),
             }
         }
     }
@@ -133,18 +118,17 @@ impl NetFd {
         direction: Direction,
         operation: &mut impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<T>>,
     ) -> Option<Result<T, Cause>> {
-        let live = self.live.load();
-        let Some(live) = &*live else { return Some(Err(Cause::Closed)) };
-        match self.limits.check(direction) {
-            Ok(()) => live.try_io(direction, operation),
+        let Some(io) = self.0.io.enter() else { return Some(Err(Cause::Closed)) };
+        match self.0.limits.check(direction) {
+            Ok(()) => try_io(&io, direction, operation),
             Err(cause) => Some(Err(cause)),
         }
     }
 
     /// Waits until the socket is ready for `interest`, or a limit is reached, or it is closed.
     pub(crate) async fn ready(&self, direction: Direction, interest: Interest) -> Result<Ready, Cause> {
-        let Some(live) = self.live.load_full() else { return Err(Cause::Closed) };
-        let guard = self.unless_ended(direction, live.io().ready(interest)).await?;
+        let Some(io) = self.0.io.enter() else { return Err(Cause::Closed) };
+        let guard = self.unless_ended(direction, io.ready(interest)).await?;
         Ok(guard?.ready())
     }
 
@@ -155,8 +139,8 @@ impl NetFd {
         interest: Interest,
         operation: &mut impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<T>,
     ) -> Result<Option<T>, Cause> {
-        let Some(live) = self.live.load_full() else { return Err(Cause::Closed) };
-        let mut guard = self.unless_ended(direction, live.io().ready(interest)).await??;
+        let Some(io) = self.0.io.enter() else { return Err(Cause::Closed) };
+        let mut guard = self.unless_ended(direction, io.ready(interest)).await??;
         loop {
             match operation(guard.get_inner().as_fd()) {
                 Ok(value) => return Ok(Some(value)),
@@ -171,14 +155,15 @@ impl NetFd {
     }
 
     /// The next event that is an error. It keeps the socket from being released until it is dropped.
-    pub(crate) fn error_event(&self) -> Option<impl Future<Output = ()> + Send + use<>> {
-        let live = self.live.load_full()?;
-        Some(async move {
-            if let Ok(mut guard) = live.io().ready(Interest::ERROR).await {
+    pub(crate) fn error_event(&self) -> impl Future<Output = ()> + Send + use<> {
+        let shared = self.0.clone();
+        async move {
+            let Some(io) = shared.io.enter() else { return };
+            if let Ok(mut guard) = io.ready(Interest::ERROR).await {
                 // Forgotten before anybody looks for the error, so that the next is not missed.
                 guard.clear_ready();
             }
-        })
+        }
     }
 
     /// Waits for `event`, or until a limit is reached, or it is closed.
@@ -194,11 +179,11 @@ impl NetFd {
             if let Poll::Ready(value) = event.as_mut().poll(cx) {
                 return Poll::Ready(Ok(value));
             }
-            seat.get_or_insert_with(|| self.limits.seat(direction)).register(cx.waker());
+            seat.get_or_insert_with(|| self.0.limits.seat(direction)).register(cx.waker());
             if self.is_closed() {
                 return Poll::Ready(Err(Cause::Closed));
             }
-            self.limits.poll_reached(direction, &mut expiry, cx).map(Err)
+            self.0.limits.poll_reached(direction, &mut expiry, cx).map(Err)
         })
         .await
     }
@@ -210,30 +195,30 @@ impl NetFd {
 
     /// Whether I/O may begin in this direction: no limit was reached.
     pub(crate) fn check(&self, direction: Direction) -> Result<(), Cause> {
-        self.limits.check(direction)
+        self.0.limits.check(direction)
     }
 
     pub(crate) async fn readable(&self) -> Result<(), Cause> {
-        self.limits.check(Direction::Read)?;
+        self.0.limits.check(Direction::Read)?;
         self.ready(Direction::Read, Interest::READABLE).await.map(|_| ())
     }
 
     pub(crate) async fn writable(&self) -> Result<(), Cause> {
-        self.limits.check(Direction::Write)?;
+        self.0.limits.check(Direction::Write)?;
         self.ready(Direction::Write, Interest::WRITABLE).await.map(|_| ())
     }
 
     /// Closes the socket: whoever waits, and every later call, gets [`Cause::Closed`]; so does a second close.
     pub(crate) fn close(&self) -> Result<(), Cause> {
-        let Some(live) = self.live.swap(None) else { return Err(Cause::Closed) };
-        live.closing.store(true, Ordering::Release);
-        drop(live);
-        self.limits.wake_all();
+        if !self.0.io.close() {
+            return Err(Cause::Closed);
+        }
+        self.0.limits.wake_all();
         Ok(())
     }
 
     pub(crate) fn is_closed(&self) -> bool {
-        self.live.load().is_none()
+        self.0.io.is_ended()
     }
 
     /// For a call that does not wait, such as one that sets an option.
@@ -250,99 +235,115 @@ impl NetFd {
         &self,
         operation: impl FnOnce(BorrowedFd<'_>) -> Result<T, Cause>,
     ) -> Result<T, Cause> {
-        match &*self.live.load() {
-            Some(live) => operation(live.io().get_ref().as_fd()),
+        match self.0.io.enter() {
+            Some(io) => operation(io.get_ref().as_fd()),
             None => Err(Cause::Closed),
         }
     }
 
     pub(crate) fn set_read_deadline(&self, deadline: Option<Instant>) {
-        self.limits.set_deadline(Direction::Read, deadline);
+        self.0.limits.set_deadline(Direction::Read, deadline);
     }
 
     pub(crate) fn set_write_deadline(&self, deadline: Option<Instant>) {
-        self.limits.set_deadline(Direction::Write, deadline);
+        self.0.limits.set_deadline(Direction::Write, deadline);
     }
 
     pub(crate) fn bind_context(&self, context: &Context) {
-        self.limits.bind_context(context);
+        self.0.limits.bind_context(context);
     }
 
     /// Takes the descriptor out of the reactor; still non-blocking. [`Cause::Closed`] if it was closed.
     pub(crate) fn into_owned_fd(self) -> Result<OwnedFd, Cause> {
-        match self.live.swap(None) {
-            Some(live) => drop(live),
-            None => return Err(Cause::Closed),
+        match self.0.io.take() {
+            Some(fd) => Ok(fd),
+            // Closed; or there is a watch for errors, whose end takes it out of the reactor.
+            None => self.with_open(|fd| Ok(fd.try_clone_to_owned()?)),
         }
-        match Arc::try_unwrap(self.fd) {
-            Ok(fd) => Ok(fd),
-            Err(shared) => Ok(shared.try_clone()?),
-        }
+    }
+}
+
+impl Drop for NetFd {
+    fn drop(&mut self) {
+        self.0.io.release();
     }
 }
 
 impl AsFd for NetFd {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.fd.as_fd()
+        self.0.io.as_fd()
     }
 }
 
-impl Live {
-    /// Does `operation` if the socket is believed ready; `None` if it is not.
-    fn try_io<T>(
-        &self,
-        direction: Direction,
-        operation: &mut impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<T>>,
-    ) -> Option<Result<T, Cause>> {
-        let mut result = None;
-        // `WouldBlock` makes tokio forget the readiness of the event that it saw before the call, and of no later one.
-        let _ = self.io().try_io(direction.interest(), |fd| {
-            let readiness = loop {
-                match operation(fd.as_fd()) {
-                    Ok(Io { value, readiness }) => {
-                        result = Some(Ok(value));
-                        break match direction {
-                            Direction::Read if self.has_had_urgent_data() => Readiness::Kept,
-                            _ => readiness,
-                        };
-                    }
-                    Err(Errno::INTR) => {}
-                    Err(Errno::AGAIN) => break Readiness::UsedUp,
-                    Err(error) => {
-                        result = Some(Err(error.into()));
-                        break Readiness::Kept;
-                    }
+impl Wake for Shared {
+    fn wake(self: Arc<Self>) {
+        self.limits.wake_enlisted();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.limits.wake_enlisted();
+    }
+}
+
+/// Does `operation` if the socket is believed ready; `None` if it is not.
+fn try_io<T>(
+    io: &AsyncFd<OwnedFd>,
+    direction: Direction,
+    operation: &mut impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<T>>,
+) -> Option<Result<T, Cause>> {
+    let mut result = None;
+    // `WouldBlock` makes tokio forget the readiness of the event that it saw before the call, and of no later one.
+    let _ = io.try_io(direction.interest(), |fd| {
+        let readiness = loop {
+            match operation(fd.as_fd()) {
+                Ok(Io { value, readiness }) => {
+                    result = Some(Ok(value));
+                    break match direction {
+                        Direction::Read if has_had_urgent_data(io) => Readiness::Kept,
+                        _ => readiness,
+                    };
                 }
-            };
-            match readiness {
-                Readiness::Kept => Ok(()),
-                Readiness::UsedUp => Err(io::ErrorKind::WouldBlock.into()),
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => break Readiness::UsedUp,
+                Err(error) => {
+                    result = Some(Err(error.into()));
+                    break Readiness::Kept;
+                }
             }
-        });
-        result
-    }
-
-    /// Whether the peer ever sent urgent data. A read stops before such, with more behind it (tcp(7), unix(7)), and so
-    /// looks as if it had taken all there was.
-    fn has_had_urgent_data(&self) -> bool {
-        // Nobody else asks for this readiness, so it is never taken back.
-        self.io().try_io(Interest::PRIORITY, |_| Ok(())).is_ok()
-    }
-
-    fn io(&self) -> &AsyncFd<Arc<OwnedFd>> {
-        self.io.as_ref().expect("taken only while dropped")
-    }
+        };
+        match readiness {
+            Readiness::Kept => Ok(()),
+            Readiness::UsedUp => Err(io::ErrorKind::WouldBlock.into()),
+        }
+    });
+    result
 }
 
-impl Drop for Live {
-    fn drop(&mut self) {
-        let Some(io) = self.io.take() else { return };
-        // Out of the reactor first, while its number still means this socket.
-        let fd = io.into_inner();
-        if *self.closing.get_mut() {
-            // Fails only when descriptors have run out; the socket is then released together with its number.
-            let _ = sys::replace_with_placeholder(&fd);
-        }
+/// Whether the peer ever sent urgent data. A read stops before such, with more behind it (tcp(7), unix(7)), and so
+/// looks as if it had taken all there was.
+fn has_had_urgent_data(io: &AsyncFd<OwnedFd>) -> bool {
+    // Nobody else asks for this readiness, so it is never taken back.
+    io.try_io(Interest::PRIORITY, |_| Ok(())).is_ok()
+}
+
+/// A call under way. A type of its own, because every task that reads or writes keeps one, and what an `async fn` would
+/// keep is twice as large.
+pub(crate) struct Call<'a, F> {
+    fd: &'a NetFd,
+    direction: Direction,
+    waiter: Waiter<'a>,
+    operation: F,
+}
+
+impl<T, F> Future for Call<'_, F>
+where
+    F: FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<T>> + Unpin,
+{
+    type Output = Result<T, Cause>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
+        let Call { fd, direction, waiter, operation } = &mut *self;
+        fd.poll_waiting(*direction, waiter, cx, operation)
     }
 }
 
@@ -488,9 +489,9 @@ mod tests {
         waiting.recv().await.unwrap();
         reader.abort();
         assert!(reader.await.unwrap_err().is_cancelled());
-        let limits = Arc::downgrade(&fd.limits);
+        let shared = Arc::downgrade(&fd.0);
         drop(fd);
-        // The reactor gives up its place for the hub together with the registration.
-        assert_eq!(limits.strong_count(), 0);
+        // The reactor gives up its place for the waker together with the registration.
+        assert_eq!(shared.strong_count(), 0);
     }
 }

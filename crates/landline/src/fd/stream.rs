@@ -4,6 +4,7 @@ use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::BorrowedFd;
 use std::task::{self, Poll};
 
+use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, Shutdown};
 use tokio::io::ReadBuf;
 
@@ -55,11 +56,17 @@ impl NetFd {
     }
 
     pub(crate) async fn write_all(&self, mut buffer: &[u8]) -> Result<(), Cause> {
-        while !buffer.is_empty() {
-            let count = self.write(buffer).await?;
-            buffer = &buffer[count..];
+        if buffer.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        // One call throughout, which keeps the future small.
+        self.io(Direction::Write, |fd| {
+            let sent = rustix::net::send(fd, buffer, SendFlags::NOSIGNAL)?;
+            buffer = &buffer[sent..];
+            // After less than all, the socket's buffer is full.
+            if buffer.is_empty() { Ok(Io::kept(())) } else { Err(Errno::AGAIN) }
+        })
+        .await
     }
 
     pub(crate) async fn write_vectored(&self, buffers: &[IoSlice<'_>]) -> Result<usize, Cause> {

@@ -97,13 +97,13 @@ impl Dial {
             check_stdin()?;
         }
         if !(self.explain || self.json || self.html.is_some()) {
-            let conn = dialer.dial(network, &self.address).await.map_err(|error| self.failure(error))?;
+            let conn = dialer.dial(network, &self.address).await.map_err(|error| self.failure(&error))?;
             return converse(&conn, network.into()).await;
         }
         let page = self.html.as_deref().map(Page::create).transpose()?;
         let (result, report) = dialer.explain(network, &self.address).await;
         self.show(&report, page)?;
-        let conn = result.map_err(|error| match self.failure(error) {
+        let conn = result.map_err(|error| match self.failure(&error) {
             // The drawing ends with the error.
             failure if self.explain => Failure::Told(failure.status()),
             failure => failure,
@@ -139,12 +139,12 @@ impl Dial {
         }
     }
 
-    fn failure(&self, error: Error) -> Failure {
+    fn failure(&self, error: &Error) -> Failure {
         let unsuitable = matches!(error.cause(),
             Cause::Address(address) if *address.kind() == AddressErrorKind::NoSuitableAddress);
         match &self.local {
             Some(local) if unsuitable => Failure::Usage(format!("{error} for --local {local}")),
-            _ => error.into(),
+            _ => Failure::at(&self.address, &error),
         }
     }
 

@@ -54,7 +54,8 @@ fn dials_accepts_reads_and_writes_arm_no_timer() {
         converse(&near.into(), &far.into()).await;
         let udp = UdpConn::from_std(std::net::UdpSocket::bind("127.0.0.1:0").unwrap()).unwrap();
         let here = udp.local_addr().unwrap();
-        let (received, sent) = tokio::join!(async { udp.recv_from(&mut [0; 4]).await }, udp.send_to(b"x", here));
+        let (received, sent) =
+            tokio::join!(async { udp.recv_from(&mut [0; 4]).await }, udp.send_to(b"x", here));
         assert_eq!((received.unwrap().len, sent.unwrap()), (1, 1));
     });
 }

@@ -66,7 +66,13 @@ impl NetFd {
     where
         F: FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<T>> + Unpin,
     {
-        Call { fd: self, direction, waiter: Waiter::Call { seat: None, expiry: None }, operation }
+        Call {
+            fd: self,
+            direction,
+            at_once: false,
+            waiter: Waiter::Call { seat: None, expiry: None },
+            operation,
+        }
     }
 
     /// [`NetFd::io`] for `poll_read` and `poll_write`: one task in each direction.
@@ -331,8 +337,17 @@ fn has_had_urgent_data(io: &AsyncFd<OwnedFd>) -> bool {
 pub(crate) struct Call<'a, F> {
     fd: &'a NetFd,
     direction: Direction,
+    at_once: bool,
     waiter: Waiter<'a>,
     operation: F,
+}
+
+impl<F> Call<'_, F> {
+    /// Waits for nothing: there is nothing to move.
+    pub(crate) fn at_once(mut self) -> Self {
+        self.at_once = true;
+        self
+    }
 }
 
 impl<T, F> Future for Call<'_, F>
@@ -342,7 +357,13 @@ where
     type Output = Result<T, Cause>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
-        let Call { fd, direction, waiter, operation } = &mut *self;
+        let Call { fd, direction, at_once, waiter, operation } = &mut *self;
+        if *at_once {
+            return Poll::Ready(fd.with_open(|open| {
+                fd.check(*direction)?;
+                Ok(operation(open)?.value)
+            }));
+        }
         fd.poll_waiting(*direction, waiter, cx, operation)
     }
 }

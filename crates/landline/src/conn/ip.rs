@@ -17,7 +17,7 @@ use super::received::Received;
 use super::shared::{buffer_methods, limit_methods, readiness_methods};
 use crate::addr::{Addr, ScopedIp};
 use crate::error::{Cause, Error, Operation, Result};
-use crate::fd::{ErrorWatch, NetFd};
+use crate::fd::{Beside, NetFd};
 use crate::network::{Family, Network, Protocol};
 use crate::sys::{self, Incoming};
 
@@ -61,7 +61,8 @@ use crate::sys::{self, Incoming};
 /// ```
 pub struct IpConn {
     pub(super) fd: NetFd,
-    errors: ErrorWatch,
+    errors: Beside,
+    pauses: Beside,
     protocol: Protocol,
     /// Asked of the kernel at most once, and only when it matters.
     shape: OnceLock<Shape>,
@@ -81,7 +82,8 @@ impl IpConn {
         let peer = peer.map(Box::new).map(OnceLock::from).unwrap_or_default();
         IpConn {
             fd,
-            errors: ErrorWatch::default(),
+            errors: Beside::default(),
+            pauses: Beside::default(),
             protocol,
             shape: OnceLock::new(),
             local: OnceLock::new(),
@@ -345,7 +347,7 @@ impl StreamConn for IpConn {
     }
 
     fn poll_write_shared(&self, cx: &mut task::Context<'_>, buffer: &[u8]) -> Poll<Result<usize, Cause>> {
-        self.fd.poll_send(cx, buffer)
+        self.fd.poll_send_or_pause(cx, buffer, &self.pauses)
     }
 
     fn poll_write_vectored_shared(
@@ -353,7 +355,7 @@ impl StreamConn for IpConn {
         cx: &mut task::Context<'_>,
         buffers: &[IoSlice<'_>],
     ) -> Poll<Result<usize, Cause>> {
-        self.fd.poll_send_vectored(cx, buffers)
+        self.fd.poll_send_vectored_or_pause(cx, buffers, &self.pauses)
     }
 
     fn close_write_shared(&self) -> Result<(), Cause> {

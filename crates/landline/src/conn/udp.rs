@@ -16,7 +16,7 @@ use super::received::Received;
 use super::shared::{buffer_methods, limit_methods, readiness_methods};
 use crate::addr::{Addr, canonical};
 use crate::error::{Cause, Error, Operation, Result};
-use crate::fd::{ErrorWatch, NetFd};
+use crate::fd::{Beside, NetFd};
 use crate::network::{Family, Network};
 
 /// A UDP socket, connected to a peer (dialed) or open to everyone (listened on).
@@ -56,7 +56,8 @@ use crate::network::{Family, Network};
 /// ```
 pub struct UdpConn {
     pub(super) fd: NetFd,
-    errors: ErrorWatch,
+    errors: Beside,
+    pauses: Beside,
     /// Asked of the kernel at most once, and only when somebody wants to know.
     domain: OnceLock<AddressFamily>,
     local: OnceLock<Box<SocketAddr>>,
@@ -67,7 +68,14 @@ impl UdpConn {
     /// `peer` where it is already known.
     pub(crate) fn new(fd: NetFd, peer: Option<SocketAddr>) -> UdpConn {
         let peer = peer.map(|peer| OnceLock::from(Box::new(canonical(peer)))).unwrap_or_default();
-        UdpConn { fd, errors: ErrorWatch::default(), domain: OnceLock::new(), local: OnceLock::new(), peer }
+        UdpConn {
+            fd,
+            errors: Beside::default(),
+            pauses: Beside::default(),
+            domain: OnceLock::new(),
+            local: OnceLock::new(),
+            peer,
+        }
     }
 
     /// Takes over a UDP socket, bound or connected or neither, which is made non-blocking.
@@ -292,7 +300,7 @@ impl StreamConn for UdpConn {
     }
 
     fn poll_write_shared(&self, cx: &mut task::Context<'_>, buffer: &[u8]) -> Poll<Result<usize, Cause>> {
-        self.fd.poll_send(cx, buffer)
+        self.fd.poll_send_or_pause(cx, buffer, &self.pauses)
     }
 
     fn poll_write_vectored_shared(
@@ -300,7 +308,7 @@ impl StreamConn for UdpConn {
         cx: &mut task::Context<'_>,
         buffers: &[std::io::IoSlice<'_>],
     ) -> Poll<Result<usize, Cause>> {
-        self.fd.poll_send_vectored(cx, buffers)
+        self.fd.poll_send_vectored_or_pause(cx, buffers, &self.pauses)
     }
 
     fn close_write_shared(&self) -> Result<(), Cause> {

@@ -29,6 +29,7 @@ impl<'a, C, F> Named<'a, C, F> {
 impl<C: StreamConn, T, F: Future<Output = Result<T, Cause>>> Future for Named<'_, C, F> {
     type Output = Result<T>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T>> {
         let this = self.project();
         this.call.poll(cx).map_err(|cause| this.conn.error(*this.operation, cause))

@@ -11,6 +11,7 @@ use std::time::Duration;
 use rustix::io::Errno;
 use tokio::io::unix::AsyncFd;
 use tokio::io::{Interest, Ready};
+use tokio::task::coop;
 use tokio::time::Instant;
 
 use super::limits::{Direction, Expiry, Limits};
@@ -93,12 +94,13 @@ impl NetFd {
         operation: &mut impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<T>>,
     ) -> Poll<Result<T, Cause>> {
         // As tokio's own sockets do, so that a busy conn does not starve the other tasks of its thread.
-        ready!(pin!(tokio::task::coop::consume_budget()).poll(cx));
+        let budget = ready!(coop::poll_proceed(cx));
         let shared = &*self.0;
         let Some(io) = shared.io.enter() else { return Poll::Ready(Err(Cause::Closed)) };
         loop {
             shared.limits.check(direction)?;
             if let Some(result) = try_io(&io, direction, operation) {
+                budget.made_progress();
                 return Poll::Ready(result);
             }
             waiter.enlist(&shared.limits, direction, cx);
@@ -304,8 +306,8 @@ fn try_io<T>(
             match operation(fd.as_fd()) {
                 Ok(Io { value, readiness }) => {
                     result = Some(Ok(value));
-                    break match direction {
-                        Direction::Read if has_had_urgent_data(io) => Readiness::Kept,
+                    break match (direction, readiness) {
+                        (Direction::Read, Readiness::UsedUp) if has_had_urgent_data(io) => Readiness::Kept,
                         _ => readiness,
                     };
                 }
@@ -356,6 +358,7 @@ where
 {
     type Output = Result<T, Cause>;
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
         let Call { fd, direction, at_once, waiter, operation } = &mut *self;
         if *at_once {

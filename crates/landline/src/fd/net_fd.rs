@@ -2,9 +2,10 @@
 
 use std::future::{Future, poll_fn};
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::pin::{Pin, pin};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{self, Poll, Wake, ready};
 use std::time::Duration;
 
@@ -33,6 +34,15 @@ pub(crate) struct NetFd(Arc<Shared>);
 struct Shared {
     io: Registered,
     limits: Limits,
+    ends: Ends,
+}
+
+/// The addresses of a conn, asked of the kernel at most once, and only when somebody wants to know.
+#[derive(Default)]
+pub(crate) struct Ends {
+    /// Boxed, since few ask for it.
+    pub(crate) local: OnceLock<Box<SocketAddr>>,
+    pub(crate) peer: OnceLock<SocketAddr>,
 }
 
 /// What one system call gave, and what it says about the next one.
@@ -58,7 +68,15 @@ impl NetFd {
     /// Outside a tokio runtime, as tokio's own sockets do.
     pub(crate) fn new(fd: OwnedFd) -> io::Result<NetFd> {
         let interest = Interest::READABLE | Interest::WRITABLE | Interest::PRIORITY;
-        Ok(NetFd(Arc::new(Shared { io: Registered::new(fd, interest)?, limits: Limits::default() })))
+        Ok(NetFd(Arc::new(Shared {
+            io: Registered::new(fd, interest)?,
+            limits: Limits::default(),
+            ends: Ends::default(),
+        })))
+    }
+
+    pub(crate) fn ends(&self) -> &Ends {
+        &self.0.ends
     }
 
     /// Does `operation` once the socket is ready in `direction`, as often as it takes; cancel-safe, since a call of

@@ -8,5 +8,5 @@ mod waiters;
 
 pub(crate) use limits::{Direction, Limits};
 pub(crate) use message::Beside;
-pub(crate) use net_fd::{Io, NetFd};
+pub(crate) use net_fd::{Ends, Io, NetFd};
 pub(crate) use stream::{IOV_MAX, counted};

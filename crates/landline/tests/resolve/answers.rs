@@ -241,7 +241,7 @@ async fn ports_have_names() {
     }
     let error = resolver.lookup_port("tcp", "nosuchservice").await.unwrap_err();
     assert_eq!(error.to_string(), "lookup tcp/nosuchservice: unknown port");
-    assert_eq!(error.lookup_error().unwrap().kind(), landline::LookupErrorKind::UnknownPort);
+    assert_eq!(error.lookup_error().unwrap().kind(), LookupErrorKind::UnknownPort);
     assert!(error.is_not_found());
     assert!(resolver.lookup_port("tcp", "65536").await.unwrap_err().to_string().contains("65536"));
     assert!(

@@ -11,6 +11,12 @@ macro_rules! read_write_methods {
             self.named(Operation::Read, self.$field.read(buffer).await)
         }
 
+        /// Reads what has arrived into a buffer of the thread's, which is borrowed only when there is something to read:
+        /// a conn that waits here holds no buffer. Empty at the end of the stream.
+        pub async fn read_pooled(&self) -> Result<$crate::PooledBuf> {
+            self.named(Operation::Read, self.$field.read_pooled().await)
+        }
+
         /// Reads into several buffers, in order.
         pub async fn read_vectored(&self, buffers: &mut [std::io::IoSliceMut<'_>]) -> Result<usize> {
             self.named(Operation::Read, self.$field.read_vectored(buffers).await)

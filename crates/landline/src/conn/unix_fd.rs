@@ -10,7 +10,7 @@ use tokio::io::ReadBuf;
 
 use super::apart;
 use crate::error::Cause;
-use crate::fd::{Direction, IOV_MAX, Io, NetFd, counted};
+use crate::fd::{Direction, IOV_MAX, Io, NetFd, PooledBuf, STREAM, counted};
 use crate::network::UnixKind;
 use crate::sys::{self, Incoming};
 
@@ -48,8 +48,30 @@ impl UnixFd {
         }
     }
 
+    pub(crate) async fn read_pooled(&self) -> Result<PooledBuf, Cause> {
+        match self.kind {
+            UnixKind::Stream => {
+                self.fd
+                    .io(Direction::Read, |fd| {
+                        let mut buffer = PooledBuf::take(STREAM);
+                        let received = recv_stream(fd, &mut [IoSliceMut::new(buffer.room())])?;
+                        self.fd.count(Direction::Read, received.value);
+                        Ok(Io { value: buffer.filled(received.value), readiness: received.readiness })
+                    })
+                    .await
+            }
+            UnixKind::Datagram | UnixKind::Seqpacket => apart(self.fd.recv_pooled()).await,
+        }
+    }
+
     async fn read_stream(&self, buffers: &mut [IoSliceMut<'_>]) -> Result<usize, Cause> {
-        self.fd.io(Direction::Read, |fd| recv_stream(fd, buffers)).await
+        self.fd
+            .io(Direction::Read, |fd| {
+                let received = recv_stream(fd, buffers)?;
+                self.fd.count(Direction::Read, received.value);
+                Ok(received)
+            })
+            .await
     }
 
     pub(crate) async fn write(&self, buffer: &[u8]) -> Result<usize, Cause> {
@@ -98,6 +120,7 @@ impl UnixFd {
                         flags = incoming.flags;
                         Ok(filled)
                     })?;
+                    self.fd.count(Direction::Read, count);
                     Ok(Io { value: (), readiness: stream_readiness(count, wanted, flags).readiness })
                 })
             }

@@ -10,6 +10,7 @@ use tokio::io::ReadBuf;
 
 use super::limits::Direction;
 use super::net_fd::{Io, NetFd, Readiness};
+use super::pool::{PooledBuf, STREAM};
 use crate::error::Cause;
 use crate::sys;
 
@@ -23,6 +24,7 @@ impl NetFd {
         }
         self.io(Direction::Read, |fd| {
             let (count, _) = rustix::net::recv(fd, &mut *buffer, RecvFlags::empty())?;
+            self.count(Direction::Read, count);
             Ok(counted(count, buffer.len()))
         })
         .await
@@ -38,7 +40,20 @@ impl NetFd {
         self.io(Direction::Read, |fd| {
             let most = buffers.len().min(IOV_MAX);
             let wanted = buffers[..most].iter().map(|buffer| buffer.len()).sum();
-            Ok(counted(rustix::io::readv(fd, &mut buffers[..most])?, wanted))
+            let count = rustix::io::readv(fd, &mut buffers[..most])?;
+            self.count(Direction::Read, count);
+            Ok(counted(count, wanted))
+        })
+        .await
+    }
+
+    /// Reads into a buffer that is taken only when there is something to read.
+    pub(crate) async fn read_pooled(&self) -> Result<PooledBuf, Cause> {
+        self.io(Direction::Read, |fd| {
+            let mut buffer = PooledBuf::take(STREAM);
+            let (count, _) = rustix::net::recv(fd, buffer.room(), RecvFlags::empty())?;
+            self.count(Direction::Read, count);
+            Ok(Io { value: buffer.filled(count), readiness: counted(count, STREAM).readiness })
         })
         .await
     }
@@ -46,13 +61,14 @@ impl NetFd {
     pub(crate) async fn peek(&self, buffer: &mut [u8]) -> Result<usize, Cause> {
         self.io(Direction::Read, |fd| {
             let (count, _) = rustix::net::recv(fd, &mut *buffer, RecvFlags::PEEK)?;
+            self.count(Direction::Read, 0);
             Ok(Io::kept(count))
         })
         .await
     }
 
     pub(crate) async fn write(&self, buffer: &[u8]) -> Result<usize, Cause> {
-        self.io(Direction::Write, |fd| send(fd, buffer)).await
+        self.io(Direction::Write, |fd| self.sent(send(fd, buffer))).await
     }
 
     pub(crate) async fn write_all(&self, mut buffer: &[u8]) -> Result<(), Cause> {
@@ -62,6 +78,7 @@ impl NetFd {
         // One call throughout, which keeps the future small.
         self.io(Direction::Write, |fd| {
             let sent = rustix::net::send(fd, buffer, SendFlags::NOSIGNAL)?;
+            self.count(Direction::Write, sent);
             buffer = &buffer[sent..];
             // After less than all, the socket's buffer is full.
             if buffer.is_empty() { Ok(Io::kept(())) } else { Err(Errno::AGAIN) }
@@ -70,7 +87,7 @@ impl NetFd {
     }
 
     pub(crate) async fn write_vectored(&self, buffers: &[IoSlice<'_>]) -> Result<usize, Cause> {
-        self.io(Direction::Write, |fd| send_vectored(fd, buffers)).await
+        self.io(Direction::Write, |fd| self.sent(send_vectored(fd, buffers))).await
     }
 
     pub(crate) async fn write_all_vectored(&self, mut buffers: &mut [IoSlice<'_>]) -> Result<(), Cause> {
@@ -96,12 +113,13 @@ impl NetFd {
             let count = sys::fill(buffer, |spare| {
                 rustix::net::recv(fd, spare, RecvFlags::empty()).map(|((filled, _), _)| filled)
             })?;
+            self.count(Direction::Read, count);
             Ok(Io { value: (), readiness: counted(count, wanted).readiness })
         })
     }
 
     pub(crate) fn poll_write(&self, cx: &mut task::Context<'_>, buffer: &[u8]) -> Poll<Result<usize, Cause>> {
-        self.poll_io(Direction::Write, cx, |fd| send(fd, buffer))
+        self.poll_io(Direction::Write, cx, |fd| self.sent(send(fd, buffer)))
     }
 
     pub(crate) fn poll_write_vectored(
@@ -109,7 +127,11 @@ impl NetFd {
         cx: &mut task::Context<'_>,
         buffers: &[IoSlice<'_>],
     ) -> Poll<Result<usize, Cause>> {
-        self.poll_io(Direction::Write, cx, |fd| send_vectored(fd, buffers))
+        self.poll_io(Direction::Write, cx, |fd| self.sent(send_vectored(fd, buffers)))
+    }
+
+    fn sent(&self, sent: rustix::io::Result<Io<usize>>) -> rustix::io::Result<Io<usize>> {
+        sent.inspect(|sent| self.count(Direction::Write, sent.value))
     }
 
     pub(crate) fn close_read(&self) -> Result<(), Cause> {

@@ -4,13 +4,14 @@ use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::task::{self, Poll};
 
+use futures_util::future::Either;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketType, ipproto, sockopt};
 use tokio::io::ReadBuf;
 use tokio::time::Instant;
 
 use super::halves::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
-use super::{IpConn, Pipe, StreamConn, TcpConn, UdpConn, UnixConn, apart, impl_async_io};
+use super::{AnyCall, IpConn, Pipe, StreamConn, TcpConn, UdpConn, UnixConn, apart, impl_async_io};
 use crate::addr::Addr;
 use crate::context::Context;
 use crate::error::{Cause, Error, Operation, Result};
@@ -88,13 +89,13 @@ impl Conn {
 
     /// Reads what has arrived, up to the size of `buffer`, waiting for at least one byte, or one message. `Ok(0)` is
     /// the end of the stream, an empty message, or an empty buffer.
-    pub async fn read(&self, buffer: &mut [u8]) -> Result<usize> {
+    pub fn read<'a>(&'a self, buffer: &'a mut [u8]) -> impl Future<Output = Result<usize>> {
         match self {
-            Conn::Tcp(conn) => conn.read(buffer).await,
-            Conn::Unix(conn) => conn.read(buffer).await,
-            Conn::Pipe(conn) => apart(conn.read(buffer)).await,
-            Conn::Udp(conn) => apart(conn.recv(buffer)).await,
-            Conn::Ip(conn) => apart(conn.recv(buffer)).await,
+            Conn::Tcp(conn) => AnyCall::Left(conn.read(buffer)),
+            Conn::Unix(conn) => AnyCall::Right(Either::Left(conn.read(buffer))),
+            Conn::Pipe(conn) => AnyCall::Right(Either::Right(apart(conn.read(buffer)))),
+            Conn::Udp(conn) => AnyCall::Right(Either::Right(apart(conn.recv(buffer)))),
+            Conn::Ip(conn) => AnyCall::Right(Either::Right(apart(conn.recv(buffer)))),
         }
     }
 
@@ -111,13 +112,13 @@ impl Conn {
     /// assert_eq!(*bytes, *b"hello");
     /// # Ok(()) }
     /// ```
-    pub async fn read_pooled(&self) -> Result<PooledBuf> {
+    pub fn read_pooled(&self) -> impl Future<Output = Result<PooledBuf>> {
         match self {
-            Conn::Tcp(conn) => conn.read_pooled().await,
-            Conn::Unix(conn) => conn.read_pooled().await,
-            Conn::Pipe(conn) => conn.read_pooled().await,
-            Conn::Udp(conn) => apart(conn.recv_pooled()).await,
-            Conn::Ip(conn) => apart(conn.recv_pooled()).await,
+            Conn::Tcp(conn) => AnyCall::Left(conn.read_pooled()),
+            Conn::Unix(conn) => AnyCall::Right(Either::Left(conn.read_pooled())),
+            Conn::Pipe(conn) => AnyCall::Right(Either::Right(apart(conn.read_pooled()))),
+            Conn::Udp(conn) => AnyCall::Right(Either::Right(apart(conn.recv_pooled()))),
+            Conn::Ip(conn) => AnyCall::Right(Either::Right(apart(conn.recv_pooled()))),
         }
     }
 
@@ -156,24 +157,28 @@ impl Conn {
 
     /// Writes some of `buffer`, waiting until at least one byte, or the message, has been taken; returns how many
     /// bytes were.
-    pub async fn write(&self, buffer: &[u8]) -> Result<usize> {
+    pub fn write<'a>(&'a self, buffer: &'a [u8]) -> impl Future<Output = Result<usize>> {
         match self {
-            Conn::Tcp(conn) => conn.write(buffer).await,
-            Conn::Unix(conn) => conn.write(buffer).await,
-            Conn::Pipe(conn) => apart(conn.write(buffer)).await,
-            Conn::Udp(conn) => apart(conn.send(buffer)).await,
-            Conn::Ip(conn) => apart(conn.send(buffer)).await,
+            Conn::Tcp(conn) => AnyCall::Left(conn.write(buffer)),
+            Conn::Unix(conn) => AnyCall::Right(Either::Left(conn.write(buffer))),
+            Conn::Pipe(conn) => AnyCall::Right(Either::Right(apart(conn.write(buffer)))),
+            Conn::Udp(conn) => AnyCall::Right(Either::Right(apart(conn.send(buffer)))),
+            Conn::Ip(conn) => AnyCall::Right(Either::Right(apart(conn.send(buffer)))),
         }
     }
 
     /// Writes all of `buffer`. After an error or a cancel, an unknown part has been written.
-    pub async fn write_all(&self, buffer: &[u8]) -> Result<()> {
+    pub fn write_all<'a>(&'a self, buffer: &'a [u8]) -> impl Future<Output = Result<()>> {
         match self {
-            Conn::Tcp(conn) => conn.write_all(buffer).await,
-            Conn::Unix(conn) => conn.write_all(buffer).await,
-            Conn::Pipe(conn) => apart(conn.write_all(buffer)).await,
-            Conn::Udp(conn) => apart(conn.send(buffer)).await.map(|_| ()),
-            Conn::Ip(conn) => apart(conn.send(buffer)).await.map(|_| ()),
+            Conn::Tcp(conn) => AnyCall::Left(conn.write_all(buffer)),
+            Conn::Unix(conn) => AnyCall::Right(Either::Left(conn.write_all(buffer))),
+            Conn::Pipe(conn) => AnyCall::Right(Either::Right(apart(conn.write_all(buffer)))),
+            Conn::Udp(conn) => {
+                AnyCall::Right(Either::Right(apart(async { conn.send(buffer).await.map(|_| ()) })))
+            }
+            Conn::Ip(conn) => {
+                AnyCall::Right(Either::Right(apart(async { conn.send(buffer).await.map(|_| ()) })))
+            }
         }
     }
 

@@ -45,8 +45,10 @@ pub use conn::{
     UdpBatchConn, UdpConn, UnixConn, UnixMessage, WriteHalf, pipe,
 };
 pub use context::{CancelOnDrop, Context, Ended};
-pub use dial::{Dialer, Race, dial};
-pub use error::{Cause, Error, LookupError, LookupErrorKind, Operation, Result};
+pub use dial::{Dialer, ParseProxyError, Proxies, Proxy, ProxyEnvironment, ProxyScheme, Race, dial};
+pub use error::{
+    Cause, Error, LookupError, LookupErrorKind, Operation, ProxyError, ProxyErrorKind, ProxyStep, Result,
+};
 pub use interface::{
     AddrScope, HardwareAddr, Interface, InterfaceAddr, InterfaceFlags, interface_addrs, interfaces,
 };

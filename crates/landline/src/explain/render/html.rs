@@ -234,6 +234,9 @@ fn brief(span: &Span) -> String {
         Step::Call { detail, .. } => detail.clone(),
         Step::Note { text, .. } => text.clone(),
         Step::Source { answer, .. } => answer.clone(),
+        Step::Proxies { proxies, .. } => proxies.join(", "),
+        Step::Hop { proxy, .. } => proxy.clone(),
+        Step::HopStep { question, .. } => question.clone(),
         Step::System { .. } | Step::ResolutionDelay { .. } | Step::DialFailed => String::new(),
     };
     let text = words::printable(format!("{label} {of}").trim_end());

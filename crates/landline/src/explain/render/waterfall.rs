@@ -171,7 +171,14 @@ fn style(span: &Span) -> Style {
         (Fate::Won, _) => Style::Good,
         (Fate::Failed(_), _) => Style::Bad,
         (Fate::Abandoned | Fate::Unfinished, _) => Style::Faint,
-        (Fate::Done, Step::Lookup { .. } | Step::Query { .. } | Step::Attempt { .. }) => Style::Busy,
+        (
+            Fate::Done,
+            Step::Lookup { .. }
+            | Step::Query { .. }
+            | Step::Attempt { .. }
+            | Step::Hop { .. }
+            | Step::HopStep { .. },
+        ) => Style::Busy,
         (Fate::Done, _) => Style::Plain,
     }
 }

@@ -44,6 +44,8 @@ pub use conn::{
     PacketConn, Pipe, ReadHalf, Received, RecvBatch, ReuniteError, SendBatch, TcpConn, TcpInfo, TcpState,
     UdpBatchConn, UdpConn, UnixConn, UnixMessage, WriteHalf, pipe,
 };
+#[cfg(feature = "tls")]
+pub use conn::TlsConn;
 pub use context::{CancelOnDrop, Context, Ended};
 pub use dial::{Dialer, ParseProxyError, Proxies, Proxy, ProxyEnvironment, ProxyScheme, Race, dial};
 pub use error::{

@@ -12,6 +12,8 @@ mod received;
 mod shared;
 mod tcp;
 mod tcp_info;
+#[cfg(feature = "tls")]
+mod tls;
 mod udp;
 mod udp_batch;
 mod unix;
@@ -29,6 +31,8 @@ pub use pipe::{Pipe, pipe};
 pub use received::Received;
 pub use tcp::TcpConn;
 pub use tcp_info::{TcpInfo, TcpState};
+#[cfg(feature = "tls")]
+pub use tls::TlsConn;
 pub use udp::UdpConn;
 pub use udp_batch::{Datagram, RecvBatch, SendBatch, UdpBatchConn};
 pub use unix::UnixConn;

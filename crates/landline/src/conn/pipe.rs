@@ -73,6 +73,11 @@ impl Pipe {
         Ok(Addr::Pipe)
     }
 
+    #[cfg(feature = "tls")]
+    pub(super) fn check(&self, direction: Direction) -> Result<(), Cause> {
+        self.end.attempt(direction, |_| Some(Ok(()))).unwrap_or(Ok(()))
+    }
+
     fn named<T>(&self, operation: Operation, result: Result<T, Cause>) -> Result<T> {
         result.map_err(|cause| self.error(operation, cause))
     }

@@ -67,9 +67,6 @@ impl Entry {
             (Err(_), Ok((host, port))) => (host, Some(port.parse().ok()?)),
             _ => (text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text), None),
         };
-        if host == "*" {
-            return Some(Entry { what: What::Everything, port });
-        }
         if let Some(ip) = parse_ip(host) {
             return Some(Entry { what: What::Address(ip), port });
         }

@@ -8,6 +8,8 @@ mod environment;
 mod exempt;
 mod handshake;
 mod through;
+#[cfg(feature = "tls")]
+mod tls;
 
 pub use address::{ParseProxyError, Proxy, ProxyScheme};
 pub use environment::ProxyEnvironment;

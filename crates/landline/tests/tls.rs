@@ -9,7 +9,7 @@ use std::time::Duration;
 use adapter::Tried;
 use adapter::tls::Tls;
 use conntest::suite;
-use landline::{Cause, Conn, Context, ListenConfig, TlsConn};
+use landline::{Cause, Conn, Context, Dialer, ListenConfig, Proxy, ProxyStep, TlsConn};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::Instant;
 
@@ -173,4 +173,70 @@ async fn a_handshake_with_somebody_silent_ends_at_the_conns_limits() {
     let context = Context::background().with_timeout(Duration::from_millis(20));
     a.bind_context(&context);
     assert!(TlsConn::connect(a, "localhost", client).await.unwrap_err().is_timeout());
+}
+
+/// An `https` proxy that takes one conn and answers `answer` to whatever head it hears.
+async fn tls_proxy(tls: &Tls, answer: &'static [u8]) -> (Proxy, tokio::task::JoinHandle<Vec<u8>>) {
+    let (client, server) = tls.configs();
+    let listener = ListenConfig::new().listen("tcp", "127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port().unwrap();
+    let heard = tokio::spawn(async move {
+        let conn = listener.accept().await.unwrap();
+        let Ok(conn) = TlsConn::accept(conn, server).await else { return Vec::new() };
+        let mut heard = Vec::new();
+        while !heard.ends_with(b"\r\n\r\n") {
+            let mut buffer = [0; 256];
+            let count = conn.read(&mut buffer).await.unwrap();
+            heard.extend_from_slice(&buffer[..count]);
+        }
+        conn.write_all(answer).await.unwrap();
+        conn.close_write().unwrap();
+        // Until the dialer has gone.
+        while let Ok(1..) = conn.read(&mut [0; 64]).await {}
+        heard
+    });
+    let proxy: Proxy = format!("https://localhost:{port}").parse().unwrap();
+    (proxy.tls_config(client), heard)
+}
+
+#[tokio::test]
+async fn a_dial_goes_through_a_proxy_over_tls_and_loses_nothing() {
+    let tls = Tls::new();
+    let (proxy, heard) = tls_proxy(&tls, b"HTTP/1.1 200 OK\r\n\r\nfirst words").await;
+    let dialer = Dialer::new().timeout(Duration::from_secs(30)).proxy(proxy);
+    let (conn, report) = dialer.explain("tcp", "example.com:22").await;
+    let mut conn = conn.unwrap();
+    assert!(conn.as_tls().is_some() && conn.as_fd().is_none());
+    let mut words = String::new();
+    conn.read_to_string(&mut words).await.unwrap();
+    assert_eq!(words, "first words");
+    let drawn = report.waterfall().to_string();
+    assert!(drawn.contains("TLS for localhost: TLSv1"), "{drawn}");
+    drop(conn);
+    assert_eq!(heard.await.unwrap(), b"CONNECT example.com:22 HTTP/1.1\r\nHost: example.com:22\r\n\r\n");
+}
+
+#[tokio::test]
+async fn a_proxy_that_nobody_vouches_for_is_refused_at_the_step_tls() {
+    let (proxy, heard) = tls_proxy(&Tls::new(), b"HTTP/1.1 200 OK\r\n\r\n").await;
+    let proxy = proxy.tls_config(Tls::new().configs().0);
+    let error = Dialer::new().proxy(proxy).dial("tcp", "example.com:22").await.unwrap_err();
+    assert_eq!(error.proxy_error().unwrap().step(), ProxyStep::Tls);
+    assert!(error.to_string().contains(": tls: invalid peer certificate"), "{error}");
+    assert!(heard.await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn whom_the_system_does_not_trust_is_not_trusted() {
+    let tls = Tls::new();
+    let (_, server) = tls.configs();
+    let listener = ListenConfig::new().listen("tcp", "127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port().unwrap();
+    let proxy: Proxy = format!("https://localhost:{port}").parse().unwrap();
+    let dialer = Dialer::new().proxy(proxy);
+    let (result, refused) = tokio::join!(dialer.dial("tcp", "example.com:22"), async {
+        TlsConn::accept(listener.accept().await.unwrap(), server).await
+    });
+    assert_eq!(result.unwrap_err().proxy_error().unwrap().step(), ProxyStep::Tls);
+    assert!(refused.is_err());
 }

@@ -111,6 +111,8 @@ impl Dial<'_> {
                     self.endpoints(proxy, family, host, port).await
                 }
             };
+            // What cannot be said to the proxy is noticed before it is dialed.
+            let choice = choice.and_then(|choice| handshake(proxy, &choice[0]).map(|_| choice));
             choices.push(choice.map_err(|kind| self.stuck(proxies, Stuck { hop, step: ProxyStep::Request, kind }))?);
         }
         let mut chosen = vec![0; proxies.len()];

@@ -39,13 +39,13 @@ mod sys;
 mod tower;
 
 pub use addr::{Addr, AddressError, AddressErrorKind, ScopedIp, UnixAddr, join_host_port, split_host_port};
+#[cfg(feature = "tls")]
+pub use conn::TlsConn;
 pub use conn::{
     Ancillary, CloseWrite, Conn, Credentials, Datagram, Ecn, IpConn, OwnedReadHalf, OwnedWriteHalf,
     PacketConn, Pipe, ReadHalf, Received, RecvBatch, ReuniteError, SendBatch, TcpConn, TcpInfo, TcpState,
     UdpBatchConn, UdpConn, UnixConn, UnixMessage, WriteHalf, pipe,
 };
-#[cfg(feature = "tls")]
-pub use conn::TlsConn;
 pub use context::{CancelOnDrop, Context, Ended};
 pub use dial::{Dialer, ParseProxyError, Proxies, Proxy, ProxyEnvironment, ProxyScheme, Race, dial};
 pub use error::{

@@ -148,8 +148,7 @@ async fn a_stranger_is_not_trusted_and_is_told_so() {
     let (client, _) = Tls::new().configs();
     let (_, server) = Tls::new().configs();
     let (a, b) = tcp_pair().await;
-    let (ours, theirs) =
-        tokio::join!(TlsConn::connect(a, "localhost", client), TlsConn::accept(b, server));
+    let (ours, theirs) = tokio::join!(TlsConn::connect(a, "localhost", client), TlsConn::accept(b, server));
     let error = ours.unwrap_err().to_string();
     assert!(error.contains("invalid peer certificate"), "{error}");
     let error = theirs.unwrap_err().to_string();

@@ -9,9 +9,9 @@ use rustix::net::{AddressFamily, SocketType, ipproto, sockopt};
 use tokio::io::ReadBuf;
 use tokio::time::Instant;
 
-use super::halves::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 #[cfg(feature = "tls")]
 use super::TlsConn;
+use super::halves::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use super::{IpConn, Pipe, StreamConn, TcpConn, UdpConn, UnixConn, apart, impl_async_io};
 use crate::addr::Addr;
 use crate::context::Context;

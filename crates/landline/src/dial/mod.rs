@@ -13,5 +13,8 @@ pub use dialer::{Dialer, dial};
 pub use pace::Race;
 pub use proxy::{ParseProxyError, Proxies, Proxy, ProxyEnvironment, ProxyScheme};
 
+#[cfg(any(test, fuzzing))]
+pub(crate) use proxy::fuzzing;
+
 pub(crate) use attempts::{Answer, Answers, Families};
 pub(crate) use single::Single;

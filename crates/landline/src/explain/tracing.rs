@@ -181,9 +181,10 @@ impl Sink for Tracing {
                 debug_in!(&self.close(&Key::Attempt(*attempt)), "given up");
             }
             What::ProxyChosen { proxies, reason } => debug_in!(root, ?proxies, reason, "proxies chosen"),
-            What::HopStarted { hop, proxy, target } => self.open(Key::Hop(*hop), |parent| {
-                debug_span!(target: "landline", parent: parent, "hop", hop, proxy, target)
-            }),
+            What::HopStarted { hop, proxy, target } => self.open(
+                Key::Hop(*hop),
+                |parent| debug_span!(target: "landline", parent: parent, "hop", hop, proxy, target),
+            ),
             What::HopAsked { hop, step, question } => {
                 trace_in!(&self.find(&Key::Hop(*hop)), %step, question, "asked the proxy");
             }

@@ -120,7 +120,8 @@ impl TlsConn {
     /// The version and the cipher suite, in words.
     pub(crate) fn description(&self) -> String {
         self.stream.with_session(|session| {
-            let version = session.protocol_version().map_or("TLS", |version| version.as_str().unwrap_or("TLS"));
+            let version =
+                session.protocol_version().map_or("TLS", |version| version.as_str().unwrap_or("TLS"));
             match session.negotiated_cipher_suite() {
                 Some(suite) => format!("{version}, {:?}", suite.suite()),
                 None => version.to_owned(),

@@ -148,10 +148,7 @@ impl Stream {
     }
 
     /// Does `operation` once it no longer finds that it would have to wait.
-    async fn take<T>(
-        &self,
-        mut operation: impl FnMut(&mut Connection) -> io::Result<T>,
-    ) -> Result<T, Cause> {
+    async fn take<T>(&self, mut operation: impl FnMut(&mut Connection) -> io::Result<T>) -> Result<T, Cause> {
         if let Some(value) = self.try_take(&mut operation)? {
             return Ok(value);
         }
@@ -293,7 +290,11 @@ impl Stream {
         self.poll_flush_below(cx, &mut outgoing)
     }
 
-    fn poll_flush_below(&self, cx: &mut task::Context<'_>, outgoing: &mut Outgoing) -> Poll<Result<(), Cause>> {
+    fn poll_flush_below(
+        &self,
+        cx: &mut task::Context<'_>,
+        outgoing: &mut Outgoing,
+    ) -> Poll<Result<(), Cause>> {
         self.session().drain(outgoing);
         while let Some(rest) = outgoing.rest() {
             outgoing.sent += ready!(self.below.poll_write_shared(cx, rest))?;

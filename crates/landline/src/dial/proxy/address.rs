@@ -83,10 +83,13 @@ impl Proxy {
         if host.is_empty() {
             return Err("no host".to_owned());
         }
-        if let Some(ch) = host.chars().find(|ch| ch.is_whitespace() || ch.is_control() || "/?#@\\".contains(*ch)) {
+        if let Some(ch) =
+            host.chars().find(|ch| ch.is_whitespace() || ch.is_control() || "/?#@\\".contains(*ch))
+        {
             return Err(format!("{ch:?} in the host"));
         }
-        let number = port.bytes().all(|byte| byte.is_ascii_digit()).then(|| port.parse::<u16>().ok()).flatten();
+        let number =
+            port.bytes().all(|byte| byte.is_ascii_digit()).then(|| port.parse::<u16>().ok()).flatten();
         let port = number.filter(|&port| port != 0).ok_or_else(|| format!("no port {port:?}"))?;
         Ok(Proxy {
             scheme,
@@ -103,8 +106,7 @@ impl Proxy {
     /// the user name alone.
     #[must_use]
     pub fn login(mut self, user: impl AsRef<[u8]>, password: impl AsRef<[u8]>) -> Proxy {
-        self.login =
-            Some(Login { user: user.as_ref().to_vec(), password: password.as_ref().to_vec() });
+        self.login = Some(Login { user: user.as_ref().to_vec(), password: password.as_ref().to_vec() });
         self
     }
 
@@ -263,7 +265,9 @@ impl FromStr for ProxyScheme {
             .into_iter()
             .find(|known| known.as_str().eq_ignore_ascii_case(scheme))
             .ok_or_else(|| {
-                format!("unknown scheme {scheme:?}; there are http, https, socks4, socks4a, socks5 and socks5h")
+                format!(
+                    "unknown scheme {scheme:?}; there are http, https, socks4, socks4a, socks5 and socks5h"
+                )
             })
     }
 }

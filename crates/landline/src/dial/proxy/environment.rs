@@ -65,9 +65,8 @@ enum Setting {
 impl ProxyEnvironment {
     /// From the environment of this process, as it is now. Variables that are not UTF-8 are not read.
     pub fn from_env() -> ProxyEnvironment {
-        let vars = std::env::vars_os().filter_map(|(name, value)| {
-            Some((name.into_string().ok()?, value.into_string().ok()?))
-        });
+        let vars = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
         ProxyEnvironment::from_vars(vars)
     }
 
@@ -253,7 +252,8 @@ mod tests {
             let (_, host, _) = parts(url);
             // A dot at the end, and spaces, are as in curl; brackets around an address alone are as in Python.
             let expected = match (no_proxy, host.as_str()) {
-                ("example.com", "example.com.") | ("example.com." | "a.example b.example" | "[2001:db8::1]", _) => 'd',
+                ("example.com", "example.com.")
+                | ("example.com." | "a.example b.example" | "[2001:db8::1]", _) => 'd',
                 _ => go,
             };
             assert_eq!(ours, expected, "{no_proxy:?} {url}");
@@ -288,7 +288,11 @@ mod tests {
             (&[("http_proxy", PROXY), ("no_proxy", ""), ("NO_PROXY", "e.com")], "http://e.com/", "direct"),
             (&[("http_proxy", "127.0.0.1:9")], "http://e.com/", PROXY),
             (&[("http_proxy", "socks5://127.0.0.1")], "http://e.com/", "socks5://127.0.0.1:1080"),
-            (&[("HTTP_PROXY", "ftp://u:pw@h")], "http://e.com/", "proxy HTTP_PROXY=ftp://…@h: unknown scheme \"ftp\"; there are http, https, socks4, socks4a, socks5 and socks5h"),
+            (
+                &[("HTTP_PROXY", "ftp://u:pw@h")],
+                "http://e.com/",
+                "proxy HTTP_PROXY=ftp://…@h: unknown scheme \"ftp\"; there are http, https, socks4, socks4a, socks5 and socks5h",
+            ),
             (&[("http_proxy", "http://[::1")], "http://localhost/", "direct"),
         ] {
             assert_eq!(chosen(vars, url), expected, "{vars:?} {url}");

@@ -25,7 +25,10 @@ enum What {
     Network(IpNet),
     Address(IpAddr),
     /// The name itself, if wanted, and what is below it.
-    Name { name: String, itself: bool },
+    Name {
+        name: String,
+        itself: bool,
+    },
 }
 
 impl Exempt {

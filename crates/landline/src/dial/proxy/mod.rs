@@ -6,6 +6,8 @@ mod address;
 mod base64;
 mod environment;
 mod exempt;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod handshake;
 mod through;
 #[cfg(feature = "tls")]

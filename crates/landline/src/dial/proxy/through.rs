@@ -10,7 +10,9 @@ use crate::addr::Host;
 use crate::conn::Conn;
 use crate::dial::Answers;
 use crate::dial::dialer::{Arrived, Dial};
-use crate::error::{Cause, Error, LookupError, LookupErrorKind, ProxyError, ProxyErrorKind, ProxyStep, Result};
+use crate::error::{
+    Cause, Error, LookupError, LookupErrorKind, ProxyError, ProxyErrorKind, ProxyStep, Result,
+};
 use crate::explain::What;
 use crate::network::{Family, Network};
 use crate::order;
@@ -101,7 +103,12 @@ impl Dial<'_> {
     ///
     /// Where a proxy is given addresses because it does not resolve names, and cannot reach one, the next is tried, over
     /// a new conn: a refusal ends the one it came on.
-    pub(in crate::dial) async fn through(&self, proxies: &[Proxy], host: &Host, port: u16) -> Result<Arrived> {
+    pub(in crate::dial) async fn through(
+        &self,
+        proxies: &[Proxy],
+        host: &Host,
+        port: u16,
+    ) -> Result<Arrived> {
         let mut choices = Vec::with_capacity(proxies.len());
         for (hop, proxy) in proxies.iter().enumerate() {
             let choice = match proxies.get(hop + 1) {
@@ -113,12 +120,15 @@ impl Dial<'_> {
             };
             // What cannot be said to the proxy is noticed before it is dialed.
             let choice = choice.and_then(|choice| handshake(proxy, &choice[0]).map(|_| choice));
-            choices.push(choice.map_err(|kind| self.stuck(proxies, Stuck { hop, step: ProxyStep::Request, kind }))?);
+            choices.push(
+                choice.map_err(|kind| self.stuck(proxies, Stuck { hop, step: ProxyStep::Request, kind }))?,
+            );
         }
         let mut chosen = vec![0; proxies.len()];
         let mut failed = Vec::new();
         loop {
-            let targets: Vec<&Endpoint> = choices.iter().zip(&chosen).map(|(choice, &at)| &choice[at]).collect();
+            let targets: Vec<&Endpoint> =
+                choices.iter().zip(&chosen).map(|(choice, &at)| &choice[at]).collect();
             let stuck = match self.hop_by_hop(proxies, &targets).await {
                 Ok(arrived) => return Ok(arrived),
                 Err(stuck) => stuck,
@@ -127,7 +137,11 @@ impl Dial<'_> {
             let has_more = chosen[hop] + 1 < choices[hop].len();
             let go_on = has_more && stuck.step == ProxyStep::Request && is_unreachable(&stuck.kind);
             let error = self.stuck(proxies, stuck);
-            failed.push(if choices[hop].len() > 1 { error.to_text(&targets[hop].to_string()) } else { error });
+            failed.push(if choices[hop].len() > 1 {
+                error.to_text(&targets[hop].to_string())
+            } else {
+                error
+            });
             if !go_on {
                 break;
             }
@@ -182,7 +196,9 @@ impl Dial<'_> {
         conn: Conn,
     ) -> Result<Conn, (ProxyStep, ProxyErrorKind)> {
         let conn = match proxy.scheme() {
-            ProxyScheme::Https => self.secured(hop, proxy, conn).await.map_err(|kind| (ProxyStep::Tls, kind))?,
+            ProxyScheme::Https => {
+                self.secured(hop, proxy, conn).await.map_err(|kind| (ProxyStep::Tls, kind))?
+            }
             _ => conn,
         };
         let mut handshake = handshake(proxy, target).map_err(|kind| (ProxyStep::Request, kind))?;
@@ -320,9 +336,8 @@ fn handshake(proxy: &Proxy, target: &Endpoint) -> Result<Box<dyn Handshake + Sen
     let login = proxy.user_password();
     Ok(match proxy.scheme() {
         ProxyScheme::Http | ProxyScheme::Https => {
-            let authorization = proxy
-                .proxy_authorization()
-                .map_err(|reason| ProxyErrorKind::Unsupported(reason.into()))?;
+            let authorization =
+                proxy.proxy_authorization().map_err(|reason| ProxyErrorKind::Unsupported(reason.into()))?;
             Box::new(Connect::new(target.clone(), authorization)?)
         }
         ProxyScheme::Socks4 | ProxyScheme::Socks4a => {

@@ -281,6 +281,11 @@ mod tests {
     use crate::explain::render::samples;
 
     #[test]
+    fn a_dial_through_proxies() {
+        insta::assert_snapshot!(Html::new(&samples::proxied_dial()).to_string());
+    }
+
+    #[test]
     fn a_raced_dial() {
         let report = samples::raced_dial();
         insta::assert_snapshot!(

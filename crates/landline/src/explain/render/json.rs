@@ -385,6 +385,11 @@ mod tests {
     use crate::explain::render::samples;
 
     #[test]
+    fn a_dial_through_proxies() {
+        insta::assert_snapshot!(to_string_pretty(&samples::proxied_dial()));
+    }
+
+    #[test]
     fn dates_are_those_of_the_calendar() {
         for (seconds, text) in [
             (0, "1970-01-01T00:00:00.000000Z"),

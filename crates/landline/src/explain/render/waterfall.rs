@@ -272,6 +272,11 @@ mod tests {
     use crate::explain::render::samples;
 
     #[test]
+    fn a_dial_through_proxies() {
+        insta::assert_snapshot!(samples::proxied_dial().waterfall().to_string());
+    }
+
+    #[test]
     fn a_raced_dial_plain() {
         insta::assert_snapshot!(samples::raced_dial().to_string());
     }

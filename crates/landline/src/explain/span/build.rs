@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{Answer, Fate, Span, Step};
+use crate::error::Cause;
 use crate::explain::event::{Event, What};
 
 /// The steps of `events`, in the order in which they began; those that are part of another follow it.
@@ -155,7 +156,11 @@ impl Builder {
             }
             What::HopFailed { hop, error } => {
                 if let Some(group) = self.hop(hop) {
-                    let error = error.cause().to_string();
+                    // The span itself names the proxy and the step.
+                    let error = match error.cause() {
+                        Cause::Proxy(at_proxy) => at_proxy.kind().to_string(),
+                        cause => cause.to_string(),
+                    };
                     let asked = group.parts.last_mut().filter(|span| span.fate == Fate::Unfinished);
                     if let Some(span) = asked {
                         close(span, at, Fate::Failed(error.clone()));
@@ -420,7 +425,12 @@ mod tests {
             picks in prop::collection::vec((0..64_usize, 0..1_000_u64), 0..60),
             total in 0..1_000_u64,
         ) {
-            let all: Vec<What> = [samples::raced_dial(), samples::failed_dial(), samples::lookup_with_everything()]
+            let all: Vec<What> = [
+                samples::raced_dial(),
+                samples::failed_dial(),
+                samples::proxied_dial(),
+                samples::lookup_with_everything(),
+            ]
                 .iter()
                 .flat_map(|report| report.events().iter().map(|event| event.what.clone()))
                 .collect();

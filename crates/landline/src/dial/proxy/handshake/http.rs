@@ -66,8 +66,7 @@ impl Handshake for Connect {
             let head = std::mem::take(&mut self.head);
             self.before += head.len();
             let Head { status, reason, challenges } = parse(&head)?;
-            let answer =
-                if reason.is_empty() { status.to_string() } else { format!("{status} {reason}") };
+            let answer = if reason.is_empty() { status.to_string() } else { format!("{status} {reason}") };
             match status {
                 // RFC 9110 section 15.2: any number of interim answers may come first; 101 is none.
                 100 | 102..=199 => {}
@@ -117,8 +116,8 @@ fn check_beginning(head: &[u8]) -> Result<(), ProxyErrorKind> {
 }
 
 fn no_http(head: &[u8]) -> ProxyErrorKind {
-    let beginning = &head[..head.len().min(16)];
-    malformed(format!("no HTTP/1 status line, it begins with \"{}\"", beginning.escape_ascii()))
+    let beginning = String::from_utf8_lossy(&head[..head.len().min(16)]);
+    malformed(format!("no HTTP/1 status line but {beginning}"))
 }
 
 struct Head {
@@ -195,13 +194,25 @@ mod tests {
     #[test]
     fn the_way_is_open_after_a_2xx_and_what_follows_is_left() {
         for (answer, words, left) in [
-            (&b"HTTP/1.1 200 Connection established\r\n\r\nSSH-2.0"[..], "200 Connection established", &b"SSH-2.0"[..]),
+            (
+                &b"HTTP/1.1 200 Connection established\r\n\r\nSSH-2.0"[..],
+                "200 Connection established",
+                &b"SSH-2.0"[..],
+            ),
             (b"HTTP/1.0 200 OK\r\nVia: x\r\n\r\n", "200 OK", b""),
             (b"HTTP/1.1 200\r\n\r\n\r\n\r\n", "200", b"\r\n\r\n"),
             (b"HTTP/1.1 204 \nA: b\n\nx", "204", b"x"),
             // RFC 9110 section 9.3.6: these say nothing in an answer to CONNECT.
-            (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\nhello", "200 OK", b"hello"),
-            (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 x\r\nA: b\r\n\r\nHTTP/1.1 200 OK\r\n\r\nz", "200 OK", b"z"),
+            (
+                b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\nhello",
+                "200 OK",
+                b"hello",
+            ),
+            (
+                b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 x\r\nA: b\r\n\r\nHTTP/1.1 200 OK\r\n\r\nz",
+                "200 OK",
+                b"z",
+            ),
         ] {
             assert_eq!(answered(answer), Ok((words.to_owned(), left.to_vec())), "{}", answer.escape_ascii());
         }
@@ -227,16 +238,16 @@ mod tests {
     #[test]
     fn what_is_no_answer_is_refused_as_soon_as_it_shows() {
         for (answer, words) in [
-            (&b"SSH-2.0-x\r\n"[..], "it begins with"),
-            (b"\x05\xff", "it begins with"),
-            (b"\x15\x03\x01\x00\x02\x02\x16", "it begins with"),
-            (b"\r\n\r\n", "it begins with"),
-            (b"HTTP/2 200 OK\r\n\r\n", "it begins with"),
-            (b"HTTP/1.1 20 OK\r\n\r\n", "no HTTP/1 status line"),
-            (b"HTTP/1.1 2000 OK\r\n\r\n", "no HTTP/1 status line"),
-            (b"HTTP/1.1 099 OK\r\n\r\n", "no HTTP/1 status line"),
-            (b"HTTP/1.1 600 OK\r\n\r\n", "no HTTP/1 status line"),
-            (b"HTTP/1.x 200 OK\r\n\r\n", "no HTTP/1 status line"),
+            (&b"SSH-2.0-x\r\n"[..], "no HTTP/1 status line but "),
+            (b"\x05\xff", "no HTTP/1 status line but "),
+            (b"\x15\x03\x01\x00\x02\x02\x16", "no HTTP/1 status line but "),
+            (b"\r\n\r\n", "no HTTP/1 status line but "),
+            (b"HTTP/2 200 OK\r\n\r\n", "no HTTP/1 status line but "),
+            (b"HTTP/1.1 20 OK\r\n\r\n", "no HTTP/1 status line but "),
+            (b"HTTP/1.1 2000 OK\r\n\r\n", "no HTTP/1 status line but "),
+            (b"HTTP/1.1 099 OK\r\n\r\n", "no HTTP/1 status line but "),
+            (b"HTTP/1.1 600 OK\r\n\r\n", "no HTTP/1 status line but "),
+            (b"HTTP/1.x 200 OK\r\n\r\n", "no HTTP/1 status line but "),
         ] {
             for size in [1, 1000] {
                 let mut connect = Connect::new(to("a:1"), None).unwrap();

@@ -114,6 +114,9 @@ mod tests {
         // Some close after the code.
         assert_eq!(answered(b"\0\x5b"), Err("rejected or failed (code 91)".to_owned()));
         assert_eq!(answered(b"\0\x01"), Err("of no known meaning (code 1)".to_owned()));
-        assert_eq!(answered(b"HTTP"), Err("malformed answer: an answer of version 72 in place of 0".to_owned()));
+        assert_eq!(
+            answered(b"HTTP"),
+            Err("malformed answer: an answer of version 72 in place of 0".to_owned())
+        );
     }
 }

@@ -25,10 +25,7 @@ pub(crate) struct Socks5 {
 
 impl Socks5 {
     /// `login` is a user name and a password, offered beside going without.
-    pub(crate) fn new(
-        target: Endpoint,
-        login: Option<(Vec<u8>, Vec<u8>)>,
-    ) -> Result<Socks5, ProxyErrorKind> {
+    pub(crate) fn new(target: Endpoint, login: Option<(Vec<u8>, Vec<u8>)>) -> Result<Socks5, ProxyErrorKind> {
         target.check()?;
         if let Some((user, password)) = &login {
             // RFC 1929 section 2: each has one byte of length.
@@ -132,7 +129,11 @@ impl Socks5 {
             NAME => 1 + usize::from(self.answer.0[4]),
             kind => return Err(malformed(format!("an address of unknown type {kind}"))),
         };
-        if self.answer.fill(rest, 4 + address + 2) { Ok(Next::Open("granted".to_owned())) } else { Ok(Next::More) }
+        if self.answer.fill(rest, 4 + address + 2) {
+            Ok(Next::Open("granted".to_owned()))
+        } else {
+            Ok(Next::More)
+        }
     }
 
     fn version(&mut self, rest: &mut &[u8], expected: u8) -> Result<(), ProxyErrorKind> {
@@ -147,9 +148,7 @@ impl Socks5 {
 impl Handshake for Socks5 {
     fn begin(&mut self) -> Ask {
         let (words, bytes) = match self.login {
-            Some(_) => {
-                ("with a password or without", vec![VERSION, 2, NO_AUTHENTICATION, USER_PASSWORD])
-            }
+            Some(_) => ("with a password or without", vec![VERSION, 2, NO_AUTHENTICATION, USER_PASSWORD]),
             None => ("without a password", vec![VERSION, 1, NO_AUTHENTICATION]),
         };
         Ask { step: ProxyStep::Greeting, words: words.to_owned(), bytes }

@@ -4,6 +4,7 @@ use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::task::{self, Poll};
 
+use futures_util::future::Either;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketType, ipproto, sockopt};
 use tokio::io::ReadBuf;
@@ -12,7 +13,7 @@ use tokio::time::Instant;
 #[cfg(feature = "tls")]
 use super::TlsConn;
 use super::halves::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
-use super::{IpConn, Pipe, StreamConn, TcpConn, UdpConn, UnixConn, apart, impl_async_io};
+use super::{AnyCall, IpConn, Pipe, StreamConn, TcpConn, UdpConn, UnixConn, apart, impl_async_io};
 use crate::addr::Addr;
 use crate::context::Context;
 use crate::error::{Cause, Error, Operation, Result};
@@ -97,15 +98,15 @@ impl Conn {
 
     /// Reads what has arrived, up to the size of `buffer`, waiting for at least one byte, or one message. `Ok(0)` is
     /// the end of the stream, an empty message, or an empty buffer.
-    pub async fn read(&self, buffer: &mut [u8]) -> Result<usize> {
+    pub fn read<'a>(&'a self, buffer: &'a mut [u8]) -> impl Future<Output = Result<usize>> {
         match self {
-            Conn::Tcp(conn) => conn.read(buffer).await,
-            Conn::Unix(conn) => conn.read(buffer).await,
-            Conn::Pipe(conn) => apart(conn.read(buffer)).await,
+            Conn::Tcp(conn) => AnyCall::Left(conn.read(buffer)),
+            Conn::Unix(conn) => AnyCall::Right(Either::Left(conn.read(buffer))),
+            Conn::Pipe(conn) => AnyCall::Right(Either::Right(apart(conn.read(buffer)))),
             #[cfg(feature = "tls")]
-            Conn::Tls(conn) => apart(conn.read(buffer)).await,
-            Conn::Udp(conn) => apart(conn.recv(buffer)).await,
-            Conn::Ip(conn) => apart(conn.recv(buffer)).await,
+            Conn::Tls(conn) => AnyCall::Right(Either::Right(apart(conn.read(buffer)))),
+            Conn::Udp(conn) => AnyCall::Right(Either::Right(apart(conn.recv(buffer)))),
+            Conn::Ip(conn) => AnyCall::Right(Either::Right(apart(conn.recv(buffer)))),
         }
     }
 
@@ -124,28 +125,32 @@ impl Conn {
 
     /// Writes some of `buffer`, waiting until at least one byte, or the message, has been taken; returns how many
     /// bytes were.
-    pub async fn write(&self, buffer: &[u8]) -> Result<usize> {
+    pub fn write<'a>(&'a self, buffer: &'a [u8]) -> impl Future<Output = Result<usize>> {
         match self {
-            Conn::Tcp(conn) => conn.write(buffer).await,
-            Conn::Unix(conn) => conn.write(buffer).await,
-            Conn::Pipe(conn) => apart(conn.write(buffer)).await,
+            Conn::Tcp(conn) => AnyCall::Left(conn.write(buffer)),
+            Conn::Unix(conn) => AnyCall::Right(Either::Left(conn.write(buffer))),
+            Conn::Pipe(conn) => AnyCall::Right(Either::Right(apart(conn.write(buffer)))),
             #[cfg(feature = "tls")]
-            Conn::Tls(conn) => apart(conn.write(buffer)).await,
-            Conn::Udp(conn) => apart(conn.send(buffer)).await,
-            Conn::Ip(conn) => apart(conn.send(buffer)).await,
+            Conn::Tls(conn) => AnyCall::Right(Either::Right(apart(conn.write(buffer)))),
+            Conn::Udp(conn) => AnyCall::Right(Either::Right(apart(conn.send(buffer)))),
+            Conn::Ip(conn) => AnyCall::Right(Either::Right(apart(conn.send(buffer)))),
         }
     }
 
     /// Writes all of `buffer`. After an error or a cancel, an unknown part has been written.
-    pub async fn write_all(&self, buffer: &[u8]) -> Result<()> {
+    pub fn write_all<'a>(&'a self, buffer: &'a [u8]) -> impl Future<Output = Result<()>> {
         match self {
-            Conn::Tcp(conn) => conn.write_all(buffer).await,
-            Conn::Unix(conn) => conn.write_all(buffer).await,
-            Conn::Pipe(conn) => apart(conn.write_all(buffer)).await,
+            Conn::Tcp(conn) => AnyCall::Left(conn.write_all(buffer)),
+            Conn::Unix(conn) => AnyCall::Right(Either::Left(conn.write_all(buffer))),
+            Conn::Pipe(conn) => AnyCall::Right(Either::Right(apart(conn.write_all(buffer)))),
             #[cfg(feature = "tls")]
-            Conn::Tls(conn) => apart(conn.write_all(buffer)).await,
-            Conn::Udp(conn) => apart(conn.send(buffer)).await.map(|_| ()),
-            Conn::Ip(conn) => apart(conn.send(buffer)).await.map(|_| ()),
+            Conn::Tls(conn) => AnyCall::Right(Either::Right(apart(conn.write_all(buffer)))),
+            Conn::Udp(conn) => {
+                AnyCall::Right(Either::Right(apart(async { conn.send(buffer).await.map(|_| ()) })))
+            }
+            Conn::Ip(conn) => {
+                AnyCall::Right(Either::Right(apart(async { conn.send(buffer).await.map(|_| ()) })))
+            }
         }
     }
 

@@ -308,6 +308,11 @@ impl ParseProxyError {
         &self.input
     }
 
+    /// What is wrong with it.
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+
     /// Names where the proxy was given, such as a variable of the environment.
     pub(super) fn of(mut self, variable: &str) -> ParseProxyError {
         self.input = format!("{variable}={}", self.input);

@@ -33,6 +33,7 @@ mod listen;
 mod network;
 mod order;
 pub mod resolve;
+pub mod serve;
 mod socket;
 mod sys;
 #[cfg(feature = "tower")]
@@ -51,12 +52,14 @@ pub use dial::{Dialer, ParseProxyError, Proxies, Proxy, ProxyEnvironment, ProxyS
 pub use error::{
     Cause, Error, LookupError, LookupErrorKind, Operation, ProxyError, ProxyErrorKind, ProxyStep, Result,
 };
+pub use fd::PooledBuf;
 pub use interface::{
     AddrScope, HardwareAddr, Interface, InterfaceAddr, InterfaceFlags, interface_addrs, interfaces,
 };
 pub use listen::{Incoming, ListenConfig, Listener, TcpListener, UnixListener, listen, listen_packet};
 pub use network::{Family, Network, ParseNetworkError, Protocol, ToNetwork, UnixKind};
 pub use resolve::{Lookup, Mx, Resolver, Srv, Svcb, Txt};
+pub use serve::{Server, Serving, Spread};
 pub use socket::KeepAlive;
 
 /// Compiles the example of the README.

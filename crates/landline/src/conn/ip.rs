@@ -17,7 +17,7 @@ use super::received::Received;
 use super::shared::{buffer_methods, limit_methods, readiness_methods};
 use crate::addr::{Addr, ScopedIp};
 use crate::error::{Cause, Error, Operation, Result};
-use crate::fd::{Beside, NetFd};
+use crate::fd::{Beside, NetFd, PooledBuf};
 use crate::network::{Family, Network, Protocol};
 use crate::sys::{self, Incoming};
 
@@ -149,6 +149,10 @@ impl IpConn {
     /// header. Fails with `EMSGSIZE` if it was longer than the buffer.
     pub async fn recv(&self, buffer: &mut [u8]) -> Result<usize> {
         self.named(Operation::Read, self.fd.recv(buffer).await)
+    }
+
+    pub(super) async fn recv_pooled(&self) -> Result<PooledBuf> {
+        self.named(Operation::Read, self.fd.recv_pooled().await)
     }
 
     /// [`IpConn::recv`] into several buffers, in order.

@@ -16,7 +16,7 @@ use super::received::Received;
 use super::shared::{buffer_methods, limit_methods, readiness_methods};
 use crate::addr::{Addr, canonical};
 use crate::error::{Cause, Error, Operation, Result};
-use crate::fd::{Beside, NetFd};
+use crate::fd::{Beside, NetFd, PooledBuf};
 use crate::network::{Family, Network};
 
 /// A UDP socket, connected to a peer (dialed) or open to everyone (listened on).
@@ -134,6 +134,10 @@ impl UdpConn {
     /// `EMSGSIZE` if it was longer than the buffer.
     pub async fn recv(&self, buffer: &mut [u8]) -> Result<usize> {
         self.named(Operation::Read, self.fd.recv(buffer).await)
+    }
+
+    pub(super) async fn recv_pooled(&self) -> Result<PooledBuf> {
+        self.named(Operation::Read, self.fd.recv_pooled().await)
     }
 
     /// Receives a datagram and tells who sent it.

@@ -236,7 +236,11 @@ impl UnixConn {
         let result = match to.to_raw() {
             Ok(raw) => {
                 let flags = rustix::net::SendFlags::NOSIGNAL;
-                self.fd.send_asking_again(|fd| rustix::net::sendto(fd, message, flags, &raw)).await
+                self.fd
+                    .send_asking_again(|fd| {
+                        self.fd.sent_message(rustix::net::sendto(fd, message, flags, &raw))
+                    })
+                    .await
             }
             Err(error) => Err(error.into()),
         };

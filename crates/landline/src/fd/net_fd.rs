@@ -16,6 +16,8 @@ use tokio::task::coop;
 use tokio::time::Instant;
 
 use super::limits::{Direction, Expiry, Limits};
+use super::meter::{Meter, Traffic};
+use super::monitor::Monitor;
 use super::waiters::Seat;
 use crate::context::Context;
 use crate::error::Cause;
@@ -31,9 +33,10 @@ pub(crate) struct NetFd(Arc<Shared>);
 
 /// What the reactor wakes, by way of `limits`, which wakes those who wait there. So the reactor's one place in a
 /// direction serves any number of them, and costs less than its list of waiting futures.
-struct Shared {
+pub(super) struct Shared {
     io: Registered,
-    limits: Limits,
+    pub(super) limits: Limits,
+    pub(super) meter: Meter,
     ends: Ends,
 }
 
@@ -67,12 +70,33 @@ impl NetFd {
     /// # Panics
     /// Outside a tokio runtime, as tokio's own sockets do.
     pub(crate) fn new(fd: OwnedFd) -> io::Result<NetFd> {
+        NetFd::with_meter(fd, Meter::default())
+    }
+
+    /// The same, and what it moves is added to `traffic`.
+    pub(crate) fn metered(fd: OwnedFd, traffic: Arc<Traffic>) -> io::Result<NetFd> {
+        NetFd::with_meter(fd, Meter::new(traffic))
+    }
+
+    fn with_meter(fd: OwnedFd, meter: Meter) -> io::Result<NetFd> {
         let interest = Interest::READABLE | Interest::WRITABLE | Interest::PRIORITY;
         Ok(NetFd(Arc::new(Shared {
             io: Registered::new(fd, interest)?,
             limits: Limits::default(),
+            meter,
             ends: Ends::default(),
         })))
+    }
+
+    /// Says that so many bytes were moved; to be called by whoever moves some.
+    #[inline]
+    pub(crate) fn count(&self, direction: Direction, bytes: usize) {
+        self.0.meter.count(direction, bytes);
+    }
+
+    /// For whoever watches over it without owning it.
+    pub(crate) fn monitor(&self) -> Monitor {
+        Monitor::new(self.0.clone())
     }
 
     pub(crate) fn ends(&self) -> &Ends {

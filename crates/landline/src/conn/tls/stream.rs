@@ -20,7 +20,7 @@ use super::super::{Conn, StreamConn};
 use super::turns::Turns;
 use crate::context::Context;
 use crate::error::{Cause, Result};
-use crate::fd::Direction;
+use crate::fd::{Direction, PooledBuf, STREAM};
 
 /// How many reads a close spends on what is not for the reader.
 const ABSORBED: usize = 4;
@@ -110,6 +110,15 @@ impl Stream {
 
     pub(super) async fn read(&self, buffer: &mut [u8]) -> Result<usize, Cause> {
         self.take(|tls| tls.reader().read(buffer)).await
+    }
+
+    pub(super) async fn read_pooled(&self) -> Result<PooledBuf, Cause> {
+        self.take(|tls| {
+            let mut buffer = PooledBuf::take(STREAM);
+            let count = tls.reader().read(buffer.room())?;
+            Ok(buffer.filled(count))
+        })
+        .await
     }
 
     pub(super) async fn read_vectored(&self, buffers: &mut [IoSliceMut<'_>]) -> Result<usize, Cause> {

@@ -10,7 +10,7 @@ use tokio::io::ReadBuf;
 use tokio::time::Instant;
 
 use super::halves::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
-use super::{IpConn, Pipe, StreamConn, TcpConn, UdpConn, UnixConn, apart, impl_async_io};
+use super::{ConnKind, IpConn, Pipe, StreamConn, TcpConn, UdpConn, UnixConn, apart, impl_async_io};
 use crate::addr::Addr;
 use crate::context::Context;
 use crate::error::{Cause, Error, Operation, Result};
@@ -316,8 +316,20 @@ impl StreamConn for Conn {
         each!(self, conn => conn.poll_write_vectored_shared(cx, buffers))
     }
 
+    fn try_read_shared(&self, buffer: &mut [u8]) -> Option<Result<usize, Cause>> {
+        each!(self, conn => conn.try_read_shared(buffer))
+    }
+
     fn close_write_shared(&self) -> Result<(), Cause> {
         each!(self, conn => conn.close_write_shared())
+    }
+
+    fn close_read_quietly(&self) {
+        each!(self, conn => conn.close_read_quietly());
+    }
+
+    fn conn_kind(&self) -> ConnKind<'_> {
+        each!(self, conn => conn.conn_kind())
     }
 
     fn error(&self, operation: Operation, cause: Cause) -> Error {

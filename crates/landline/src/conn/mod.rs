@@ -34,7 +34,7 @@ pub use udp_batch::{Datagram, RecvBatch, SendBatch, UdpBatchConn};
 pub use unix::UnixConn;
 pub use unix_message::{Credentials, UnixMessage};
 
-pub(crate) use async_io::{StreamConn, impl_async_io};
+pub(crate) use async_io::{ConnKind, StreamConn, impl_async_io};
 
 /// Puts a future on the heap. Waiting for a message takes three times the room of waiting for bytes, and where one
 /// function does either, every stream would pay for it.

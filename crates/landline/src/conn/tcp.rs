@@ -13,7 +13,7 @@ use tokio::io::ReadBuf;
 
 use super::shared::{buffer_methods, half_close_methods, limit_methods, read_write_methods};
 use super::tcp_info::TcpInfo;
-use super::{StreamConn, impl_async_io};
+use super::{ConnKind, StreamConn, impl_async_io};
 use crate::addr::{Addr, canonical};
 use crate::error::{Cause, Error, Operation, Result};
 use crate::fd::NetFd;
@@ -231,8 +231,21 @@ impl StreamConn for TcpConn {
         self.fd.poll_write_vectored(cx, buffers)
     }
 
+    fn try_read_shared(&self, buffer: &mut [u8]) -> Option<Result<usize, Cause>> {
+        self.fd.try_read(buffer)
+    }
+
     fn close_write_shared(&self) -> Result<(), Cause> {
         self.fd.close_write()
+    }
+
+    fn close_read_quietly(&self) {
+        // Nobody is left to tell where it fails.
+        let _ = self.fd.close_read();
+    }
+
+    fn conn_kind(&self) -> ConnKind<'_> {
+        ConnKind::Socket(&self.fd)
     }
 
     #[cold]

@@ -9,7 +9,7 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, RecvFlags, SocketAddrAny, SocketType, sockopt};
 use tokio::io::ReadBuf;
 
-use super::StreamConn;
+use super::{ConnKind, StreamConn};
 use super::ancillary::Ancillary;
 use super::ip_options::{self, IpOptions, Versions, ip_option_methods, sender};
 use super::received::Received;
@@ -306,6 +306,14 @@ impl StreamConn for UdpConn {
     fn close_write_shared(&self) -> Result<(), Cause> {
         // There is no stream whose end the peer could be told of.
         Ok(())
+    }
+
+    fn close_read_quietly(&self) {
+        // There is no stream to end.
+    }
+
+    fn conn_kind(&self) -> ConnKind<'_> {
+        ConnKind::Messages { end: false }
     }
 
     #[cold]

@@ -12,7 +12,7 @@ use tokio::io::ReadBuf;
 use super::received::Received;
 use super::shared::{buffer_methods, half_close_methods, limit_methods, read_write_methods};
 use super::unix_fd::UnixFd;
-use super::{StreamConn, impl_async_io};
+use super::{ConnKind, StreamConn, impl_async_io};
 use crate::addr::{Addr, UnixAddr};
 use crate::error::{Cause, Error, Operation, Result};
 use crate::fd::NetFd;
@@ -324,8 +324,25 @@ impl StreamConn for UnixConn {
         self.fd.poll_write_vectored(cx, buffers)
     }
 
+    fn try_read_shared(&self, buffer: &mut [u8]) -> Option<Result<usize, Cause>> {
+        self.fd.try_read(buffer)
+    }
+
     fn close_write_shared(&self) -> Result<(), Cause> {
         self.fd.close_write()
+    }
+
+    fn close_read_quietly(&self) {
+        // Nobody is left to tell where it fails.
+        let _ = self.fd.close_read();
+    }
+
+    fn conn_kind(&self) -> ConnKind<'_> {
+        match self.kind() {
+            UnixKind::Stream => ConnKind::Socket(&self.fd),
+            UnixKind::Seqpacket => ConnKind::Messages { end: true },
+            UnixKind::Datagram => ConnKind::Messages { end: false },
+        }
     }
 
     #[cold]

@@ -52,6 +52,11 @@ impl UnixFd {
         self.fd.io(Direction::Read, |fd| recv_stream(fd, buffers)).await
     }
 
+    /// [`NetFd::try_read`] of a stream.
+    pub(crate) fn try_read(&self, buffer: &mut [u8]) -> Option<Result<usize, Cause>> {
+        self.fd.try_io(Direction::Read, &mut |fd| recv_stream(fd, &mut [IoSliceMut::new(buffer)]))
+    }
+
     pub(crate) async fn write(&self, buffer: &[u8]) -> Result<usize, Cause> {
         match self.kind {
             UnixKind::Stream => self.fd.write(buffer).await,

@@ -3,10 +3,12 @@
 mod limits;
 mod message;
 mod net_fd;
+mod splice;
 mod stream;
 mod waiters;
 
 pub(crate) use limits::{Direction, Limits};
 pub(crate) use message::ErrorWatch;
 pub(crate) use net_fd::{Io, NetFd};
+pub(crate) use splice::Spliced;
 pub(crate) use stream::{IOV_MAX, counted};

@@ -243,6 +243,11 @@ impl NetFd {
         }
     }
 
+    /// Whether the peer ever sent urgent data, as far as the reactor knows.
+    pub(crate) fn has_had_urgent_data(&self) -> bool {
+        self.0.io.enter().is_some_and(|io| has_had_urgent_data(&io))
+    }
+
     pub(crate) fn set_read_deadline(&self, deadline: Option<Instant>) {
         self.0.limits.set_deadline(Direction::Read, deadline);
     }

@@ -42,6 +42,21 @@ impl NetFd {
         .await
     }
 
+    /// Reads what has arrived if something is believed to have; `None` if nothing has.
+    #[inline]
+    pub(crate) fn try_read(&self, buffer: &mut [u8]) -> Option<Result<usize, Cause>> {
+        self.try_io(Direction::Read, &mut |fd| {
+            let (count, _) = rustix::net::recv(fd, &mut *buffer, RecvFlags::empty())?;
+            Ok(counted(count, buffer.len()))
+        })
+    }
+
+    /// Writes some of `buffer` if there is believed to be room; `None` if there is none.
+    #[inline]
+    pub(crate) fn try_write(&self, buffer: &[u8]) -> Option<Result<usize, Cause>> {
+        self.try_io(Direction::Write, &mut |fd| send(fd, buffer))
+    }
+
     pub(crate) async fn peek(&self, buffer: &mut [u8]) -> Result<usize, Cause> {
         self.io(Direction::Read, |fd| {
             let (count, _) = rustix::net::recv(fd, &mut *buffer, RecvFlags::PEEK)?;

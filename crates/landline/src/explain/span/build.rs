@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{Answer, Fate, Span, Step};
+use crate::copy::Copied;
 use crate::explain::event::{Event, What};
 
 /// The steps of `events`, in the order in which they began; those that are part of another follow it.
@@ -144,6 +145,20 @@ impl Builder {
                 span.fate = Fate::Failed(error.to_string());
                 self.groups.push(Group { head: span, parts: Vec::new() });
             }
+            What::CopyStarted { copy, from, to } => {
+                self.open(at, Step::Copy { copy, from, to, copied: None });
+            }
+            What::CopyPath { copy, path, detour } => {
+                let span = moment(at, Step::Path { copy, path, detour });
+                match self.copy(copy) {
+                    Some(group) => group.parts.push(Span { depth: 1, ..span }),
+                    None => self.groups.push(Group { head: span, parts: Vec::new() }),
+                }
+            }
+            What::CopyDone { copy, copied } => self.end_copy(at, copy, copied, Fate::Done),
+            What::CopyFailed { copy, copied, error } => {
+                self.end_copy(at, copy, copied, Fate::Failed(error.to_string()));
+            }
         }
     }
 
@@ -196,6 +211,23 @@ impl Builder {
         self.groups
             .iter_mut()
             .find(|group| matches!(group.head.step, Step::Attempt { attempt, .. } if attempt == number))
+    }
+
+    /// The direction that goes on, the latest of its number.
+    fn copy(&mut self, number: u32) -> Option<&mut Group> {
+        self.groups.iter_mut().rev().find(|group| {
+            matches!(group.head.step, Step::Copy { copy, .. } if copy == number)
+                && group.head.fate == Fate::Unfinished
+        })
+    }
+
+    fn end_copy(&mut self, at: Duration, number: u32, moved: Copied, fate: Fate) {
+        if let Some(group) = self.copy(number) {
+            if let Step::Copy { copied, .. } = &mut group.head.step {
+                *copied = Some(moved);
+            }
+            close(&mut group.head, at, fate);
+        }
     }
 
     fn only_attempt(&mut self) -> Option<&mut Group> {
@@ -380,7 +412,7 @@ mod tests {
             picks in prop::collection::vec((0..64_usize, 0..1_000_u64), 0..60),
             total in 0..1_000_u64,
         ) {
-            let all: Vec<What> = [samples::raced_dial(), samples::failed_dial(), samples::lookup_with_everything()]
+            let all: Vec<What> = samples::all()
                 .iter()
                 .flat_map(|report| report.events().iter().map(|event| event.what.clone()))
                 .collect();

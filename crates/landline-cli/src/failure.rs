@@ -52,19 +52,15 @@ impl From<Error> for Failure {
     }
 }
 
-/// Whether an error is about how the command was put, and not about what the network answered.
+/// Whether an error is about how the command was put, and not about what the network answered: an address with an
+/// unknown service among them, which nobody was asked about.
 pub(crate) fn is_usage(error: &Error) -> bool {
     match error.cause() {
         Cause::Network(_) => true,
         Cause::Address(address) => *address.kind() != AddressErrorKind::NoSuitableAddress,
-        Cause::Lookup(lookup) => match lookup.kind() {
-            LookupErrorKind::InvalidName => true,
-            // A service is looked for in a file; nobody is asked. Its errors alone have the protocol in the name.
-            LookupErrorKind::NotFound => {
-                lookup.server().is_none() && lookup.to_string().ends_with(": unknown port")
-            }
-            _ => false,
-        },
+        Cause::Lookup(lookup) => {
+            matches!(lookup.kind(), LookupErrorKind::InvalidName | LookupErrorKind::UnknownPort)
+        }
         _ => false,
     }
 }

@@ -52,7 +52,7 @@ pub(crate) struct Listen {
     /// End after the first conn, or with --echo after the first datagram
     #[arg(long)]
     once: bool,
-    /// Serve no more than N conns at the same time; others wait to be accepted
+    /// Serve no more than N conns at the same time, others wait to be accepted; without --echo and --exec one is all
     #[arg(long, value_name = "N", value_parser = values::count, allow_hyphen_values = true)]
     max_conns: Option<NonZeroUsize>,
 }
@@ -67,11 +67,6 @@ impl Listen {
             self.network.parse().map_err(|error| Failure::Usage(format!("listen: {error}")))?;
         if network.is_packet() {
             return self.packets(network).await;
-        }
-        if self.max_conns.is_some() && !self.echo && self.exec.is_none() {
-            return Err(Failure::Usage(
-                "--max-conns: only with --echo or --exec, else one conn is all".into(),
-            ));
         }
         self.check_stdin()?;
         let listener = ListenConfig::new().listen(network, &self.address).await?;

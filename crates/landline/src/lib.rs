@@ -47,7 +47,9 @@ pub use conn::{
     UdpBatchConn, UdpConn, UnixConn, UnixMessage, WriteHalf, pipe,
 };
 pub use context::{CancelOnDrop, Context, Ended};
-pub use copy::{Copied, Copier, CopyPath, CopySink, CopySource, Detour, Progress, SharedStream, copy, copy_both};
+pub use copy::{
+    Copied, Copier, CopyPath, CopySink, CopySource, Detour, Progress, SharedStream, copy, copy_both,
+};
 pub use dial::{Dialer, Race, dial};
 pub use error::{Cause, Error, LookupError, LookupErrorKind, Operation, Result};
 pub use interface::{

@@ -4,13 +4,14 @@ use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::task::{self, Poll};
 
+use futures_util::future::Either;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketType, ipproto, sockopt};
 use tokio::io::ReadBuf;
 use tokio::time::Instant;
 
 use super::halves::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
-use super::{ConnKind, IpConn, Pipe, StreamConn, TcpConn, UdpConn, UnixConn, apart, impl_async_io};
+use super::{AnyCall, ConnKind, IpConn, Pipe, StreamConn, TcpConn, UdpConn, UnixConn, apart, impl_async_io};
 use crate::addr::Addr;
 use crate::context::Context;
 use crate::error::{Cause, Error, Operation, Result};
@@ -87,13 +88,13 @@ impl Conn {
 
     /// Reads what has arrived, up to the size of `buffer`, waiting for at least one byte, or one message. `Ok(0)` is
     /// the end of the stream, an empty message, or an empty buffer.
-    pub async fn read(&self, buffer: &mut [u8]) -> Result<usize> {
+    pub fn read<'a>(&'a self, buffer: &'a mut [u8]) -> impl Future<Output = Result<usize>> {
         match self {
-            Conn::Tcp(conn) => conn.read(buffer).await,
-            Conn::Unix(conn) => conn.read(buffer).await,
-            Conn::Pipe(conn) => conn.read(buffer).await,
-            Conn::Udp(conn) => apart(conn.recv(buffer)).await,
-            Conn::Ip(conn) => apart(conn.recv(buffer)).await,
+            Conn::Tcp(conn) => AnyCall::Left(conn.read(buffer)),
+            Conn::Unix(conn) => AnyCall::Right(Either::Left(conn.read(buffer))),
+            Conn::Pipe(conn) => AnyCall::Right(Either::Right(apart(conn.read(buffer)))),
+            Conn::Udp(conn) => AnyCall::Right(Either::Right(apart(conn.recv(buffer)))),
+            Conn::Ip(conn) => AnyCall::Right(Either::Right(apart(conn.recv(buffer)))),
         }
     }
 
@@ -102,7 +103,7 @@ impl Conn {
         match self {
             Conn::Tcp(conn) => conn.read_vectored(buffers).await,
             Conn::Unix(conn) => conn.read_vectored(buffers).await,
-            Conn::Pipe(conn) => conn.read_vectored(buffers).await,
+            Conn::Pipe(conn) => apart(conn.read_vectored(buffers)).await,
             Conn::Udp(conn) => apart(conn.recv_vectored(buffers)).await,
             Conn::Ip(conn) => apart(conn.recv_vectored(buffers)).await,
         }
@@ -110,24 +111,28 @@ impl Conn {
 
     /// Writes some of `buffer`, waiting until at least one byte, or the message, has been taken; returns how many
     /// bytes were.
-    pub async fn write(&self, buffer: &[u8]) -> Result<usize> {
+    pub fn write<'a>(&'a self, buffer: &'a [u8]) -> impl Future<Output = Result<usize>> {
         match self {
-            Conn::Tcp(conn) => conn.write(buffer).await,
-            Conn::Unix(conn) => conn.write(buffer).await,
-            Conn::Pipe(conn) => conn.write(buffer).await,
-            Conn::Udp(conn) => apart(conn.send(buffer)).await,
-            Conn::Ip(conn) => apart(conn.send(buffer)).await,
+            Conn::Tcp(conn) => AnyCall::Left(conn.write(buffer)),
+            Conn::Unix(conn) => AnyCall::Right(Either::Left(conn.write(buffer))),
+            Conn::Pipe(conn) => AnyCall::Right(Either::Right(apart(conn.write(buffer)))),
+            Conn::Udp(conn) => AnyCall::Right(Either::Right(apart(conn.send(buffer)))),
+            Conn::Ip(conn) => AnyCall::Right(Either::Right(apart(conn.send(buffer)))),
         }
     }
 
     /// Writes all of `buffer`. After an error or a cancel, an unknown part has been written.
-    pub async fn write_all(&self, buffer: &[u8]) -> Result<()> {
+    pub fn write_all<'a>(&'a self, buffer: &'a [u8]) -> impl Future<Output = Result<()>> {
         match self {
-            Conn::Tcp(conn) => conn.write_all(buffer).await,
-            Conn::Unix(conn) => conn.write_all(buffer).await,
-            Conn::Pipe(conn) => conn.write_all(buffer).await,
-            Conn::Udp(conn) => apart(conn.send(buffer)).await.map(|_| ()),
-            Conn::Ip(conn) => apart(conn.send(buffer)).await.map(|_| ()),
+            Conn::Tcp(conn) => AnyCall::Left(conn.write_all(buffer)),
+            Conn::Unix(conn) => AnyCall::Right(Either::Left(conn.write_all(buffer))),
+            Conn::Pipe(conn) => AnyCall::Right(Either::Right(apart(conn.write_all(buffer)))),
+            Conn::Udp(conn) => {
+                AnyCall::Right(Either::Right(apart(async { conn.send(buffer).await.map(|_| ()) })))
+            }
+            Conn::Ip(conn) => {
+                AnyCall::Right(Either::Right(apart(async { conn.send(buffer).await.map(|_| ()) })))
+            }
         }
     }
 
@@ -136,7 +141,7 @@ impl Conn {
         match self {
             Conn::Tcp(conn) => conn.write_vectored(buffers).await,
             Conn::Unix(conn) => conn.write_vectored(buffers).await,
-            Conn::Pipe(conn) => conn.write_vectored(buffers).await,
+            Conn::Pipe(conn) => apart(conn.write_vectored(buffers)).await,
             Conn::Udp(conn) => apart(conn.send_vectored(buffers)).await,
             Conn::Ip(conn) => apart(conn.send_vectored(buffers)).await,
         }
@@ -148,7 +153,7 @@ impl Conn {
         match self {
             Conn::Tcp(conn) => conn.write_all_vectored(buffers).await,
             Conn::Unix(conn) => conn.write_all_vectored(buffers).await,
-            Conn::Pipe(conn) => conn.write_all_vectored(buffers).await,
+            Conn::Pipe(conn) => apart(conn.write_all_vectored(buffers)).await,
             Conn::Udp(conn) => apart(conn.send_vectored(buffers)).await.map(|_| ()),
             Conn::Ip(conn) => apart(conn.send_vectored(buffers)).await.map(|_| ()),
         }

@@ -10,14 +10,14 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, RecvFlags, SocketAddrAny, SocketFlags, SocketType, sockopt};
 use tokio::io::ReadBuf;
 
-use super::{ConnKind, StreamConn};
 use super::ancillary::Ancillary;
 use super::ip_options::{self, IpOptions, Versions, ip_option_methods, sender};
 use super::received::Received;
 use super::shared::{buffer_methods, limit_methods, readiness_methods};
+use super::{ConnKind, StreamConn};
 use crate::addr::{Addr, ScopedIp};
 use crate::error::{Cause, Error, Operation, Result};
-use crate::fd::{ErrorWatch, NetFd};
+use crate::fd::{Beside, NetFd};
 use crate::network::{Family, Network, Protocol};
 use crate::sys::{self, Incoming};
 
@@ -61,12 +61,13 @@ use crate::sys::{self, Incoming};
 /// ```
 pub struct IpConn {
     pub(super) fd: NetFd,
-    errors: ErrorWatch,
+    errors: Beside,
+    pauses: Beside,
     protocol: Protocol,
     /// Asked of the kernel at most once, and only when it matters.
     shape: OnceLock<Shape>,
-    local: OnceLock<ScopedIp>,
-    peer: OnceLock<ScopedIp>,
+    local: OnceLock<Box<ScopedIp>>,
+    peer: OnceLock<Box<ScopedIp>>,
 }
 
 #[derive(Clone, Copy)]
@@ -78,10 +79,11 @@ struct Shape {
 impl IpConn {
     /// `peer` where it is already known.
     pub(crate) fn new(fd: NetFd, protocol: Protocol, peer: Option<ScopedIp>) -> IpConn {
-        let peer = peer.map(OnceLock::from).unwrap_or_default();
+        let peer = peer.map(Box::new).map(OnceLock::from).unwrap_or_default();
         IpConn {
             fd,
-            errors: ErrorWatch::default(),
+            errors: Beside::default(),
+            pauses: Beside::default(),
             protocol,
             shape: OnceLock::new(),
             local: OnceLock::new(),
@@ -295,21 +297,21 @@ impl IpConn {
 
     fn local(&self) -> Result<ScopedIp, Cause> {
         if let Some(addr) = self.local.get() {
-            return Ok(*addr);
+            return Ok(**addr);
         }
         let addr =
             self.fd.with_fd("getsockname", |fd| SocketAddr::try_from(rustix::net::getsockname(fd)?))?;
-        Ok(*self.local.get_or_init(|| addr.into()))
+        Ok(**self.local.get_or_init(|| Box::new(addr.into())))
     }
 
     fn peer(&self) -> Result<ScopedIp, Cause> {
         if let Some(addr) = self.peer.get() {
-            return Ok(*addr);
+            return Ok(**addr);
         }
         let addr = self.fd.with_fd("getpeername", |fd| {
             SocketAddr::try_from(rustix::net::getpeername(fd)?.ok_or(Errno::NOTCONN)?)
         })?;
-        Ok(*self.peer.get_or_init(|| addr.into()))
+        Ok(**self.peer.get_or_init(|| Box::new(addr.into())))
     }
 
     fn shape(&self) -> Result<Shape, Cause> {
@@ -345,7 +347,7 @@ impl StreamConn for IpConn {
     }
 
     fn poll_write_shared(&self, cx: &mut task::Context<'_>, buffer: &[u8]) -> Poll<Result<usize, Cause>> {
-        self.fd.poll_send(cx, buffer)
+        self.fd.poll_send_or_pause(cx, buffer, &self.pauses)
     }
 
     fn poll_write_vectored_shared(
@@ -353,7 +355,7 @@ impl StreamConn for IpConn {
         cx: &mut task::Context<'_>,
         buffers: &[IoSlice<'_>],
     ) -> Poll<Result<usize, Cause>> {
-        self.fd.poll_send_vectored(cx, buffers)
+        self.fd.poll_send_vectored_or_pause(cx, buffers, &self.pauses)
     }
 
     fn close_write_shared(&self) -> Result<(), Cause> {

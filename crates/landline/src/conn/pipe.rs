@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io::{IoSlice, IoSliceMut, Read};
+use std::os::fd::BorrowedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{self, Poll, ready};
 
@@ -71,6 +72,11 @@ impl Pipe {
     /// The peer's address, which is always [`Addr::Pipe`].
     pub fn peer_addr(&self) -> Result<Addr> {
         Ok(Addr::Pipe)
+    }
+
+    /// None: it is all in memory. As [`Conn::as_fd`](crate::Conn::as_fd).
+    pub fn as_fd(&self) -> Option<BorrowedFd<'_>> {
+        None
     }
 
     fn named<T>(&self, operation: Operation, result: Result<T, Cause>) -> Result<T> {

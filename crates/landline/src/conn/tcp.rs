@@ -49,7 +49,8 @@ use crate::sys;
 pub struct TcpConn {
     fd: NetFd,
     /// Asked of the kernel at most once, and only when somebody wants to know.
-    local: OnceLock<SocketAddr>,
+    /// Boxed, since few ask, and futures hold conns by value.
+    local: OnceLock<Box<SocketAddr>>,
     peer: OnceLock<SocketAddr>,
 }
 
@@ -143,11 +144,11 @@ impl TcpConn {
 
     fn local(&self) -> Result<SocketAddr, Cause> {
         if let Some(addr) = self.local.get() {
-            return Ok(*addr);
+            return Ok(**addr);
         }
         let addr =
             self.fd.with_fd("getsockname", |fd| SocketAddr::try_from(rustix::net::getsockname(fd)?))?;
-        Ok(*self.local.get_or_init(|| canonical(addr)))
+        Ok(**self.local.get_or_init(|| Box::new(canonical(addr))))
     }
 
     fn peer(&self) -> Result<SocketAddr, Cause> {

@@ -9,14 +9,14 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, RecvFlags, SocketAddrAny, SocketType, sockopt};
 use tokio::io::ReadBuf;
 
-use super::{ConnKind, StreamConn};
 use super::ancillary::Ancillary;
 use super::ip_options::{self, IpOptions, Versions, ip_option_methods, sender};
 use super::received::Received;
 use super::shared::{buffer_methods, limit_methods, readiness_methods};
+use super::{ConnKind, StreamConn};
 use crate::addr::{Addr, canonical};
 use crate::error::{Cause, Error, Operation, Result};
-use crate::fd::{ErrorWatch, NetFd};
+use crate::fd::{Beside, NetFd};
 use crate::network::{Family, Network};
 
 /// A UDP socket, connected to a peer (dialed) or open to everyone (listened on).
@@ -56,18 +56,26 @@ use crate::network::{Family, Network};
 /// ```
 pub struct UdpConn {
     pub(super) fd: NetFd,
-    errors: ErrorWatch,
+    errors: Beside,
+    pauses: Beside,
     /// Asked of the kernel at most once, and only when somebody wants to know.
     domain: OnceLock<AddressFamily>,
-    local: OnceLock<SocketAddr>,
-    peer: OnceLock<SocketAddr>,
+    local: OnceLock<Box<SocketAddr>>,
+    peer: OnceLock<Box<SocketAddr>>,
 }
 
 impl UdpConn {
     /// `peer` where it is already known.
     pub(crate) fn new(fd: NetFd, peer: Option<SocketAddr>) -> UdpConn {
-        let peer = peer.map(|peer| OnceLock::from(canonical(peer))).unwrap_or_default();
-        UdpConn { fd, errors: ErrorWatch::default(), domain: OnceLock::new(), local: OnceLock::new(), peer }
+        let peer = peer.map(|peer| OnceLock::from(Box::new(canonical(peer)))).unwrap_or_default();
+        UdpConn {
+            fd,
+            errors: Beside::default(),
+            pauses: Beside::default(),
+            domain: OnceLock::new(),
+            local: OnceLock::new(),
+            peer,
+        }
     }
 
     /// Takes over a UDP socket, bound or connected or neither, which is made non-blocking.
@@ -232,25 +240,25 @@ impl UdpConn {
 
     fn local(&self) -> Result<SocketAddr, Cause> {
         if let Some(addr) = self.local.get() {
-            return Ok(*addr);
+            return Ok(**addr);
         }
         let addr =
             self.fd.with_fd("getsockname", |fd| SocketAddr::try_from(rustix::net::getsockname(fd)?))?;
         match addr.port() {
             // The kernel will give it one when it first sends.
             0 => Ok(canonical(addr)),
-            _ => Ok(*self.local.get_or_init(|| canonical(addr))),
+            _ => Ok(**self.local.get_or_init(|| Box::new(canonical(addr)))),
         }
     }
 
     pub(super) fn peer(&self) -> Result<SocketAddr, Cause> {
         if let Some(addr) = self.peer.get() {
-            return Ok(*addr);
+            return Ok(**addr);
         }
         let addr = self.fd.with_fd("getpeername", |fd| {
             SocketAddr::try_from(rustix::net::getpeername(fd)?.ok_or(Errno::NOTCONN)?)
         })?;
-        Ok(*self.peer.get_or_init(|| canonical(addr)))
+        Ok(**self.peer.get_or_init(|| Box::new(canonical(addr))))
     }
 
     /// Whether the socket is one of IPv6, which may serve IPv4 too.
@@ -292,7 +300,7 @@ impl StreamConn for UdpConn {
     }
 
     fn poll_write_shared(&self, cx: &mut task::Context<'_>, buffer: &[u8]) -> Poll<Result<usize, Cause>> {
-        self.fd.poll_send(cx, buffer)
+        self.fd.poll_send_or_pause(cx, buffer, &self.pauses)
     }
 
     fn poll_write_vectored_shared(
@@ -300,7 +308,7 @@ impl StreamConn for UdpConn {
         cx: &mut task::Context<'_>,
         buffers: &[std::io::IoSlice<'_>],
     ) -> Poll<Result<usize, Cause>> {
-        self.fd.poll_send_vectored(cx, buffers)
+        self.fd.poll_send_vectored_or_pause(cx, buffers, &self.pauses)
     }
 
     fn close_write_shared(&self) -> Result<(), Cause> {

@@ -5,6 +5,7 @@ use std::ops::Deref;
 use std::os::fd::BorrowedFd;
 use std::task::{self, Poll};
 
+use futures_util::future::Either;
 use rustix::net::{RecvFlags, ReturnFlags};
 use tokio::io::ReadBuf;
 
@@ -33,23 +34,20 @@ impl UnixFd {
         self.kind == UnixKind::Stream
     }
 
-    pub(crate) async fn read(&self, buffer: &mut [u8]) -> Result<usize, Cause> {
+    pub(crate) fn read<'a>(&'a self, buffer: &'a mut [u8]) -> impl Future<Output = Result<usize, Cause>> {
         match self.kind {
-            UnixKind::Stream if buffer.is_empty() => self.fd.read_nothing(),
-            UnixKind::Stream => self.read_stream(&mut [IoSliceMut::new(buffer)]).await,
-            UnixKind::Datagram | UnixKind::Seqpacket => apart(self.fd.recv(buffer)).await,
+            UnixKind::Stream => Either::Left(
+                self.fd.read_io(buffer, |fd, buffer| recv_stream(fd, &mut [IoSliceMut::new(buffer)])),
+            ),
+            UnixKind::Datagram | UnixKind::Seqpacket => Either::Right(apart(self.fd.recv(buffer))),
         }
     }
 
     pub(crate) async fn read_vectored(&self, buffers: &mut [IoSliceMut<'_>]) -> Result<usize, Cause> {
         match self.kind {
-            UnixKind::Stream => self.read_stream(buffers).await,
+            UnixKind::Stream => self.fd.io(Direction::Read, |fd| recv_stream(fd, buffers)).await,
             UnixKind::Datagram | UnixKind::Seqpacket => apart(self.fd.recv_vectored(buffers)).await,
         }
-    }
-
-    async fn read_stream(&self, buffers: &mut [IoSliceMut<'_>]) -> Result<usize, Cause> {
-        self.fd.io(Direction::Read, |fd| recv_stream(fd, buffers)).await
     }
 
     /// [`NetFd::try_read`] of a stream.
@@ -57,17 +55,19 @@ impl UnixFd {
         self.fd.try_io(Direction::Read, &mut |fd| recv_stream(fd, &mut [IoSliceMut::new(buffer)]))
     }
 
-    pub(crate) async fn write(&self, buffer: &[u8]) -> Result<usize, Cause> {
+    pub(crate) fn write<'a>(&'a self, buffer: &'a [u8]) -> impl Future<Output = Result<usize, Cause>> {
         match self.kind {
-            UnixKind::Stream => self.fd.write(buffer).await,
-            UnixKind::Datagram | UnixKind::Seqpacket => apart(self.fd.send(buffer)).await,
+            UnixKind::Stream => Either::Left(self.fd.write(buffer)),
+            UnixKind::Datagram | UnixKind::Seqpacket => Either::Right(apart(self.fd.send(buffer))),
         }
     }
 
-    pub(crate) async fn write_all(&self, buffer: &[u8]) -> Result<(), Cause> {
+    pub(crate) fn write_all<'a>(&'a self, buffer: &'a [u8]) -> impl Future<Output = Result<(), Cause>> {
         match self.kind {
-            UnixKind::Stream => self.fd.write_all(buffer).await,
-            UnixKind::Datagram | UnixKind::Seqpacket => apart(self.fd.send(buffer)).await.map(|_| ()),
+            UnixKind::Stream => Either::Left(self.fd.write_all(buffer)),
+            UnixKind::Datagram | UnixKind::Seqpacket => {
+                Either::Right(apart(async { self.fd.send(buffer).await.map(|_| ()) }))
+            }
         }
     }
 

@@ -131,8 +131,7 @@ mod tests {
 
     #[test]
     fn it_says_what_went_which_way() {
-        let copied =
-            Copied { bytes: 1, path: CopyPath::Splice, buffered: 0, detour: None, undelivered: 0 };
+        let copied = Copied { bytes: 1, path: CopyPath::Splice, buffered: 0, detour: None, undelivered: 0 };
         for (copied, text) in [
             (copied, "1 byte by splice"),
             (

@@ -187,7 +187,8 @@ impl Copier {
         B: Source + Destination + ?Sized,
     {
         let there = self.task(&self.prefix, Meter::there(self.progress.as_ref()), Voice::new(explainer, 1));
-        let back = self.task(&self.prefix_back, Meter::back(self.progress.as_ref()), Voice::new(explainer, 2));
+        let back =
+            self.task(&self.prefix_back, Meter::back(self.progress.as_ref()), Voice::new(explainer, 2));
         let mut both = Both::new(Pump::new(a, b, there)?, Pump::new(b, a, back)?);
         let mut idle = self.idle.map(Idle::new);
         let ended = poll_fn(|cx| {

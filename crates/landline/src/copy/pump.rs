@@ -117,7 +117,11 @@ impl<'a, S: Source + ?Sized, D: Sink + ?Sized> Pump<'a, S, D> {
         // The end of a file is not the end of anything else.
         let passes_end = task.passes_end && !matches!(sides.0, Kind::File | Kind::SizelessFile);
         let task = Task { passes_end, ..task };
-        let left = (!task.prefix.is_empty()).then(|| Left { bytes: task.prefix.into(), taken: 0, from_source: false });
+        let left = (!task.prefix.is_empty()).then(|| Left {
+            bytes: task.prefix.into(),
+            taken: 0,
+            from_source: false,
+        });
         let copied = Copied { path: route.path(), ..Copied::NOTHING };
         Ok(Pump {
             source,
@@ -160,9 +164,13 @@ impl<'a, S: Source + ?Sized, D: Sink + ?Sized> Pump<'a, S, D> {
 
     /// What was moved up to now.
     pub(super) fn copied(&self) -> Copied {
-        let held = self.pipe.as_ref().map_or(0, Lease::held) + self.left.as_ref().map_or(0, |left| left.rest().len());
+        let held = self.pipe.as_ref().map_or(0, Lease::held)
+            + self.left.as_ref().map_or(0, |left| left.rest().len());
         let undelivered = self.copied.undelivered + held as u64;
-        let detour = self.copied.detour.or_else(|| self.route.detour().filter(|_| self.copied.path == CopyPath::Buffer));
+        let detour = self
+            .copied
+            .detour
+            .or_else(|| self.route.detour().filter(|_| self.copied.path == CopyPath::Buffer));
         Copied { undelivered, detour, ..self.copied }
     }
 
@@ -247,7 +255,8 @@ impl<'a, S: Source + ?Sized, D: Sink + ?Sized> Pump<'a, S, D> {
         }
         while let Some(pipe) = self.pipe.as_mut().filter(|pipe| pipe.held() > 0) {
             let Some(Socket(socket)) = self.sink.socket() else { break };
-            let count = ready!(socket.poll_splice_in(cx, pipe.read_end(), pipe.held())).map_err(Failure::of_sink)?;
+            let count =
+                ready!(socket.poll_splice_in(cx, pipe.read_end(), pipe.held())).map_err(Failure::of_sink)?;
             if count == 0 {
                 return Poll::Ready(Err(Failure::of_sink(no_progress())));
             }

@@ -131,7 +131,11 @@ mod tests {
             (datagrams, records, Buffer, Some(Detour::Messages), MESSAGE_READ),
         ] {
             let route = Route::between(source, sink);
-            assert_eq!((route.path(), route.detour(), route.room()), (path, detour, room), "{source:?} {sink:?}");
+            assert_eq!(
+                (route.path(), route.detour(), route.room()),
+                (path, detour, room),
+                "{source:?} {sink:?}"
+            );
         }
     }
 
@@ -170,7 +174,10 @@ mod tests {
         let mut route = Route::between(Kind::Socket, Kind::Socket);
         route.has_read(SMALL_READ);
         route.go_round(Detour::Urgent);
-        assert_eq!((route.path(), route.detour(), route.room()), (CopyPath::Buffer, Some(Detour::Urgent), LARGE_READ));
+        assert_eq!(
+            (route.path(), route.detour(), route.room()),
+            (CopyPath::Buffer, Some(Detour::Urgent), LARGE_READ)
+        );
         route.has_read(LARGE_READ);
         assert_eq!(route.path(), CopyPath::Buffer);
     }

@@ -16,7 +16,7 @@ use rustix::net::{RecvFlags, ReturnFlags, SendFlags, SocketAddrAny};
 use tokio::io::{Interest, ReadBuf};
 
 use super::limits::Direction;
-use super::net_fd::{Io, NetFd};
+use super::net_fd::{Io, NetFd, Readiness};
 use crate::error::Cause;
 use crate::sys::{self, Incoming, Rights};
 
@@ -31,19 +31,30 @@ pub(crate) struct Message {
     pub(crate) from: Option<SocketAddrAny>,
 }
 
-/// For `poll_read` on a socket that hears of ICMP errors: the wait for the next, kept from one poll to another. Made on
-/// first use, since few poll.
+/// What a poll waits for besides readiness, kept from one poll to another. Made on first use, since few poll.
 #[derive(Default)]
-pub(crate) struct ErrorWatch(OnceLock<Box<Mutex<Option<Event>>>>);
+pub(crate) struct Beside(OnceLock<Box<Mutex<Option<Event>>>>);
 
 type Event = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-impl ErrorWatch {
+impl Beside {
     /// Lets go of the socket, which is to be closed.
     pub(crate) fn end(&self) {
         if self.0.get().is_some() {
             *self.event() = None;
         }
+    }
+
+    /// Whether the wait is over, also where there is none.
+    fn poll_over(&self, cx: &mut task::Context<'_>) -> Poll<()> {
+        if self.0.get().is_some() {
+            let mut event = self.event();
+            if let Some(waiting) = &mut *event {
+                ready!(waiting.as_mut().poll(cx));
+                *event = None;
+            }
+        }
+        Poll::Ready(())
     }
 
     fn event(&self) -> MutexGuard<'_, Option<Event>> {
@@ -94,7 +105,7 @@ impl NetFd {
     }
 
     pub(crate) async fn send(&self, message: &[u8]) -> Result<usize, Cause> {
-        self.send_io(|fd| rustix::net::send(fd, message, SendFlags::NOSIGNAL)).await
+        self.send_io(|fd| send(fd, message)).await
     }
 
     pub(crate) async fn send_to(&self, message: &[u8], to: &impl SocketAddrArg) -> Result<usize, Cause> {
@@ -103,7 +114,7 @@ impl NetFd {
 
     /// Sends the buffers as one message.
     pub(crate) async fn send_vectored(&self, buffers: &[IoSlice<'_>]) -> Result<usize, Cause> {
-        self.send_io(|fd| sys::send_msg(fd, None, buffers, &[])).await
+        self.send_io(|fd| send_vectored(fd, buffers)).await
     }
 
     pub(crate) async fn send_msg(
@@ -133,18 +144,15 @@ impl NetFd {
         &self,
         cx: &mut task::Context<'_>,
         buffer: &mut ReadBuf<'_>,
-        watch: &ErrorWatch,
+        errors: &Beside,
     ) -> Poll<Result<(), Cause>> {
         loop {
             if let Poll::Ready(result) = self.poll_recv(cx, buffer) {
                 return Poll::Ready(result);
             }
-            let mut event = watch.event();
             // Over at once if it was closed meanwhile, of which the next turn tells.
-            let waiting = event.get_or_insert_with(|| Box::pin(self.error_event()));
-            ready!(waiting.as_mut().poll(cx));
-            *event = None;
-            drop(event);
+            errors.event().get_or_insert_with(|| Box::pin(self.error_event()));
+            ready!(errors.poll_over(cx));
             if let Some(result) = self.try_at_once(Direction::Read, &mut |fd| recv_into(fd, buffer)) {
                 return Poll::Ready(result);
             }
@@ -152,9 +160,7 @@ impl NetFd {
     }
 
     pub(crate) fn poll_send(&self, cx: &mut task::Context<'_>, message: &[u8]) -> Poll<Result<usize, Cause>> {
-        self.poll_io(Direction::Write, cx, |fd| {
-            rustix::net::send(fd, message, SendFlags::NOSIGNAL).map(Io::kept)
-        })
+        self.poll_io(Direction::Write, cx, |fd| send(fd, message).map(Io::kept))
     }
 
     pub(crate) fn poll_send_vectored(
@@ -162,7 +168,51 @@ impl NetFd {
         cx: &mut task::Context<'_>,
         buffers: &[IoSlice<'_>],
     ) -> Poll<Result<usize, Cause>> {
-        self.poll_io(Direction::Write, cx, |fd| sys::send_msg(fd, None, buffers, &[]).map(Io::kept))
+        self.poll_io(Direction::Write, cx, |fd| send_vectored(fd, buffers).map(Io::kept))
+    }
+
+    /// [`NetFd::poll_send`] on a socket that hears of ICMP errors. After one the reactor believes for good that it is
+    /// closed for writing, thus ready; where that proves wrong twice in a row, there is a pause.
+    pub(crate) fn poll_send_or_pause(
+        &self,
+        cx: &mut task::Context<'_>,
+        message: &[u8],
+        pauses: &Beside,
+    ) -> Poll<Result<usize, Cause>> {
+        self.poll_or_pause(cx, pauses, |fd| send(fd, message))
+    }
+
+    pub(crate) fn poll_send_vectored_or_pause(
+        &self,
+        cx: &mut task::Context<'_>,
+        buffers: &[IoSlice<'_>],
+        pauses: &Beside,
+    ) -> Poll<Result<usize, Cause>> {
+        self.poll_or_pause(cx, pauses, |fd| send_vectored(fd, buffers))
+    }
+
+    fn poll_or_pause(
+        &self,
+        cx: &mut task::Context<'_>,
+        pauses: &Beside,
+        mut send: impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<usize>,
+    ) -> Poll<Result<usize, Cause>> {
+        loop {
+            ready!(pauses.poll_over(cx));
+            let mut was_full = false;
+            let sent = self.poll_io(Direction::Write, cx, |fd| match send(fd) {
+                Err(Errno::AGAIN) if was_full => Ok(Io { value: None, readiness: Readiness::UsedUp }),
+                Err(error) => {
+                    was_full = error == Errno::AGAIN;
+                    Err(error)
+                }
+                Ok(sent) => Ok(Io::kept(Some(sent))),
+            });
+            match ready!(sent)? {
+                Some(sent) => return Poll::Ready(Ok(sent)),
+                None => *pauses.event() = Some(Box::pin(tokio::time::sleep(FIRST_PAUSE))),
+            }
+        }
     }
 
     /// [`NetFd::io`] for receiving.
@@ -244,6 +294,14 @@ impl NetFd {
         })
         .transpose()
     }
+}
+
+fn send(fd: BorrowedFd<'_>, message: &[u8]) -> rustix::io::Result<usize> {
+    rustix::net::send(fd, message, SendFlags::NOSIGNAL)
+}
+
+fn send_vectored(fd: BorrowedFd<'_>, buffers: &[IoSlice<'_>]) -> rustix::io::Result<usize> {
+    sys::send_msg(fd, None, buffers, &[])
 }
 
 fn recv(fd: BorrowedFd<'_>, buffer: &mut [u8], flags: RecvFlags) -> rustix::io::Result<usize> {

@@ -8,7 +8,7 @@ mod stream;
 mod waiters;
 
 pub(crate) use limits::{Direction, Limits};
-pub(crate) use message::ErrorWatch;
+pub(crate) use message::Beside;
 pub(crate) use net_fd::{Io, NetFd};
 pub(crate) use splice::Spliced;
 pub(crate) use stream::{IOV_MAX, counted};

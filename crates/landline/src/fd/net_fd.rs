@@ -3,7 +3,7 @@
 use std::future::{Future, poll_fn};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{self, Poll, Wake, ready};
 use std::time::Duration;
@@ -11,6 +11,7 @@ use std::time::Duration;
 use rustix::io::Errno;
 use tokio::io::unix::AsyncFd;
 use tokio::io::{Interest, Ready};
+use tokio::task::coop;
 use tokio::time::Instant;
 
 use super::limits::{Direction, Expiry, Limits};
@@ -62,13 +63,17 @@ impl NetFd {
 
     /// Does `operation` once the socket is ready in `direction`, as often as it takes; cancel-safe, since a call of
     /// `operation` that succeeds is the last thing done.
-    pub(crate) async fn io<T>(
-        &self,
-        direction: Direction,
-        mut operation: impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<T>>,
-    ) -> Result<T, Cause> {
-        let mut waiter = Waiter::Call { seat: None, expiry: None };
-        poll_fn(|cx| self.poll_waiting(direction, &mut waiter, cx, &mut operation)).await
+    pub(crate) fn io<T, F>(&self, direction: Direction, operation: F) -> Call<'_, F>
+    where
+        F: FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<T>> + Unpin,
+    {
+        Call {
+            fd: self,
+            direction,
+            at_once: false,
+            waiter: Waiter::Call { seat: None, expiry: None },
+            operation,
+        }
     }
 
     /// [`NetFd::io`] for `poll_read` and `poll_write`: one task in each direction.
@@ -89,12 +94,13 @@ impl NetFd {
         operation: &mut impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<T>>,
     ) -> Poll<Result<T, Cause>> {
         // As tokio's own sockets do, so that a busy conn does not starve the other tasks of its thread.
-        ready!(pin!(tokio::task::coop::consume_budget()).poll(cx));
+        let budget = ready!(coop::poll_proceed(cx));
         let shared = &*self.0;
         let Some(io) = shared.io.enter() else { return Poll::Ready(Err(Cause::Closed)) };
         loop {
             shared.limits.check(direction)?;
             if let Some(result) = try_io(&io, direction, operation) {
+                budget.made_progress();
                 return Poll::Ready(result);
             }
             waiter.enlist(&shared.limits, direction, cx);
@@ -305,8 +311,8 @@ fn try_io<T>(
             match operation(fd.as_fd()) {
                 Ok(Io { value, readiness }) => {
                     result = Some(Ok(value));
-                    break match direction {
-                        Direction::Read if has_had_urgent_data(io) => Readiness::Kept,
+                    break match (direction, readiness) {
+                        (Direction::Read, Readiness::UsedUp) if has_had_urgent_data(io) => Readiness::Kept,
                         _ => readiness,
                     };
                 }
@@ -331,6 +337,43 @@ fn try_io<T>(
 fn has_had_urgent_data(io: &AsyncFd<OwnedFd>) -> bool {
     // Nobody else asks for this readiness, so it is never taken back.
     io.try_io(Interest::PRIORITY, |_| Ok(())).is_ok()
+}
+
+/// A call under way. A type of its own, because every task that reads or writes keeps one, and what an `async fn` would
+/// keep is twice as large.
+pub(crate) struct Call<'a, F> {
+    fd: &'a NetFd,
+    direction: Direction,
+    at_once: bool,
+    waiter: Waiter<'a>,
+    operation: F,
+}
+
+impl<F> Call<'_, F> {
+    /// Waits for nothing: there is nothing to move.
+    pub(crate) fn at_once(mut self) -> Self {
+        self.at_once = true;
+        self
+    }
+}
+
+impl<T, F> Future for Call<'_, F>
+where
+    F: FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<T>> + Unpin,
+{
+    type Output = Result<T, Cause>;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
+        let Call { fd, direction, at_once, waiter, operation } = &mut *self;
+        if *at_once {
+            return Poll::Ready(fd.with_open(|open| {
+                fd.check(*direction)?;
+                Ok(operation(open)?.value)
+            }));
+        }
+        fd.poll_waiting(*direction, waiter, cx, operation)
+    }
 }
 
 /// Who waits for readiness.

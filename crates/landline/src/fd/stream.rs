@@ -4,11 +4,12 @@ use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::BorrowedFd;
 use std::task::{self, Poll};
 
+use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, Shutdown};
 use tokio::io::ReadBuf;
 
 use super::limits::Direction;
-use super::net_fd::{Io, NetFd, Readiness};
+use super::net_fd::{Call, Io, NetFd, Readiness};
 use crate::error::Cause;
 use crate::sys;
 
@@ -16,15 +17,28 @@ use crate::sys;
 pub(crate) const IOV_MAX: usize = 1024;
 
 impl NetFd {
-    pub(crate) async fn read(&self, buffer: &mut [u8]) -> Result<usize, Cause> {
-        if buffer.is_empty() {
-            return self.read_nothing();
-        }
-        self.io(Direction::Read, |fd| {
+    pub(crate) fn read<'a>(
+        &'a self,
+        buffer: &'a mut [u8],
+    ) -> Call<'a, impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<usize>>> {
+        self.read_io(buffer, |fd, buffer| {
             let (count, _) = rustix::net::recv(fd, &mut *buffer, RecvFlags::empty())?;
             Ok(counted(count, buffer.len()))
         })
-        .await
+    }
+
+    /// Reads with `receive`; into an empty buffer without waiting.
+    pub(crate) fn read_io<'a>(
+        &'a self,
+        buffer: &'a mut [u8],
+        mut receive: impl FnMut(BorrowedFd<'_>, &mut [u8]) -> rustix::io::Result<Io<usize>> + Unpin,
+    ) -> Call<'a, impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<usize>>> {
+        let empty = buffer.is_empty();
+        let call = self.io(Direction::Read, move |fd| match buffer {
+            [] => Ok(Io::kept(0)),
+            _ => receive(fd, buffer),
+        });
+        if empty { call.at_once() } else { call }
     }
 
     /// A read into an empty buffer, which waits for nothing.
@@ -65,16 +79,27 @@ impl NetFd {
         .await
     }
 
-    pub(crate) async fn write(&self, buffer: &[u8]) -> Result<usize, Cause> {
-        self.io(Direction::Write, |fd| send(fd, buffer)).await
+    pub(crate) fn write<'a>(
+        &'a self,
+        buffer: &'a [u8],
+    ) -> Call<'a, impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<usize>>> {
+        self.io(Direction::Write, move |fd| send(fd, buffer))
     }
 
-    pub(crate) async fn write_all(&self, mut buffer: &[u8]) -> Result<(), Cause> {
-        while !buffer.is_empty() {
-            let count = self.write(buffer).await?;
-            buffer = &buffer[count..];
-        }
-        Ok(())
+    pub(crate) fn write_all<'a>(
+        &'a self,
+        mut buffer: &'a [u8],
+    ) -> Call<'a, impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<()>>> {
+        let empty = buffer.is_empty();
+        let call = self.io(Direction::Write, move |fd| {
+            if !buffer.is_empty() {
+                let sent = rustix::net::send(fd, buffer, SendFlags::NOSIGNAL)?;
+                buffer = &buffer[sent..];
+            }
+            // After less than all, the socket's buffer is full.
+            if buffer.is_empty() { Ok(Io::kept(())) } else { Err(Errno::AGAIN) }
+        });
+        if empty { call.at_once() } else { call }
     }
 
     pub(crate) async fn write_vectored(&self, buffers: &[IoSlice<'_>]) -> Result<usize, Cause> {

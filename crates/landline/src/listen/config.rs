@@ -308,7 +308,7 @@ impl<'a> Listening<'a> {
             traced.require("setsockopt IPV6_V6ONLY", sockopt::set_ipv6_v6only(&fd, alone))?;
         }
         if matches!(self.network, Network::Tcp(_)) {
-            traced.require("setsockopt SO_REUSEADDR", sockopt::set_socket_reuseaddr(&fd, true))?;
+            traced.prefer("SO_REUSEADDR", sockopt::set_socket_reuseaddr(&fd, true));
         }
         if self.config.reuse_port {
             traced.require("setsockopt SO_REUSEPORT", sockopt::set_socket_reuseport(&fd, true))?;

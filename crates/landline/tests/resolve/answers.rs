@@ -222,8 +222,13 @@ async fn ports_have_names() {
     assert_eq!(resolver.lookup_port("tcp", "http").await.unwrap(), 80);
     assert_eq!(resolver.lookup_port("udp", "domain").await.unwrap(), 53);
     assert_eq!(resolver.lookup_port("tcp", "8080").await.unwrap(), 8080);
+    for (service, port) in [("http", 80), ("ntp", 123)] {
+        assert_eq!(resolver.lookup_port("ip", service).await.unwrap(), port, "TCP's, else UDP's");
+    }
     let error = resolver.lookup_port("tcp", "nosuchservice").await.unwrap_err();
     assert_eq!(error.to_string(), "lookup tcp/nosuchservice: unknown port");
+    assert_eq!(error.lookup_error().unwrap().kind(), LookupErrorKind::UnknownPort);
+    assert!(error.is_not_found());
     assert!(resolver.lookup_port("tcp", "65536").await.unwrap_err().to_string().contains("65536"));
     assert!(
         resolver

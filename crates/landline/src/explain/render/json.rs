@@ -133,7 +133,9 @@ impl OutcomeView<'_> {
                 peer: peer.as_ref().map(Addr::to_string),
             },
             Outcome::Answered(answer) => OutcomeView::Answered { answer },
-            Outcome::Copied(copied) => OutcomeView::Copied { copied: copied.iter().map(CopiedView::of).collect() },
+            Outcome::Copied(copied) => {
+                OutcomeView::Copied { copied: copied.iter().map(CopiedView::of).collect() }
+            }
             Outcome::Failed(error) => OutcomeView::Failed { error: ErrorView::of(error) },
         }
     }

@@ -321,10 +321,6 @@ impl StreamConn for Conn {
         each!(self, conn => conn.poll_write_vectored_shared(cx, buffers))
     }
 
-    fn try_read_shared(&self, buffer: &mut [u8]) -> Option<Result<usize, Cause>> {
-        each!(self, conn => conn.try_read_shared(buffer))
-    }
-
     fn close_write_shared(&self) -> Result<(), Cause> {
         each!(self, conn => conn.close_write_shared())
     }

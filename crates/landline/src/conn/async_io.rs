@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use tokio::io::ReadBuf;
 
 use crate::error::{Cause, Error, Operation};
-use crate::fd::NetFd;
+use crate::fd::{NetFd, ReadOnce};
 
 /// What a stream conn gives so that `impl_async_io!` can make it an `AsyncRead` and `AsyncWrite`.
 pub(crate) trait StreamConn {
@@ -17,10 +17,6 @@ pub(crate) trait StreamConn {
         cx: &mut Context<'_>,
         buffers: &[IoSlice<'_>],
     ) -> Poll<Result<usize, Cause>>;
-    /// Reads a stream socket if something is believed to have arrived; `None` if nothing has.
-    fn try_read_shared(&self, _buffer: &mut [u8]) -> Option<Result<usize, Cause>> {
-        None
-    }
     fn close_write_shared(&self) -> Result<(), Cause>;
     /// Ends the reading side, where there is one to end.
     fn close_read_quietly(&self);
@@ -31,8 +27,8 @@ pub(crate) trait StreamConn {
 
 /// What is behind a conn.
 pub(crate) enum ConnKind<'a> {
-    /// A stream socket.
-    Socket(&'a NetFd),
+    /// A stream socket, and how it is read.
+    Socket(&'a NetFd, ReadOnce),
     /// A stream that only this process knows of.
     Stream,
     /// Messages.

@@ -16,7 +16,7 @@ use super::tcp_info::TcpInfo;
 use super::{ConnKind, StreamConn, impl_async_io};
 use crate::addr::{Addr, canonical};
 use crate::error::{Cause, Error, Operation, Result};
-use crate::fd::NetFd;
+use crate::fd::{NetFd, read_bytes};
 use crate::network::{Family, Network};
 use crate::socket::{KeepAlive, Traced};
 use crate::sys;
@@ -232,10 +232,6 @@ impl StreamConn for TcpConn {
         self.fd.poll_write_vectored(cx, buffers)
     }
 
-    fn try_read_shared(&self, buffer: &mut [u8]) -> Option<Result<usize, Cause>> {
-        self.fd.try_read(buffer)
-    }
-
     fn close_write_shared(&self) -> Result<(), Cause> {
         self.fd.close_write()
     }
@@ -246,7 +242,7 @@ impl StreamConn for TcpConn {
     }
 
     fn conn_kind(&self) -> ConnKind<'_> {
-        ConnKind::Socket(&self.fd)
+        ConnKind::Socket(&self.fd, read_bytes)
     }
 
     #[cold]

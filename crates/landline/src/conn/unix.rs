@@ -324,10 +324,6 @@ impl StreamConn for UnixConn {
         self.fd.poll_write_vectored(cx, buffers)
     }
 
-    fn try_read_shared(&self, buffer: &mut [u8]) -> Option<Result<usize, Cause>> {
-        self.fd.try_read(buffer)
-    }
-
     fn close_write_shared(&self) -> Result<(), Cause> {
         self.fd.close_write()
     }
@@ -339,7 +335,7 @@ impl StreamConn for UnixConn {
 
     fn conn_kind(&self) -> ConnKind<'_> {
         match self.kind() {
-            UnixKind::Stream => ConnKind::Socket(&self.fd),
+            UnixKind::Stream => ConnKind::Socket(&self.fd, UnixFd::READ_STREAM),
             UnixKind::Seqpacket => ConnKind::Messages { end: true },
             UnixKind::Datagram => ConnKind::Messages { end: false },
         }

@@ -11,7 +11,7 @@ use tokio::io::ReadBuf;
 
 use super::apart;
 use crate::error::Cause;
-use crate::fd::{Direction, IOV_MAX, Io, NetFd, counted};
+use crate::fd::{Direction, IOV_MAX, Io, NetFd, ReadOnce, counted};
 use crate::network::UnixKind;
 use crate::sys::{self, Incoming};
 
@@ -22,6 +22,8 @@ pub(crate) struct UnixFd {
 }
 
 impl UnixFd {
+    pub(crate) const READ_STREAM: ReadOnce = |fd, buffer| recv_stream(fd, &mut [IoSliceMut::new(buffer)]);
+
     pub(crate) fn new(fd: NetFd, kind: UnixKind) -> UnixFd {
         UnixFd { fd, kind }
     }
@@ -48,11 +50,6 @@ impl UnixFd {
             UnixKind::Stream => self.fd.io(Direction::Read, |fd| recv_stream(fd, buffers)).await,
             UnixKind::Datagram | UnixKind::Seqpacket => apart(self.fd.recv_vectored(buffers)).await,
         }
-    }
-
-    /// [`NetFd::try_read`] of a stream.
-    pub(crate) fn try_read(&self, buffer: &mut [u8]) -> Option<Result<usize, Cause>> {
-        self.fd.try_io(Direction::Read, &mut |fd| recv_stream(fd, &mut [IoSliceMut::new(buffer)]))
     }
 
     pub(crate) fn write<'a>(&'a self, buffer: &'a [u8]) -> impl Future<Output = Result<usize, Cause>> {

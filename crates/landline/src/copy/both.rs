@@ -4,8 +4,8 @@ use std::task::{Context, Poll};
 
 use super::bell::Bells;
 use super::end::sealed::{Sink, Source};
-use super::pump::{Culprit, Failure, Pump};
-use crate::error::Cause;
+use super::failure::Failure;
+use super::pump::Pump;
 
 /// Both directions between two conns, until both have ended.
 pub(super) struct Both<'a, A: ?Sized, B: ?Sized> {
@@ -49,7 +49,7 @@ impl<'a, A: Source + Sink + ?Sized, B: Source + Sink + ?Sized> Both<'a, A, B> {
                 Poll::Pending => continue,
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(failure)) => {
-                    let goes_on = leaves_the_other(&failure);
+                    let goes_on = failure.leaves_the_other();
                     self.first_failure.get_or_insert((direction, failure));
                     if !goes_on {
                         self.ended = [true; 2];
@@ -73,14 +73,4 @@ impl<'a, A: Source + Sink + ?Sized, B: Source + Sink + ?Sized> Both<'a, A, B> {
     pub(super) fn moved(&self) -> u64 {
         self.there.moved() + self.back.moved()
     }
-}
-
-/// Whether the other direction goes on after a failure.
-///
-/// A conn that cannot be written to may still have sent something, such as the answer of a server that would not hear
-/// the rest; reading it to its end costs nothing, since a conn that is dead has one. One that cannot be read from can
-/// usually not be written to either, and what was read before has been delivered. A limit of the caller's ends all.
-fn leaves_the_other(failure: &Failure) -> bool {
-    let by_limit = matches!(failure.cause(), Cause::Timeout | Cause::Canceled { .. } | Cause::Closed);
-    failure.culprit() == Culprit::Sink && !by_limit
 }

@@ -13,7 +13,7 @@ use super::route::Kind;
 use crate::addr::Addr;
 use crate::conn::{CloseWrite, ConnKind, OwnedReadHalf, OwnedWriteHalf, ReadHalf, StreamConn, WriteHalf};
 use crate::error::{Cause, Error, Operation};
-use crate::fd::NetFd;
+use crate::fd::{NetFd, ReadOnce};
 
 /// What can be copied from: every conn, its reading half, a [`File`], and any other stream as a
 /// [`SharedStream`](crate::SharedStream).
@@ -31,10 +31,14 @@ impl<T: Source + ?Sized> CopySource for T {}
 impl<T: Sink + ?Sized> CopySink for T {}
 
 pub(super) mod sealed {
-    use super::{Cause, Context, Error, File, Kind, NetFd, Operation, Poll, ReadBuf};
+    use super::{Cause, Context, Error, File, Kind, NetFd, Operation, Poll, ReadBuf, ReadOnce};
 
-    /// The descriptor of a stream socket.
-    pub struct Socket<'a>(pub(crate) &'a NetFd);
+    /// A stream socket, and how it is read.
+    #[derive(Clone, Copy)]
+    pub struct Socket<'a> {
+        pub(crate) fd: &'a NetFd,
+        pub(crate) read: ReadOnce,
+    }
 
     pub trait Side {
         /// Fails where it can be no side of a copy.
@@ -54,10 +58,6 @@ pub(super) mod sealed {
 
     pub trait Source: Side {
         fn poll_read(&self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<Result<(), Cause>>;
-        /// Reads a [`Kind::Socket`] if something is believed to have arrived; `None` if nothing has.
-        fn try_read(&self, _buffer: &mut [u8]) -> Option<Result<usize, Cause>> {
-            None
-        }
         /// The descriptor of a [`Kind::File`].
         fn file(&self) -> Option<&File> {
             None
@@ -81,7 +81,7 @@ use sealed::{Side, Sink, Socket, Source};
 impl<C: StreamConn> Side for C {
     fn kind(&self) -> Result<Kind, Cause> {
         Ok(match self.conn_kind() {
-            ConnKind::Socket(_) => Kind::Socket,
+            ConnKind::Socket(..) => Kind::Socket,
             ConnKind::Stream => Kind::Stream,
             ConnKind::Messages { end } => Kind::Messages { end },
         })
@@ -89,7 +89,7 @@ impl<C: StreamConn> Side for C {
 
     fn socket(&self) -> Option<Socket<'_>> {
         match self.conn_kind() {
-            ConnKind::Socket(fd) => Some(Socket(fd)),
+            ConnKind::Socket(fd, read) => Some(Socket { fd, read }),
             ConnKind::Stream | ConnKind::Messages { .. } => None,
         }
     }
@@ -112,10 +112,6 @@ impl<C: StreamConn> Side for C {
 impl<C: StreamConn> Source for C {
     fn poll_read(&self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<Result<(), Cause>> {
         self.poll_read_shared(cx, buffer)
-    }
-
-    fn try_read(&self, buffer: &mut [u8]) -> Option<Result<usize, Cause>> {
-        self.try_read_shared(buffer)
     }
 
     fn refuse_more(&self) {
@@ -166,10 +162,6 @@ macro_rules! stands_for {
         impl<$($generics)*> Source for $type {
             fn poll_read(&self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<Result<(), Cause>> {
                 (**self).poll_read(cx, buffer)
-            }
-
-            fn try_read(&self, buffer: &mut [u8]) -> Option<Result<usize, Cause>> {
-                (**self).try_read(buffer)
             }
 
             fn file(&self) -> Option<&File> {

@@ -6,6 +6,7 @@
 //! | `copier` | how to copy, and the futures that do it |
 //! | `both`, `bell` | two directions until both have ended, and which of them was woken |
 //! | `pump` | one direction: take, give, hold at most one portion |
+//! | `failure` | which side failed, and whether the other direction goes on: pure |
 //! | `route` | which path the bytes take: pure |
 //! | `end`, `shared_stream` | what can be copied from and to |
 //! | `pipes`, `scratch` | what copies share: pipes to splice through, a buffer for each thread |
@@ -16,6 +17,7 @@ mod both;
 mod copied;
 mod copier;
 mod end;
+mod failure;
 mod idle;
 mod pipes;
 mod progress;

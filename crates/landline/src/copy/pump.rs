@@ -8,17 +8,19 @@ use tokio::io::ReadBuf;
 
 use super::copied::{Copied, CopyPath, Detour};
 use super::end::rest_of;
-use super::end::sealed::{Side, Sink, Socket, Source};
+use super::end::sealed::{Sink, Socket, Source};
+use super::failure::Failure;
 use super::pipes::{self, Lease, Member};
 use super::progress::Meter;
 use super::route::{Kind, Route};
 use super::scratch;
 use super::voice::Voice;
 use crate::error::{Cause, Error, Operation, Result};
-use crate::fd::{NetFd, Spliced};
+use crate::fd::{Relay, RelayError, Spliced};
 
-/// After so many bytes the other tasks of the thread have their turn.
+/// After so many bytes the other tasks of the thread have their turn; a small message counts as [`SHARE`].
 const TURN: usize = 1024 * 1024;
+const SHARE: usize = TURN / 128;
 /// What one sendfile is asked for at most: it goes on while the peer takes more, and nobody else has a turn meanwhile.
 const SEND_FILE: usize = 1024 * 1024;
 
@@ -34,41 +36,13 @@ pub(super) struct Task<'a> {
     pub(super) voice: Voice<'a>,
 }
 
-/// Which side failed, and why. Boxed, so that what usually succeeds returns little.
-#[derive(Debug)]
-pub(super) struct Failure(Box<(Culprit, Cause)>);
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Culprit {
-    Source,
-    Sink,
-}
-
-impl Failure {
-    #[cold]
-    fn of_source(cause: impl Into<Cause>) -> Failure {
-        Failure(Box::new((Culprit::Source, cause.into())))
-    }
-
-    #[cold]
-    fn of_sink(cause: impl Into<Cause>) -> Failure {
-        Failure(Box::new((Culprit::Sink, cause.into())))
-    }
-
-    pub(super) fn culprit(&self) -> Culprit {
-        self.0.0
-    }
-
-    pub(super) fn cause(&self) -> &Cause {
-        &self.0.1
-    }
-}
-
 pub(super) struct Pump<'a, S: ?Sized, D: ?Sized> {
     source: &'a S,
     sink: &'a D,
     task: Task<'a>,
     sides: (Kind, Kind),
+    /// Where both sides are sockets.
+    sockets: Option<(Socket<'a>, Socket<'a>)>,
     route: Route,
     stage: Stage,
     /// The part of what was read, or of the prefix, that the sink has not taken yet.
@@ -79,8 +53,6 @@ pub(super) struct Pump<'a, S: ?Sized, D: ?Sized> {
     pipes: Option<Member>,
     /// How much is known to lie before the end of the file.
     of_file: u64,
-    /// Whether the source gave less than it could when it was last read, in this turn: it is waited for, and not tried.
-    drained: bool,
     /// Whether the sink has something that it may keep back until it is flushed.
     unflushed: bool,
     copied: Copied,
@@ -110,40 +82,32 @@ impl<'a, S: Source + ?Sized, D: Sink + ?Sized> Pump<'a, S, D> {
             error
         };
         let sides = (
-            source.kind().map_err(|cause| refused(Side::error(source, Operation::Read, cause)))?,
-            sink.kind().map_err(|cause| refused(Side::error(sink, Operation::Write, cause)))?,
+            source.kind().map_err(|cause| refused(source.error(Operation::Read, cause)))?,
+            sink.kind().map_err(|cause| refused(sink.error(Operation::Write, cause)))?,
         );
         let route = Route::between(sides.0, sides.1);
+        let prefix = Left { bytes: task.prefix.into(), taken: 0, from_source: false };
         // The end of a file is not the end of anything else.
         let passes_end = task.passes_end && !matches!(sides.0, Kind::File | Kind::SizelessFile);
-        let task = Task { passes_end, ..task };
-        let left = (!task.prefix.is_empty()).then(|| Left {
-            bytes: task.prefix.into(),
-            taken: 0,
-            from_source: false,
-        });
-        let copied = Copied { path: route.path(), ..Copied::NOTHING };
         Ok(Pump {
             source,
             sink,
-            task,
+            task: Task { passes_end, ..task },
             sides,
+            sockets: source.socket().zip(sink.socket()),
             route,
             stage: Stage::Moving,
-            left,
+            left: (!prefix.bytes.is_empty()).then_some(prefix),
             pipe: None,
             pipes: None,
             of_file: 0,
-            drained: false,
             unflushed: false,
-            copied,
+            copied: Copied { path: route.path(), ..Copied::NOTHING },
         })
     }
 
     /// Ready when the source has ended and the sink knows, or when the limit was reached.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
-        // It was woken, so there may be more.
-        self.drained = false;
         let polled = self.poll_stages(cx);
         // Whatever it waits for, it does not keep an empty pipe meanwhile.
         if self.pipe.as_ref().is_some_and(|pipe| pipe.held() == 0) {
@@ -164,38 +128,33 @@ impl<'a, S: Source + ?Sized, D: Sink + ?Sized> Pump<'a, S, D> {
 
     /// What was moved up to now.
     pub(super) fn copied(&self) -> Copied {
-        let held = self.pipe.as_ref().map_or(0, Lease::held)
-            + self.left.as_ref().map_or(0, |left| left.rest().len());
-        let undelivered = self.copied.undelivered + held as u64;
-        let detour = self
-            .copied
-            .detour
-            .or_else(|| self.route.detour().filter(|_| self.copied.path == CopyPath::Buffer));
-        Copied { undelivered, detour, ..self.copied }
+        let in_pipe = self.pipe.as_ref().map_or(0, Lease::held);
+        let in_memory = self.left.as_ref().map_or(0, |left| left.rest().len());
+        let undelivered = self.copied.undelivered + (in_pipe + in_memory) as u64;
+        let planned = || self.route.detour().filter(|_| self.copied.path == CopyPath::Buffer);
+        Copied { undelivered, detour: self.copied.detour.or_else(planned), ..self.copied }
+    }
+
+    /// It has ended well.
+    pub(super) fn finish(&self) -> Copied {
+        let copied = self.copied();
+        self.task.voice.ended(copied);
+        copied
+    }
+
+    /// It was ended by `error`, its own or another's.
+    pub(super) fn fail(&self, error: &Error) {
+        self.task.voice.failed(self.copied(), error);
+    }
+
+    /// The error of a failure of this direction, named after the side that failed.
+    pub(super) fn error(&self, failure: Failure) -> Error {
+        failure.into_error(self.source, self.sink)
     }
 
     /// Tells the source that nothing more will be taken.
     pub(super) fn refuse_more(&self) {
         self.source.refuse_more();
-    }
-
-    /// The error of a failure of this direction, named after the side that failed.
-    pub(super) fn error(&self, failure: Failure) -> Error {
-        let (culprit, cause) = *failure.0;
-        match culprit {
-            Culprit::Source => Side::error(self.source, Operation::Read, cause),
-            Culprit::Sink => Side::error(self.sink, Operation::Write, cause),
-        }
-    }
-
-    /// It has ended well.
-    pub(super) fn finish(&self) -> Copied {
-        self.task.voice.ended(self.copied());
-        self.copied()
-    }
-
-    pub(super) fn fail(&self, error: &Error) {
-        self.task.voice.failed(self.copied(), error);
     }
 
     fn poll_stages(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
@@ -208,8 +167,8 @@ impl<'a, S: Source + ?Sized, D: Sink + ?Sized> Pump<'a, S, D> {
                     cx.waker().wake_by_ref();
                     return Poll::Pending;
                 }
-                Stage::Moving => match self.poll_take(cx)? {
-                    Poll::Ready(count) => turn = turn.saturating_sub(count),
+                Stage::Moving => match self.poll_take(cx, &mut turn)? {
+                    Poll::Ready(()) => {}
                     Poll::Pending => {
                         // Nothing follows for now, so nothing may be kept back.
                         if self.unflushed && self.sink.poll_flush(cx).map_err(Failure::of_sink)?.is_ready() {
@@ -219,7 +178,7 @@ impl<'a, S: Source + ?Sized, D: Sink + ?Sized> Pump<'a, S, D> {
                     }
                 },
                 Stage::Ending => {
-                    ready!(self.poll_end(cx))?;
+                    ready!(self.poll_end(cx)).map_err(Failure::of_sink)?;
                     self.stage = Stage::Over;
                 }
                 Stage::Over => return Poll::Ready(Ok(())),
@@ -227,11 +186,8 @@ impl<'a, S: Source + ?Sized, D: Sink + ?Sized> Pump<'a, S, D> {
         }
     }
 
-    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
-        if self.task.passes_end {
-            return self.sink.poll_end(cx).map_err(Failure::of_sink);
-        }
-        self.sink.poll_flush(cx).map_err(Failure::of_sink)
+    fn poll_end(&self, cx: &mut Context<'_>) -> Poll<Result<(), Cause>> {
+        if self.task.passes_end { self.sink.poll_end(cx) } else { self.sink.poll_flush(cx) }
     }
 
     /// Gives the sink all that was taken from the source.
@@ -239,7 +195,7 @@ impl<'a, S: Source + ?Sized, D: Sink + ?Sized> Pump<'a, S, D> {
         while let Some(left) = &mut self.left {
             let count = ready!(self.sink.poll_write(cx, left.rest())).map_err(Failure::of_sink)?;
             if count == 0 && !left.rest().is_empty() {
-                return Poll::Ready(Err(Failure::of_sink(no_progress())));
+                return Poll::Ready(Err(Failure::no_progress()));
             }
             left.taken += count;
             let from_source = left.from_source;
@@ -254,11 +210,11 @@ impl<'a, S: Source + ?Sized, D: Sink + ?Sized> Pump<'a, S, D> {
             }
         }
         while let Some(pipe) = self.pipe.as_mut().filter(|pipe| pipe.held() > 0) {
-            let Some(Socket(socket)) = self.sink.socket() else { break };
-            let count =
-                ready!(socket.poll_splice_in(cx, pipe.read_end(), pipe.held())).map_err(Failure::of_sink)?;
+            let Some((_, to)) = self.sockets else { break };
+            let spliced = to.fd.poll_splice_in(cx, pipe.read_end(), pipe.held());
+            let count = ready!(spliced).map_err(Failure::of_sink)?;
             if count == 0 {
-                return Poll::Ready(Err(Failure::of_sink(no_progress())));
+                return Poll::Ready(Err(Failure::no_progress()));
             }
             pipe.drained(count);
             self.count(count);
@@ -267,73 +223,119 @@ impl<'a, S: Source + ?Sized, D: Sink + ?Sized> Pump<'a, S, D> {
         Poll::Ready(Ok(()))
     }
 
-    /// Takes a portion from the source, which the sink may have been given already; says how much it was.
-    fn poll_take(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, Failure>> {
-        match (self.route.path(), self.source.socket(), self.sink.socket()) {
-            (CopyPath::Splice, Some(Socket(socket)), Some(_)) => self.poll_splice(cx, socket),
-            (CopyPath::SendFile, _, Some(Socket(socket))) => self.poll_send_file(cx, socket),
-            _ => self.poll_read(cx),
+    /// Takes a portion from the source, which the sink may have been given already.
+    fn poll_take(&mut self, cx: &mut Context<'_>, turn: &mut usize) -> Poll<Result<(), Failure>> {
+        match (self.route.path(), self.sockets) {
+            (CopyPath::Buffer, Some((from, to))) => self.poll_relay(cx, from, to, turn),
+            (CopyPath::Splice, Some((from, _))) => self.poll_splice(cx, from, turn),
+            (CopyPath::SendFile, _) => self.poll_send_file(cx, turn),
+            _ => self.poll_read(cx, turn),
         }
     }
 
-    fn poll_splice(&mut self, cx: &mut Context<'_>, socket: &NetFd) -> Poll<Result<usize, Failure>> {
+    /// Reads and writes small messages for as long as they come, and are small, and are taken whole.
+    fn poll_relay(
+        &mut self,
+        cx: &mut Context<'_>,
+        from: Socket<'_>,
+        to: Socket<'_>,
+        turn: &mut usize,
+    ) -> Poll<Result<(), Failure>> {
+        let mut relay = Relay::between(from.fd, from.read, to.fd).map_err(|error| self.relay_failed(error))?;
+        while self.route.path() == CopyPath::Buffer && self.left.is_none() && self.task.limit > 0 && *turn > 0 {
+            let room = at_most(self.task.limit, self.route.room());
+            let step = scratch::with(room, |buffer| {
+                let step = relay.poll_step(cx, buffer);
+                if let Poll::Ready(Ok(step)) = &step
+                    && step.written < step.read
+                {
+                    self.left = Some(Left::of(&buffer[step.written..step.read]));
+                }
+                step
+            });
+            let step = ready!(step).map_err(|error| self.relay_failed(*error))?;
+            if step.read == 0 {
+                self.stage = Stage::Ending;
+                break;
+            }
+            self.has_read(step.read, turn);
+            self.count_buffered(step.written);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    #[cold]
+    fn relay_failed(&mut self, error: RelayError) -> Failure {
+        match error {
+            RelayError::Read(cause) => Failure::of_source(cause),
+            RelayError::Write(count, cause) => self.lost(count, cause),
+        }
+    }
+
+    fn poll_splice(
+        &mut self,
+        cx: &mut Context<'_>,
+        from: Socket<'_>,
+        turn: &mut usize,
+    ) -> Poll<Result<(), Failure>> {
         if self.pipe.is_none() {
             // Not before there is something to put into it.
-            ready!(socket.poll_readable(cx)).map_err(Failure::of_source)?;
+            ready!(from.fd.poll_readable(cx)).map_err(Failure::of_source)?;
             match self.pipes.get_or_insert_with(Member::join).lease() {
                 Ok(lease) => self.pipe = Some(lease),
                 Err(error) => {
                     self.route.go_round(Detour::NoPipe(error));
-                    return Poll::Ready(Ok(0));
+                    return Poll::Ready(Ok(()));
                 }
             }
         }
-        let Some(pipe) = &mut self.pipe else { return Poll::Ready(Ok(0)) };
+        let Some(pipe) = &mut self.pipe else { return Poll::Ready(Ok(())) };
         let most = at_most(self.task.limit, pipes::CAPACITY);
-        let count = match ready!(socket.poll_splice_out(cx, pipe.write_end(), most)) {
+        let count = match ready!(from.fd.poll_splice_out(cx, pipe.write_end(), most)) {
             Ok(Spliced::Bytes(count)) => count,
             Ok(Spliced::Stuck) => {
                 self.route.go_round(Detour::Urgent);
-                return Poll::Ready(Ok(0));
+                return Poll::Ready(Ok(()));
             }
             Err(Cause::System { error, .. }) if is_refusal(error) => {
                 self.route.go_round(Detour::Refused { call: "splice", error });
-                return Poll::Ready(Ok(0));
+                return Poll::Ready(Ok(()));
             }
             Err(cause) => return Poll::Ready(Err(Failure::of_source(cause))),
         };
         if count == 0 {
             self.stage = Stage::Ending;
-            return Poll::Ready(Ok(0));
         }
         pipe.filled(count);
         self.route.has_spliced(count);
-        self.task.limit -= count as u64;
-        Poll::Ready(Ok(count))
+        self.took_from_source(count, turn);
+        Poll::Ready(Ok(()))
     }
 
-    fn poll_send_file(&mut self, cx: &mut Context<'_>, socket: &NetFd) -> Poll<Result<usize, Failure>> {
-        let Some(file) = self.source.file() else { return Poll::Ready(Err(Failure::of_source(Errno::BADF))) };
+    fn poll_send_file(&mut self, cx: &mut Context<'_>, turn: &mut usize) -> Poll<Result<(), Failure>> {
+        let (Some(file), Some(to)) = (self.source.file(), self.sink.socket()) else {
+            return Poll::Ready(Err(Failure::of_source(Errno::BADF)));
+        };
         if self.of_file == 0 {
             self.of_file = rest_of(file).map_err(Failure::of_source)?;
             self.took(CopyPath::SendFile);
         }
         if self.of_file == 0 {
             self.stage = Stage::Ending;
-            return Poll::Ready(Ok(0));
+            return Poll::Ready(Ok(()));
         }
         // Never more than there is, so that the kernel does not keep back the end for what does not come.
         let most = at_most(self.of_file.min(self.task.limit), SEND_FILE);
-        let count = match ready!(socket.poll_send_file(cx, file.as_fd(), most)) {
+        let count = match ready!(to.fd.poll_send_file(cx, file.as_fd(), most)) {
             Ok(count) => count,
             Err(Cause::System { error, .. }) if is_refusal(error) && self.copied.bytes == 0 => {
                 self.route.go_round(Detour::Refused { call: "sendfile", error });
                 self.copied.path = CopyPath::Buffer;
-                return Poll::Ready(Ok(0));
+                return Poll::Ready(Ok(()));
             }
-            // The file's own errors are told apart by what they are.
-            Err(Cause::System { error: Errno::IO, call }) => {
-                return Poll::Ready(Err(Failure::of_source(Cause::System { call, error: Errno::IO })));
+            // A disk's error is the one that no socket has.
+            Err(cause @ Cause::System { error: Errno::IO, .. }) => {
+                return Poll::Ready(Err(Failure::of_source(cause)));
             }
             Err(cause) => return Poll::Ready(Err(Failure::of_sink(cause))),
         };
@@ -342,72 +344,45 @@ impl<'a, S: Source + ?Sized, D: Sink + ?Sized> Pump<'a, S, D> {
             self.stage = Stage::Ending;
         }
         self.of_file -= count as u64;
-        self.task.limit -= count as u64;
+        self.took_from_source(count, turn);
         self.count(count);
-        Poll::Ready(Ok(count))
+        Poll::Ready(Ok(()))
     }
 
     /// By way of the thread's buffer: what the sink does not take at once is kept.
-    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, Failure>> {
+    fn poll_read(&mut self, cx: &mut Context<'_>, turn: &mut usize) -> Poll<Result<(), Failure>> {
         let room = match self.sides.0 {
             // Half a message is none.
             Kind::Messages { .. } => self.route.room(),
             _ => at_most(self.task.limit, self.route.room()),
         };
-        let is_socket = match self.source.socket() {
-            Some(Socket(socket)) if self.drained => {
-                ready!(socket.poll_readable(cx)).map_err(Failure::of_source)?;
-                true
-            }
-            socket => socket.is_some(),
-        };
         scratch::with(room, |buffer| {
-            let count = match is_socket {
-                true => match self.source.try_read(buffer) {
-                    Some(read) => read.map_err(Failure::of_source)?,
-                    None => {
-                        self.drained = true;
-                        return Poll::Ready(Ok(0));
-                    }
-                },
-                false => {
-                    let mut buffer = ReadBuf::new(buffer);
-                    ready!(self.source.poll_read(cx, &mut buffer)).map_err(Failure::of_source)?;
-                    buffer.filled().len()
-                }
-            };
-            if count == 0 && self.sides.0 != (Kind::Messages { end: false }) {
+            let mut buffer = ReadBuf::new(buffer);
+            ready!(self.source.poll_read(cx, &mut buffer)).map_err(Failure::of_source)?;
+            let bytes = buffer.filled();
+            if bytes.is_empty() && self.sides.0 != (Kind::Messages { end: false }) {
                 self.stage = Stage::Ending;
-                return Poll::Ready(Ok(0));
+                return Poll::Ready(Ok(()));
             }
-            self.drained = count < room;
-            self.route.has_read(count);
-            self.task.limit = self.task.limit.saturating_sub(count as u64);
-            self.took(CopyPath::Buffer);
-            self.pass_on(&buffer[..count], cx)?;
-            // An empty message counts for its turn too.
-            Poll::Ready(Ok(count.max(1)))
+            self.has_read(bytes.len(), turn);
+            Poll::Ready(self.pass_on(cx, bytes))
         })
     }
 
     /// Gives the sink what was read; keeps what it does not take.
-    fn pass_on(&mut self, bytes: &[u8], cx: &mut Context<'_>) -> Result<(), Failure> {
+    fn pass_on(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Result<(), Failure> {
         if bytes.is_empty() && !matches!(self.sides.1, Kind::Messages { .. }) {
             // An empty message has no place in a stream.
             return Ok(());
         }
-        let written = match self.sink.socket() {
-            Some(Socket(socket)) => socket.try_write(bytes),
-            None => match self.sink.poll_write(cx, bytes) {
-                Poll::Ready(written) => Some(written),
-                Poll::Pending => None,
-            },
-        };
-        let count = match written {
-            Some(Ok(0)) if !bytes.is_empty() => return Err(self.lost(bytes.len(), no_progress())),
-            Some(Ok(count)) => count,
-            Some(Err(cause)) => return Err(self.lost(bytes.len(), cause)),
-            None => {
+        let count = match self.sink.poll_write(cx, bytes) {
+            Poll::Ready(Ok(0)) if !bytes.is_empty() => {
+                self.copied.undelivered += bytes.len() as u64;
+                return Err(Failure::no_progress());
+            }
+            Poll::Ready(Ok(count)) => count,
+            Poll::Ready(Err(cause)) => return Err(self.lost(bytes.len(), cause)),
+            Poll::Pending => {
                 self.left = Some(Left::of(bytes));
                 return Ok(());
             }
@@ -420,10 +395,27 @@ impl<'a, S: Source + ?Sized, D: Sink + ?Sized> Pump<'a, S, D> {
         Ok(())
     }
 
+    /// The sink failed when it was given so many bytes.
     #[cold]
     fn lost(&mut self, count: usize, cause: Cause) -> Failure {
         self.copied.undelivered += count as u64;
         Failure::of_sink(cause)
+    }
+
+    fn has_read(&mut self, count: usize, turn: &mut usize) {
+        self.route.has_read(count);
+        self.took_from_source(count, turn);
+        self.took(CopyPath::Buffer);
+    }
+
+    fn took_from_source(&mut self, count: usize, turn: &mut usize) {
+        self.task.limit = self.task.limit.saturating_sub(count as u64);
+        *turn = turn.saturating_sub(count.max(SHARE));
+    }
+
+    fn took(&mut self, path: CopyPath) {
+        self.copied.path = self.copied.path.min(path);
+        self.task.voice.took(path, || self.route.detour().filter(|_| path == CopyPath::Buffer));
     }
 
     fn count_buffered(&mut self, count: usize) {
@@ -435,11 +427,6 @@ impl<'a, S: Source + ?Sized, D: Sink + ?Sized> Pump<'a, S, D> {
     fn count(&mut self, count: usize) {
         self.copied.bytes += count as u64;
         self.task.meter.add(count as u64);
-    }
-
-    fn took(&mut self, path: CopyPath) {
-        self.copied.path = self.copied.path.min(path);
-        self.task.voice.took(path, || self.route.detour());
     }
 }
 
@@ -460,8 +447,4 @@ fn at_most(limit: u64, most: usize) -> usize {
 /// Whether the kernel says that it cannot do this with these two.
 fn is_refusal(error: Errno) -> bool {
     matches!(error, Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP | Errno::PERM)
-}
-
-fn no_progress() -> Cause {
-    std::io::Error::from(std::io::ErrorKind::WriteZero).into()
 }

@@ -3,6 +3,7 @@
 mod limits;
 mod message;
 mod net_fd;
+mod relay;
 mod splice;
 mod stream;
 mod waiters;
@@ -10,5 +11,6 @@ mod waiters;
 pub(crate) use limits::{Direction, Limits};
 pub(crate) use message::Beside;
 pub(crate) use net_fd::{Io, NetFd};
+pub(crate) use relay::{ReadOnce, Relay, RelayError, read_bytes};
 pub(crate) use splice::Spliced;
 pub(crate) use stream::{IOV_MAX, counted};

@@ -56,21 +56,6 @@ impl NetFd {
         .await
     }
 
-    /// Reads what has arrived if something is believed to have; `None` if nothing has.
-    #[inline]
-    pub(crate) fn try_read(&self, buffer: &mut [u8]) -> Option<Result<usize, Cause>> {
-        self.try_io(Direction::Read, &mut |fd| {
-            let (count, _) = rustix::net::recv(fd, &mut *buffer, RecvFlags::empty())?;
-            Ok(counted(count, buffer.len()))
-        })
-    }
-
-    /// Writes some of `buffer` if there is believed to be room; `None` if there is none.
-    #[inline]
-    pub(crate) fn try_write(&self, buffer: &[u8]) -> Option<Result<usize, Cause>> {
-        self.try_io(Direction::Write, &mut |fd| send(fd, buffer))
-    }
-
     pub(crate) async fn peek(&self, buffer: &mut [u8]) -> Result<usize, Cause> {
         self.io(Direction::Read, |fd| {
             let (count, _) = rustix::net::recv(fd, &mut *buffer, RecvFlags::PEEK)?;
@@ -154,7 +139,7 @@ impl NetFd {
     }
 }
 
-fn send(fd: BorrowedFd<'_>, buffer: &[u8]) -> rustix::io::Result<Io<usize>> {
+pub(super) fn send(fd: BorrowedFd<'_>, buffer: &[u8]) -> rustix::io::Result<Io<usize>> {
     let count = rustix::net::send(fd, buffer, SendFlags::NOSIGNAL)?;
     Ok(counted(count, buffer.len()))
 }

@@ -11,7 +11,6 @@ use std::net::IpAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use clap::Args;
 use landline::resolve::NameServer;
@@ -109,7 +108,9 @@ impl Proxy {
         let local = bound.local_addr();
         let is_loopback = local.ip().is_some_and(|ip| ip.to_canonical().is_loopback());
         if !is_loopback && logins.is_open() {
-            output::complain(&format!("{local}: whoever reaches this address may use the proxy; --auth closes it"));
+            output::complain(&format!(
+                "{local}: whoever reaches this address may use the proxy; --auth closes it"
+            ));
         }
         let rules = Rules {
             allow: self.allow.clone(),
@@ -146,10 +147,12 @@ impl Proxy {
         }
         if let Some(file) = &self.auth_file {
             let name = file.display();
-            let text = std::fs::read_to_string(file).map_err(|error| Failure::of_file(name, &error))?;
-            let lines = text.lines().enumerate().filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
+            let text = std::fs::read_to_string(file).map_err(|error| Failure::of_file(&name, &error))?;
+            let lines =
+                text.lines().enumerate().filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
             for (number, line) in lines {
-                let refuse = |reason| Failure::Usage(format!("--auth-file {name}: line {}: {reason}", number + 1));
+                let refuse =
+                    |reason| Failure::Usage(format!("--auth-file {name}: line {}: {reason}", number + 1));
                 logins.add(line).map_err(refuse)?;
             }
             if logins.is_open() {
@@ -170,6 +173,3 @@ fn own_addresses() -> Vec<IpAddr> {
         .map(|addrs| addrs.iter().map(|addr| addr.ip().to_canonical()).collect())
         .unwrap_or_default()
 }
-
-/// What a drain of zero and more may be; a duration without end is none.
-const _: Duration = Duration::ZERO;

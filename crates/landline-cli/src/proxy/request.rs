@@ -61,7 +61,13 @@ impl Refusal {
 pub(crate) fn head_end(bytes: &[u8]) -> Option<usize> {
     (0..bytes.len()).find_map(|at| {
         let rest = &bytes[at..];
-        let length = if rest.starts_with(b"\n\r\n") { 3 } else if rest.starts_with(b"\n\n") { 2 } else { return None };
+        let length = if rest.starts_with(b"\n\r\n") {
+            3
+        } else if rest.starts_with(b"\n\n") {
+            2
+        } else {
+            return None;
+        };
         Some(at + length)
     })
 }
@@ -126,10 +132,7 @@ pub(crate) fn read(head: &[u8], logins: &Logins) -> Result<Request, Refusal> {
     Ok(Request::Forward { host, port, head })
 }
 
-fn values<'a>(
-    fields: &'a [httparse::Header<'a>],
-    name: &'a str,
-) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+fn values<'a>(fields: &'a [httparse::Header<'a>], name: &'a str) -> impl Iterator<Item = &'a [u8]> + use<'a> {
     fields.iter().filter(move |field| field.name.eq_ignore_ascii_case(name)).map(|field| field.value)
 }
 
@@ -137,8 +140,14 @@ fn values<'a>(
 fn is_hop_by_hop(name: &str) -> bool {
     matches!(
         name,
-        "connection" | "proxy-connection" | "keep-alive" | "te" | "upgrade" | "proxy-authorization"
-            | "proxy-authenticate" | "http2-settings"
+        "connection"
+            | "proxy-connection"
+            | "keep-alive"
+            | "te"
+            | "upgrade"
+            | "proxy-authorization"
+            | "proxy-authenticate"
+            | "http2-settings"
     )
 }
 
@@ -260,7 +269,8 @@ mod tests {
             assert!(passed.starts_with(expected), "{line}: {passed}");
         }
         // What says where the body ends cannot be taken away by calling it ours.
-        let passed = asked("POST http://a/ HTTP/1.1\r\nConnection: content-length\r\nContent-Length: 2\r\n\r\n");
+        let passed =
+            asked("POST http://a/ HTTP/1.1\r\nConnection: content-length\r\nContent-Length: 2\r\n\r\n");
         assert!(passed.unwrap().contains("Content-Length: 2"));
     }
 
@@ -278,7 +288,10 @@ mod tests {
             ("GET http://a/ HTTP/1.1\r\n folded: x\r\n\r\n", "400 "),
             ("GET http://a/ HTTP/1.1\r\nA : x\r\n\r\n", "400 "),
             ("GET http://a/ HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", "400 more than one Host"),
-            ("GET http://a/ HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n", "400 more than one Content"),
+            (
+                "GET http://a/ HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n",
+                "400 more than one Content",
+            ),
             ("GET http://a/ HTTP/1.1\r\nContent-Length: +1\r\n\r\n", "400 Content-Length is not"),
             ("GET http://a/ HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", "400 both"),
             ("GET http://a/ HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", "400 a Transfer-Encoding"),

@@ -32,7 +32,10 @@ enum What {
     Everything,
     Network(IpNet),
     /// The name itself, if wanted, and all below it.
-    Name { name: String, itself: bool },
+    Name {
+        name: String,
+        itself: bool,
+    },
 }
 
 /// Why a target may not be reached.
@@ -104,7 +107,9 @@ impl FromStr for Rule {
         let (what, ports) = split(text);
         let ports = match ports {
             None => 0..=u16::MAX,
-            Some(ports) => parse_ports(ports).ok_or_else(|| format!("{ports:?} is neither a port nor LOW-HIGH"))?,
+            Some(ports) => {
+                parse_ports(ports).ok_or_else(|| format!("{ports:?} is neither a port nor LOW-HIGH"))?
+            }
         };
         Ok(Rule { text: text.to_owned(), what: parse_what(what)?, ports })
     }
@@ -200,7 +205,12 @@ mod tests {
 
     fn rules(allow: &[&str], deny: &[&str], guards_private: bool) -> Rules {
         let parse = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect();
-        Rules { allow: parse(allow), deny: parse(deny), guards_private, own: vec!["203.0.113.9".parse().unwrap()] }
+        Rules {
+            allow: parse(allow),
+            deny: parse(deny),
+            guards_private,
+            own: vec!["203.0.113.9".parse().unwrap()],
+        }
     }
 
     fn passes(rules: &Rules, name: &str, ip: &str, port: u16) -> bool {
@@ -247,7 +257,11 @@ mod tests {
 
     #[test]
     fn denying_beats_allowing_and_an_allowance_leaves_out_the_rest() {
-        let rules = rules(&["example.com:443", "10.0.0.0/8", ":8000-8999"], &["secret.example.com", "10.6.6.6"], false);
+        let rules = rules(
+            &["example.com:443", "10.0.0.0/8", ":8000-8999"],
+            &["secret.example.com", "10.6.6.6"],
+            false,
+        );
         for (name, ip, port, expected) in [
             ("example.com", "198.51.100.1", 443, true),
             ("www.Example.com.", "198.51.100.1", 443, true),
@@ -294,7 +308,9 @@ mod tests {
         }
         assert!(!passes(&rules(&[".example.com"], &[], false), "example.com", "198.51.100.1", 1));
         assert!(passes(&rules(&["*.example.com"], &[], false), "a.example.com", "198.51.100.1", 1));
-        for text in ["example.com:", "example.com:x", "example.com:9-1", "10.0.0.0/33", "10.0.0", "a b", "a/b", "."] {
+        for text in
+            ["example.com:", "example.com:x", "example.com:9-1", "10.0.0.0/33", "10.0.0", "a b", "a/b", "."]
+        {
             assert!(text.parse::<Rule>().is_err(), "{text}");
         }
     }

@@ -77,7 +77,10 @@ impl Proxy {
             _ if first[0] == 5 => self.socks(conn, client).await,
             // Methods begin with a letter; leading empty lines are left to the parser (RFC 9112 section 2.2).
             _ if first[0].is_ascii_alphabetic() || first[0] == b'\r' => self.http(conn, client).await,
-            _ => Err(Ended::Refused(format!("speaks neither HTTP nor SOCKS5, and begins with {:#04x}", first[0]))),
+            _ => Err(Ended::Refused(format!(
+                "speaks neither HTTP nor SOCKS5, and begins with {:#04x}",
+                first[0]
+            ))),
         }
     }
 
@@ -93,8 +96,11 @@ impl Proxy {
         };
         let what = match &head {
             None => format!("CONNECT {}", join_host_port(&host, port)),
-            Some(head) => String::from_utf8_lossy(head).lines().next().unwrap_or_default().to_owned()
-                + " of " + &join_host_port(&host, port),
+            Some(head) => {
+                String::from_utf8_lossy(head).lines().next().unwrap_or_default().to_owned()
+                    + " of "
+                    + &join_host_port(&host, port)
+            }
         };
         let bare = host.parse().map_or_else(|_| Host::Name(host), Host::Ip);
         let target = match self.dial(&bare, port).await {
@@ -102,6 +108,7 @@ impl Proxy {
             Err(error) => {
                 let status = match &error {
                     Unreached::Denied(_) => 403,
+                    Unreached::Failed(error) if error.kind() == std::io::ErrorKind::PermissionDenied => 403,
                     Unreached::Failed(error) if error.is_timeout() => 504,
                     Unreached::Failed(_) => 502,
                 };
@@ -208,11 +215,11 @@ impl Proxy {
         let (local, peer) = (conn.local_addr()?, conn.peer_addr()?);
         let bound = async {
             let association = Association::bind(local.ip(), peer.ip(), port).await?;
-            Ok::<_, std::io::Error>((association.local_addr()?, association))
+            Ok::<_, Error>((association.local_addr()?, association))
         };
         match bound.await {
             Ok((at, association)) => {
-                conn.write_all(&socks::reply(socks::GRANTED, Some(at))).await?;
+                conn.write_all(&socks::reply(socks::GRANTED, at)).await?;
                 let Relayed { there, back } =
                     association.run(&conn.into(), &self.rules, &self.resolver, self.idle).await;
                 self.log(&format!("{client} SOCKS5 UDP: {there} bytes there, {back} back"));
@@ -256,22 +263,19 @@ impl Proxy {
                 .check(name.as_deref(), addr.ip(), addr.port())
                 .map_err(|denial| std::io::Error::new(std::io::ErrorKind::PermissionDenied, denial))
         };
-        self.dialer.clone().control(check).dial("tcp", &address).await.map_err(Unreached::of)
+        self.dialer.clone().control(check).dial("tcp", &address).await.map_err(Unreached::Failed)
     }
 }
 
 /// Why a target was not reached.
 enum Unreached {
+    /// Nothing was dialed.
     Denied(Denial),
+    /// No address was reached, or a rule forbade those that there are.
     Failed(Error),
 }
 
 impl Unreached {
-    /// A dial of which a rule forbade the first attempt.
-    fn of(error: Error) -> Unreached {
-        Unreached::Failed(error)
-    }
-
     fn socks_code(&self) -> u8 {
         use std::io::ErrorKind::{ConnectionRefused, HostUnreachable, NetworkUnreachable, PermissionDenied};
         match self {
@@ -311,8 +315,6 @@ async fn take(conn: &TcpConn, mut bytes: &mut [u8]) -> landline::Result<()> {
 async fn end_gently(conn: &TcpConn) {
     let _ = conn.close_write();
     let mut rest = [0; 1024];
-    let _ = timeout(Duration::from_secs(1), async {
-        while let Ok(1..) = conn.read(&mut rest).await {}
-    })
-    .await;
+    let _ =
+        timeout(Duration::from_secs(1), async { while let Ok(1..) = conn.read(&mut rest).await {} }).await;
 }

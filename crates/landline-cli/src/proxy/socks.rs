@@ -24,7 +24,11 @@ pub(crate) enum Next {
     More,
     /// Say this and hear more.
     Say(Vec<u8>),
-    Request { command: Command, host: Host, port: u16 },
+    Request {
+        command: Command,
+        host: Host,
+        port: u16,
+    },
     /// Say this and end; in words, why.
     Refuse(Vec<u8>, &'static str),
 }
@@ -141,7 +145,12 @@ impl<'a> Socks<'a> {
         let command = match self.heard[1] {
             1 => Command::Connect,
             3 => Command::UdpAssociate,
-            _ => return Next::Refuse(reply(COMMAND_NOT_SUPPORTED, None), "a command other than CONNECT and UDP ASSOCIATE"),
+            _ => {
+                return Next::Refuse(
+                    reply(COMMAND_NOT_SUPPORTED, None),
+                    "a command other than CONNECT and UDP ASSOCIATE",
+                );
+            }
         };
         Next::Request { command, host, port }
     }
@@ -239,7 +248,10 @@ mod tests {
         let open = Logins::default();
         let name = Host::Name("example.com".to_owned());
         for (bytes, next) in [
-            (&b"\x05\x01\0\x05\x01\0\x03\x0bexample.com\x01\xbbhello"[..], request(Command::Connect, name, 443)),
+            (
+                &b"\x05\x01\0\x05\x01\0\x03\x0bexample.com\x01\xbbhello"[..],
+                request(Command::Connect, name, 443),
+            ),
             (
                 b"\x05\x02\x02\0\x05\x01\0\x01\xc0\0\x02\x01\0\x50hello",
                 request(Command::Connect, Host::Ip("192.0.2.1".parse().unwrap()), 80),
@@ -288,7 +300,8 @@ mod tests {
                 other => panic!("{other:?}"),
             }
         }
-        let (said, end, _) = converse(&known, b"\x05\x01\x02\x01\x02me\x02pw\x05\x01\0\x01\x7f\0\0\x01\0\x50");
+        let (said, end, _) =
+            converse(&known, b"\x05\x01\x02\x01\x02me\x02pw\x05\x01\0\x01\x7f\0\0\x01\0\x50");
         assert_eq!(said, b"\x05\x02\x01\0");
         assert!(matches!(end, Next::Request { .. }));
     }

@@ -1,14 +1,12 @@
 //! UDP ASSOCIATE (RFC 1928 sections 6 and 7): datagrams in both directions for as long as the client's conn lasts.
 
 use std::collections::{HashMap, HashSet};
-use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
-use landline::{Conn, Resolver};
-use tokio::net::UdpSocket;
+use landline::{Conn, ListenConfig, PacketConn, Resolver};
 use tokio::time::{Instant, sleep_until};
 
 use super::rules::Rules;
@@ -32,13 +30,13 @@ pub(crate) struct Relayed {
 /// An association of one client.
 pub(crate) struct Association {
     /// Where the client sends to.
-    inside: UdpSocket,
+    inside: PacketConn,
     /// Only from here.
     client_ip: IpAddr,
     /// Known from its first datagram.
     client: Option<SocketAddr>,
-    outside_v4: Option<UdpSocket>,
-    outside_v6: Option<UdpSocket>,
+    outside_v4: Option<PacketConn>,
+    outside_v6: Option<PacketConn>,
     targets: HashSet<SocketAddr>,
     names: HashMap<String, IpAddr>,
     relayed: Relayed,
@@ -46,10 +44,14 @@ pub(crate) struct Association {
 
 impl Association {
     /// Binds beside the conn: at its local address, for its peer alone.
-    pub(crate) async fn bind(local: IpAddr, client_ip: IpAddr, client_port: u16) -> io::Result<Association> {
+    pub(crate) async fn bind(
+        local: IpAddr,
+        client_ip: IpAddr,
+        client_port: u16,
+    ) -> landline::Result<Association> {
         let client = (client_port != 0).then(|| SocketAddr::new(client_ip, client_port));
         Ok(Association {
-            inside: UdpSocket::bind((local, 0)).await?,
+            inside: bind(local).await?,
             client_ip: client_ip.to_canonical(),
             client,
             outside_v4: None,
@@ -61,12 +63,18 @@ impl Association {
     }
 
     /// Where the client is to send its datagrams.
-    pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.inside.local_addr()
+    pub(crate) fn local_addr(&self) -> landline::Result<Option<SocketAddr>> {
+        Ok(self.inside.local_addr()?.as_socket())
     }
 
     /// Relays until the conn ends, or nothing has moved for so long.
-    pub(crate) async fn run(mut self, conn: &Conn, rules: &Rules, resolver: &Resolver, idle: Duration) -> Relayed {
+    pub(crate) async fn run(
+        mut self,
+        conn: &Conn,
+        rules: &Rules,
+        resolver: &Resolver,
+        idle: Duration,
+    ) -> Relayed {
         let mut waiting = FuturesUnordered::new();
         let mut from_client = vec![0; LONGEST];
         let (mut from_v4, mut from_v6) = (vec![0; LONGEST], vec![0; LONGEST]);
@@ -79,7 +87,7 @@ impl Association {
                     return self.relayed;
                 },
                 () = sleep_until(ends) => return self.relayed,
-                Ok((length, from)) = self.inside.recv_from(&mut from_client) => {
+                (length, from) = receive(Some(&self.inside), &mut from_client) => {
                     ends = Instant::now() + idle;
                     let Some((host, port, data)) = self.accept(from, &from_client[..length]) else { continue };
                     match self.known(&host) {
@@ -107,11 +115,11 @@ impl Association {
                     self.names.insert(name.clone(), ip);
                     self.send(rules, &Host::Name(name), ip, port, &data).await;
                 }
-                Ok((length, from)) = receive(self.outside_v4.as_ref(), &mut from_v4) => {
+                (length, from) = receive(self.outside_v4.as_ref(), &mut from_v4) => {
                     ends = Instant::now() + idle;
                     self.answer(from, &from_v4[..length]).await;
                 }
-                Ok((length, from)) = receive(self.outside_v6.as_ref(), &mut from_v6) => {
+                (length, from) = receive(self.outside_v6.as_ref(), &mut from_v6) => {
                     ends = Instant::now() + idle;
                     self.answer(from, &from_v6[..length]).await;
                 }
@@ -122,7 +130,8 @@ impl Association {
     /// A datagram of the client's: its target and its data. Others' are not heard, nor fragments, which nobody has to
     /// support.
     fn accept<'d>(&mut self, from: SocketAddr, datagram: &'d [u8]) -> Option<(Host, u16, &'d [u8])> {
-        if from.ip().to_canonical() != self.client_ip || self.client.is_some_and(|client| client.port() != from.port())
+        if from.ip().to_canonical() != self.client_ip
+            || self.client.is_some_and(|client| client.port() != from.port())
         {
             return None;
         }
@@ -155,12 +164,12 @@ impl Association {
             SocketAddr::V6(_) => (&mut self.outside_v6, IpAddr::from(Ipv6Addr::UNSPECIFIED)),
         };
         if socket.is_none() {
-            *socket = UdpSocket::bind((any, 0)).await.ok();
+            *socket = bind(any).await.ok();
         }
         let Some(socket) = socket else { return };
         self.targets.insert(target);
         // A datagram that cannot be sent is one that was lost.
-        if socket.send_to(data, target).await.is_ok() {
+        if socket.send_to(data, &target.into()).await.is_ok() {
             self.relayed.there += data.len() as u64;
         }
     }
@@ -172,7 +181,7 @@ impl Association {
         let mut datagram = vec![0, 0, 0];
         write_address(&mut datagram, from);
         datagram.extend_from_slice(data);
-        if self.inside.send_to(&datagram, client).await.is_ok() {
+        if self.inside.send_to(&datagram, &client.into()).await.is_ok() {
             self.relayed.back += data.len() as u64;
         }
     }
@@ -185,11 +194,23 @@ fn open(datagram: &[u8]) -> Option<(Host, u16, &[u8])> {
     Some((host, port, &rest[length..]))
 }
 
-async fn receive(socket: Option<&UdpSocket>, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-    match socket {
-        Some(socket) => socket.recv_from(buffer).await,
-        None => std::future::pending().await,
+async fn bind(ip: IpAddr) -> landline::Result<PacketConn> {
+    ListenConfig::new().listen_packet("udp", &SocketAddr::new(ip, 0).to_string()).await
+}
+
+/// The next datagram. What one sent before met with, such as a port that is not there, is told here too and is nobody's
+/// matter; a socket that has nothing else to say is as good as silent.
+async fn receive(socket: Option<&PacketConn>, buffer: &mut [u8]) -> (usize, SocketAddr) {
+    if let Some(socket) = socket {
+        for _ in 0..MOST_TARGETS {
+            if let Ok(received) = socket.recv_from(buffer).await
+                && let Some(from) = received.from.as_socket()
+            {
+                return (received.len, from);
+            }
+        }
     }
+    std::future::pending().await
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 #[cfg(feature = "tls")]
 use super::TlsConn;
 use super::halves::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
-use super::{AnyCall, IpConn, Pipe, StreamConn, TcpConn, UdpConn, UnixConn, apart, impl_async_io};
+use super::{AnyCall, ConnKind, IpConn, Pipe, StreamConn, TcpConn, UdpConn, UnixConn, apart, impl_async_io};
 use crate::addr::Addr;
 use crate::context::Context;
 use crate::error::{Cause, Error, Operation, Result};
@@ -428,6 +428,14 @@ impl StreamConn for Conn {
 
     fn poll_close_write_shared(&self, cx: &mut task::Context<'_>) -> Poll<Result<(), Cause>> {
         each!(self, conn => conn.poll_close_write_shared(cx))
+    }
+
+    fn close_read_quietly(&self) {
+        each!(self, conn => conn.close_read_quietly());
+    }
+
+    fn conn_kind(&self) -> ConnKind<'_> {
+        each!(self, conn => conn.conn_kind())
     }
 
     fn error(&self, operation: Operation, cause: Cause) -> Error {

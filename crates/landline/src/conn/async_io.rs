@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 use tokio::io::ReadBuf;
 
 use crate::error::{Cause, Error, Operation};
+use crate::fd::{NetFd, ReadOnce};
 
 /// What a stream conn gives so that `impl_async_io!` can make it an `AsyncRead` and `AsyncWrite`.
 pub(crate) trait StreamConn {
@@ -28,7 +29,24 @@ pub(crate) trait StreamConn {
         Poll::Ready(self.close_write_shared())
     }
 
+    /// Ends the reading side, where there is one to end.
+    fn close_read_quietly(&self);
+    /// What the kernel could do with it beyond reading and writing.
+    fn conn_kind(&self) -> ConnKind<'_>;
     fn error(&self, operation: Operation, cause: Cause) -> Error;
+}
+
+/// What is behind a conn.
+pub(crate) enum ConnKind<'a> {
+    /// A stream socket, and how it is read.
+    Socket(&'a NetFd, ReadOnce),
+    /// A stream that only this process knows of.
+    Stream,
+    /// Messages.
+    Messages {
+        /// Whether an empty one is the end.
+        end: bool,
+    },
 }
 
 /// Implements the two traits for a [`StreamConn`] and for a shared reference to it. Through the reference, one task

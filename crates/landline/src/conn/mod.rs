@@ -37,5 +37,5 @@ pub use udp_batch::{Datagram, RecvBatch, SendBatch, UdpBatchConn};
 pub use unix::UnixConn;
 pub use unix_message::{Credentials, UnixMessage};
 
-pub(crate) use async_io::{StreamConn, impl_async_io};
+pub(crate) use async_io::{ConnKind, StreamConn, impl_async_io};
 pub(crate) use call::{AnyCall, Named, apart};

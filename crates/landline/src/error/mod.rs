@@ -12,6 +12,7 @@ pub use lookup::{LookupError, LookupErrorKind};
 pub use proxy::{ProxyError, ProxyErrorKind, ProxyStep};
 
 use crate::addr::{Addr, AddressError, UnixAddr};
+use crate::copy::Copied;
 use crate::network::{Network, ParseNetworkError};
 
 /// `Result` with landline's [`Error`].
@@ -31,6 +32,8 @@ struct Inner {
     local: Option<Addr>,
     peer: Option<Peer>,
     cause: Cause,
+    /// Empty unless a copy failed.
+    copied: Vec<Copied>,
 }
 
 #[derive(Clone)]
@@ -124,7 +127,14 @@ pub enum Cause {
 impl Error {
     /// An error of `operation` with its cause and nothing else known yet.
     pub fn new(operation: Operation, cause: impl Into<Cause>) -> Error {
-        Error(Box::new(Inner { operation, network: None, local: None, peer: None, cause: cause.into() }))
+        Error(Box::new(Inner {
+            operation,
+            network: None,
+            local: None,
+            peer: None,
+            cause: cause.into(),
+            copied: Vec::new(),
+        }))
     }
 
     /// Names the network.
@@ -153,6 +163,13 @@ impl Error {
     #[must_use]
     pub fn to_text(mut self, peer: &str) -> Error {
         self.0.peer = Some(Peer::Text(peer.into()));
+        self
+    }
+
+    /// Says how far a copy had come.
+    #[must_use]
+    pub(crate) fn after(mut self, copied: &[Copied]) -> Error {
+        self.0.copied = copied.to_vec();
         self
     }
 
@@ -190,6 +207,12 @@ impl Error {
             Cause::Attempts(attempts) => attempts,
             _ => &[],
         }
+    }
+
+    /// How far a copy had come when it failed: one of [`copy`](crate::copy()), and of
+    /// [`copy_both`](crate::copy_both) that from `a` to `b` and the one back. Empty for all other errors.
+    pub fn copied(&self) -> &[Copied] {
+        &self.0.copied
     }
 
     /// The cause that decides the kind. Of several attempts the first's, unless it was the budget or a cancel that
@@ -348,7 +371,7 @@ impl From<io::Error> for Cause {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { operation, network, local, peer, cause } = &*self.0;
+        let Inner { operation, network, local, peer, cause, .. } = &*self.0;
         if let (Operation::Lookup, Cause::Lookup(lookup)) = (operation, cause) {
             // It begins with the same word and names what was looked up.
             return lookup.fmt(f);

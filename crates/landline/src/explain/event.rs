@@ -1,4 +1,4 @@
-//! The typed events of a dial or lookup, one for every step of the flow.
+//! The typed events of a dial, lookup or copy, one for every step of the flow.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::addr::Addr;
+use crate::copy::{Copied, CopyPath, Detour};
 use crate::error::{Error, ProxyStep};
 use crate::network::Network;
 
@@ -270,6 +271,42 @@ pub enum What {
     },
     /// The dial ended without one.
     DialFailed {
+        /// Why.
+        error: Error,
+    },
+
+    // Between conns
+    /// A copy began in one direction.
+    CopyStarted {
+        /// The direction: 1 from the first side to the second, 2 back.
+        copy: u32,
+        /// What is copied from, as in `tcp 192.0.2.1:80`.
+        from: String,
+        /// What is copied to.
+        to: String,
+    },
+    /// Bytes took this path for the first time.
+    CopyPath {
+        /// As in [`What::CopyStarted`].
+        copy: u32,
+        /// The path.
+        path: CopyPath,
+        /// Why not a shorter one.
+        detour: Option<Detour>,
+    },
+    /// The copy has come to its end.
+    CopyDone {
+        /// As in [`What::CopyStarted`].
+        copy: u32,
+        /// What was moved, and how.
+        copied: Copied,
+    },
+    /// The copy was ended by a failure, its own or that of the other direction.
+    CopyFailed {
+        /// As in [`What::CopyStarted`].
+        copy: u32,
+        /// What was moved before.
+        copied: Copied,
         /// Why.
         error: Error,
     },

@@ -33,6 +33,8 @@ pub(crate) fn label(step: &Step) -> String {
         Step::HopStep { step, .. } => step.as_str(),
         Step::Connected { .. } => "connected",
         Step::DialFailed => "failed",
+        Step::Copy { copy, .. } => return format!("copy {copy}"),
+        Step::Path { .. } => "path",
     }
     .to_owned()
 }
@@ -91,6 +93,11 @@ pub(crate) fn headline(report: &Report) -> String {
         Outcome::Answered(answer) => {
             format!("{subject}: {} in {took}", count(answer.len(), "answer", "answers"))
         }
+        Outcome::Copied(copied) => {
+            let bytes: Vec<String> = copied.iter().map(|copied| copied.bytes.to_string()).collect();
+            let unit = if bytes == ["1"] { "byte" } else { "bytes" };
+            format!("{subject}: {} {unit} in {took}", bytes.join(" and "))
+        }
         Outcome::Failed(_) => format!("{subject}: failed after {took}"),
     })
 }
@@ -146,6 +153,9 @@ fn what(step: &Step) -> String {
         Step::Connected { attempt: 0, peer } => format!("to {peer}"),
         Step::Connected { attempt, peer } => format!("to {peer} by attempt {attempt}"),
         Step::DialFailed => "the dial ended without a conn".to_owned(),
+        Step::Copy { from, to, .. } => format!("{from} to {to}"),
+        Step::Path { path, detour: None, .. } => path.to_string(),
+        Step::Path { path, detour: Some(detour), .. } => format!("{path} ({detour})"),
     }
 }
 
@@ -159,6 +169,8 @@ fn fate(span: &Span) -> String {
         (Step::Attempt { .. }, Fate::Done) => "connected".to_owned(),
         (Step::Attempt { .. }, Fate::Won) => "connected, and won".to_owned(),
         (Step::Attempt { .. }, Fate::Abandoned) => "no longer needed".to_owned(),
+        (Step::Copy { copied: Some(copied), .. }, Fate::Done) => copied.to_string(),
+        (Step::Copy { copied: Some(copied), .. }, Fate::Failed(error)) => format!("{copied}, then {error}"),
         // The report gives the whole error once, and its parts stand at the steps they belong to.
         (_, Fate::Done | Fate::Won) | (Step::DialFailed, _) => String::new(),
         (_, Fate::Failed(error)) => error.clone(),

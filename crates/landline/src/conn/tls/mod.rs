@@ -13,7 +13,7 @@ use tokio::io::ReadBuf;
 
 use self::stream::Stream;
 use super::shared::{half_close_methods, limit_methods, read_write_methods};
-use super::{Conn, StreamConn, impl_async_io};
+use super::{Conn, ConnKind, StreamConn, impl_async_io};
 use crate::addr::Addr;
 use crate::error::{Cause, Error, Operation, Result};
 
@@ -170,6 +170,16 @@ impl StreamConn for TlsConn {
 
     fn close_write_shared(&self) -> Result<(), Cause> {
         self.stream.close_write()
+    }
+
+    fn close_read_quietly(&self) {
+        // A conn that has gone has nothing left to end.
+        let _ = self.stream.close_read();
+    }
+
+    fn conn_kind(&self) -> ConnKind<'_> {
+        // The descriptor below carries records.
+        ConnKind::Stream
     }
 
     #[cold]

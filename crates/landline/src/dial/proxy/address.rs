@@ -5,7 +5,9 @@ use std::str::FromStr;
 #[cfg(feature = "tls")]
 use std::sync::Arc;
 
-use super::base64;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use crate::addr::{join_host_port, split_host_port};
 
 /// A proxy: its protocol, its address, and what lets us in.
@@ -166,7 +168,7 @@ impl Proxy {
             // RFC 7617 section 2.
             return Err("a colon in the user name");
         }
-        Ok(Some(format!("Basic {}", base64::encode(&[user, &b":"[..], password].concat()))))
+        Ok(Some(format!("Basic {}", STANDARD.encode([user, &b":"[..], password].concat()))))
     }
 
     fn parse(url: &str) -> Result<Proxy, String> {

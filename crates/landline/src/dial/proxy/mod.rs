@@ -3,7 +3,6 @@
 //! `handshake` decides, `through` acts; `environment` chooses.
 
 mod address;
-mod base64;
 mod environment;
 mod exempt;
 #[cfg(any(test, fuzzing))]

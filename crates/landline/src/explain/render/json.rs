@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::{Serialize, Serializer};
 
 use crate::addr::Addr;
+use crate::copy::Copied;
 use crate::error::{Error, LookupError, Operation};
 use crate::explain::event::{AttemptReason, OrderedAddress};
 use crate::explain::report::{Outcome, Report};
@@ -16,21 +17,24 @@ use crate::explain::words;
 ///
 /// ```text
 /// schema      1
-/// operation   "dial" or "lookup"
+/// operation   "dial", "lookup" or "copy"
 /// network, address   of a dial, as given
 /// kind, name         of a lookup, as given
+/// from, to           of a copy, as in "tcp 192.0.2.1:80"
 /// started     when it began: RFC 3339, UTC, microseconds
 /// total_us    how long it took, in microseconds
 /// outcome     { status: "connected", local, peer }
 ///             { status: "answered", answer: [text] }
+///             { status: "copied", copied: [copied] }, one for each direction, with
+///               copied = { bytes, path (sendfile splice buffer), buffered, detour (in words), undelivered }
 ///             { status: "failed", error: { message, timeout, temporary, canceled, not_found, refused,
 ///                                          attempts: [{ address, message }] } }
 /// steps       in the order in which they began; each has
 ///   step      parse lookup policy source name query cache shared system order delay attempt call note proxies hop
-///             hop_step connected failed
+///             hop_step connected failed copy path
 ///   start_us  from the beginning of the report
 ///   end_us    null for a moment
-///   depth     1 for a step that was part of the lookup, attempt or hop before it, else 0
+///   depth     1 for a step that was part of the lookup, attempt, hop or copy before it, else 0
 ///   fate      done won failed abandoned unfinished
 ///   error     why it failed, where it did
 ///   text      the step and its end in words, which may change
@@ -41,6 +45,7 @@ use crate::explain::words;
 ///             delay: delay_us · attempt: attempt peer reason (first previous_failed delay_passed) budget_us
 ///             call: attempt call detail · note: attempt note · proxies: proxies reason · hop: hop proxy target
 ///             hop_step: hop name (tls greeting auth request) question answer · connected: attempt peer
+///             copy: copy (1 there, 2 back) from to copied · path: copy path detour
 /// ```
 ///
 /// Addresses are in the form in which they are dialed. Values that are not known are null; whoever reads it should
@@ -57,17 +62,15 @@ pub fn to_string_pretty(report: &Report) -> String {
 /// In the schema of [`to_string`].
 impl Serialize for Report {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let (network, address, kind, name) = match self.operation() {
-            Operation::Lookup => (None, None, Some(self.network()), Some(self.address())),
-            _ => (Some(self.network()), Some(self.address()), None, None),
+        let asked = match self.operation() {
+            Operation::Lookup => Asked::Lookup { kind: self.network(), name: self.address() },
+            Operation::Copy => Asked::Copy { from: self.network(), to: self.address() },
+            _ => Asked::Dial { network: self.network(), address: self.address() },
         };
         ReportView {
             schema: 1,
             operation: self.operation().as_str(),
-            network,
-            address,
-            kind,
-            name,
+            asked,
             started: rfc3339(self.started()),
             total_us: micros(self.total()),
             outcome: OutcomeView::of(self.outcome()),
@@ -81,14 +84,8 @@ impl Serialize for Report {
 struct ReportView<'a> {
     schema: u32,
     operation: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    network: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    address: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    kind: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<&'a str>,
+    #[serde(flatten)]
+    asked: Asked<'a>,
     started: String,
     total_us: u64,
     outcome: OutcomeView<'a>,
@@ -96,10 +93,19 @@ struct ReportView<'a> {
 }
 
 #[derive(Serialize)]
+#[serde(untagged)]
+enum Asked<'a> {
+    Dial { network: &'a str, address: &'a str },
+    Lookup { kind: &'a str, name: &'a str },
+    Copy { from: &'a str, to: &'a str },
+}
+
+#[derive(Serialize)]
 #[serde(tag = "status", rename_all = "snake_case")]
 enum OutcomeView<'a> {
     Connected { local: Option<String>, peer: Option<String> },
     Answered { answer: &'a [String] },
+    Copied { copied: Vec<CopiedView> },
     Failed { error: ErrorView },
 }
 
@@ -128,6 +134,9 @@ impl OutcomeView<'_> {
                 peer: peer.as_ref().map(Addr::to_string),
             },
             Outcome::Answered(answer) => OutcomeView::Answered { answer },
+            Outcome::Copied(copied) => {
+                OutcomeView::Copied { copied: copied.iter().map(CopiedView::of).collect() }
+            }
             Outcome::Failed(error) => OutcomeView::Failed { error: ErrorView::of(error) },
         }
     }
@@ -148,6 +157,23 @@ impl ErrorView {
             refused: error.is_connection_refused(),
             attempts: attempts.collect(),
         }
+    }
+}
+
+#[derive(Serialize)]
+struct CopiedView {
+    bytes: u64,
+    path: &'static str,
+    buffered: u64,
+    detour: Option<String>,
+    undelivered: u64,
+}
+
+impl CopiedView {
+    fn of(copied: &Copied) -> CopiedView {
+        let Copied { bytes, path, buffered, detour, undelivered } = *copied;
+        let detour = detour.map(|detour| detour.to_string());
+        CopiedView { bytes, path: path.as_str(), buffered, detour, undelivered }
     }
 }
 
@@ -275,6 +301,17 @@ enum StepView<'a> {
         peer: String,
     },
     Failed,
+    Copy {
+        copy: u32,
+        from: &'a str,
+        to: &'a str,
+        copied: Option<CopiedView>,
+    },
+    Path {
+        copy: u32,
+        path: &'static str,
+        detour: Option<String>,
+    },
 }
 
 #[derive(Serialize)]
@@ -344,6 +381,14 @@ impl StepView<'_> {
                 StepView::Connected { attempt: *attempt, peer: peer.to_string() }
             }
             Step::DialFailed => StepView::Failed,
+            Step::Copy { copy, from, to, copied } => {
+                StepView::Copy { copy: *copy, from, to, copied: copied.as_ref().map(CopiedView::of) }
+            }
+            Step::Path { copy, path, detour } => StepView::Path {
+                copy: *copy,
+                path: path.as_str(),
+                detour: detour.map(|detour| detour.to_string()),
+            },
         }
     }
 }
@@ -410,6 +455,11 @@ mod tests {
     #[test]
     fn a_failed_dial() {
         insta::assert_snapshot!(to_string_pretty(&samples::failed_dial()));
+    }
+
+    #[test]
+    fn a_copy() {
+        insta::assert_snapshot!(to_string_pretty(&samples::copy()));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use rustix::io::Errno;
 use tokio::time::Instant;
 
 use crate::addr::Addr;
+use crate::copy::{Copied, CopyPath, Detour};
 use crate::error::{
     Cause, Error, LookupError, LookupErrorKind, Operation, ProxyError, ProxyErrorKind, ProxyStep,
 };
@@ -208,6 +209,37 @@ pub(crate) fn lookup_with_everything() -> Report {
         (3_960, What::LookupFailed { name: name.into(), error: error.clone() }),
     ];
     report(Operation::Lookup, "txt", name, error.into(), 4_000, events)
+}
+
+/// Two directions: one by splice to its end, one that failed.
+pub(crate) fn copy() -> Report {
+    let (client, server) = ("tcp 192.0.2.7:40000", "unix /run/app.sock");
+    let error = Error::new(Operation::Read, Errno::CONNRESET).on(Network::Tcp(Family::Any));
+    let begun = |copy, from: &str, to: &str| What::CopyStarted { copy, from: from.into(), to: to.into() };
+    let path = |copy, path, detour| What::CopyPath { copy, path, detour };
+    let spliced = Copied {
+        bytes: 40_016_384,
+        path: CopyPath::Splice,
+        buffered: 16_384,
+        detour: Some(Detour::Small),
+        undelivered: 0,
+    };
+    let failed = Copied { bytes: 5, path: CopyPath::Buffer, buffered: 5, undelivered: 7, ..spliced };
+    let events = vec![
+        (10, begun(1, client, server)),
+        (12, begun(2, server, client)),
+        (300, path(1, CopyPath::Buffer, Some(Detour::Small))),
+        (340, path(1, CopyPath::Splice, None)),
+        (900, path(2, CopyPath::Buffer, Some(Detour::Small))),
+        (9_000, What::CopyDone { copy: 1, copied: spliced }),
+        (9_900, What::CopyFailed { copy: 2, copied: failed, error: error.clone() }),
+    ];
+    report(Operation::Copy, client, server, error.into(), 9_910, events)
+}
+
+/// All of them.
+pub(crate) fn all() -> [Report; 5] {
+    [raced_dial(), failed_dial(), proxied_dial(), lookup_with_everything(), copy()]
 }
 
 /// A report of events given in microseconds.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{Answer, Fate, Span, Step};
+use crate::copy::Copied;
 use crate::error::Cause;
 use crate::explain::event::{Event, What};
 
@@ -183,6 +184,20 @@ impl Builder {
                 span.fate = Fate::Failed(error.to_string());
                 self.groups.push(Group { head: span, parts: Vec::new() });
             }
+            What::CopyStarted { copy, from, to } => {
+                self.open(at, Step::Copy { copy, from, to, copied: None });
+            }
+            What::CopyPath { copy, path, detour } => {
+                let span = moment(at, Step::Path { copy, path, detour });
+                match self.copy(copy) {
+                    Some(group) => group.parts.push(Span { depth: 1, ..span }),
+                    None => self.groups.push(Group { head: span, parts: Vec::new() }),
+                }
+            }
+            What::CopyDone { copy, copied } => self.end_copy(at, copy, copied, Fate::Done),
+            What::CopyFailed { copy, copied, error } => {
+                self.end_copy(at, copy, copied, Fate::Failed(error.to_string()));
+            }
         }
     }
 
@@ -241,6 +256,23 @@ impl Builder {
     fn hop(&mut self, number: u32) -> Option<&mut Group> {
         let mut groups = self.groups.iter_mut().rev();
         groups.find(|group| matches!(group.head.step, Step::Hop { hop, .. } if hop == number))
+    }
+
+    /// The direction that goes on, the latest of its number.
+    fn copy(&mut self, number: u32) -> Option<&mut Group> {
+        self.groups.iter_mut().rev().find(|group| {
+            matches!(group.head.step, Step::Copy { copy, .. } if copy == number)
+                && group.head.fate == Fate::Unfinished
+        })
+    }
+
+    fn end_copy(&mut self, at: Duration, number: u32, moved: Copied, fate: Fate) {
+        if let Some(group) = self.copy(number) {
+            if let Step::Copy { copied, .. } = &mut group.head.step {
+                *copied = Some(moved);
+            }
+            close(&mut group.head, at, fate);
+        }
     }
 
     fn only_attempt(&mut self) -> Option<&mut Group> {
@@ -425,12 +457,7 @@ mod tests {
             picks in prop::collection::vec((0..64_usize, 0..1_000_u64), 0..60),
             total in 0..1_000_u64,
         ) {
-            let all: Vec<What> = [
-                samples::raced_dial(),
-                samples::failed_dial(),
-                samples::proxied_dial(),
-                samples::lookup_with_everything(),
-            ]
+            let all: Vec<What> = samples::all()
                 .iter()
                 .flat_map(|report| report.events().iter().map(|event| event.what.clone()))
                 .collect();

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::event::{AttemptReason, OrderedAddress};
 use crate::addr::Addr;
+use crate::copy::{Copied, CopyPath, Detour};
 use crate::error::ProxyStep;
 
 pub(crate) use build::build;
@@ -19,7 +20,7 @@ pub struct Span {
     pub start: Duration,
     /// When it ended; `None` for a step that was a moment.
     pub end: Option<Duration>,
-    /// 0 for a step of its own, 1 for one that was part of the lookup, attempt or hop before it.
+    /// 0 for a step of its own, 1 for one that was part of the lookup, attempt, hop or copy before it.
     pub depth: u8,
     /// What it was.
     pub step: Step,
@@ -197,6 +198,26 @@ pub enum Step {
     },
     /// The end of a dial that has none.
     DialFailed,
+    /// One direction of a copy.
+    Copy {
+        /// 1 from the first side to the second, 2 back.
+        copy: u32,
+        /// What was copied from.
+        from: String,
+        /// What was copied to.
+        to: String,
+        /// What was moved, once it has ended.
+        copied: Option<Copied>,
+    },
+    /// The first time that the copy before it took this path.
+    Path {
+        /// The direction.
+        copy: u32,
+        /// The path.
+        path: CopyPath,
+        /// Why not a shorter one.
+        detour: Option<Detour>,
+    },
 }
 
 /// What a server answered.

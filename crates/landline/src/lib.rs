@@ -11,8 +11,9 @@
 //! | 4 dial | `dial` | race (RFC 8305), serial, single |
 //! | 5 socket | `socket` | create, options, control hook, bind, listen |
 //! | 6 fd | `fd` | connect, readiness, deadlines, close |
-//! | 7 move | `fd` | read, write, vectored |
+//! | 7 move | `fd` | read, write, vectored, splice, sendfile |
 //! | 8 conn | `conn` | `TcpConn`, `UdpConn`, `UnixConn`, `IpConn`, `Pipe` |
+//! | between conns | `copy` | by the shortest path |
 //!
 //! `explain` listens to all of it.
 
@@ -21,6 +22,7 @@ mod addr;
 mod axum;
 mod conn;
 mod context;
+mod copy;
 mod dial;
 mod error;
 pub mod explain;
@@ -40,14 +42,21 @@ mod sys;
 mod tower;
 
 pub use addr::{Addr, AddressError, AddressErrorKind, ScopedIp, UnixAddr, join_host_port, split_host_port};
+#[cfg(feature = "tls")]
+pub use conn::TlsConn;
 pub use conn::{
     Ancillary, CloseWrite, Conn, Credentials, Datagram, Ecn, IpConn, OwnedReadHalf, OwnedWriteHalf,
     PacketConn, Pipe, ReadHalf, Received, RecvBatch, ReuniteError, SendBatch, TcpConn, TcpInfo, TcpState,
     UdpBatchConn, UdpConn, UnixConn, UnixMessage, WriteHalf, pipe,
 };
 pub use context::{CancelOnDrop, Context, Ended};
-pub use dial::{Dialer, Race, dial};
-pub use error::{Cause, Error, LookupError, LookupErrorKind, Operation, Result};
+pub use copy::{
+    Copied, Copier, CopyPath, CopySink, CopySource, Detour, Progress, SharedStream, copy, copy_both,
+};
+pub use dial::{Dialer, ParseProxyError, Proxies, Proxy, ProxyEnvironment, ProxyScheme, Race, dial};
+pub use error::{
+    Cause, Error, LookupError, LookupErrorKind, Operation, ProxyError, ProxyErrorKind, ProxyStep, Result,
+};
 pub use fd::PooledBuf;
 pub use interface::{
     AddrScope, HardwareAddr, Interface, InterfaceAddr, InterfaceFlags, interface_addrs, interfaces,

@@ -12,10 +12,10 @@ use tokio::io::ReadBuf;
 
 use super::shared::{buffer_methods, half_close_methods, limit_methods, read_write_methods};
 use super::tcp_info::TcpInfo;
-use super::{StreamConn, impl_async_io};
+use super::{ConnKind, StreamConn, impl_async_io};
 use crate::addr::{Addr, canonical};
 use crate::error::{Cause, Error, Operation, Result};
-use crate::fd::{Ends, NetFd};
+use crate::fd::{Ends, NetFd, read_bytes};
 use crate::network::{Family, Network};
 use crate::socket::{KeepAlive, Traced};
 use crate::sys;
@@ -206,6 +206,11 @@ impl TcpConn {
         self.option("getsockopt TCP_INFO", sys::tcp_info).map(|raw| TcpInfo::from_raw(&raw))
     }
 
+    #[cfg(feature = "tls")]
+    pub(super) fn check(&self, direction: crate::fd::Direction) -> Result<(), Cause> {
+        self.fd.with_open(|_| self.fd.check(direction))
+    }
+
     fn named<T>(&self, operation: Operation, result: Result<T, Cause>) -> Result<T> {
         result.map_err(|cause| self.error(operation, cause))
     }
@@ -234,6 +239,15 @@ impl StreamConn for TcpConn {
 
     fn close_write_shared(&self) -> Result<(), Cause> {
         self.fd.close_write()
+    }
+
+    fn close_read_quietly(&self) {
+        // Nobody is left to tell where it fails.
+        let _ = self.fd.close_read();
+    }
+
+    fn conn_kind(&self) -> ConnKind<'_> {
+        ConnKind::Socket(&self.fd, read_bytes)
     }
 
     #[cold]

@@ -6,6 +6,8 @@ mod meter;
 mod monitor;
 mod net_fd;
 mod pool;
+mod relay;
+mod splice;
 mod stream;
 mod waiters;
 
@@ -15,6 +17,8 @@ pub(crate) use meter::Traffic;
 pub(crate) use monitor::Monitor;
 pub(crate) use net_fd::{Ends, Io, NetFd};
 pub(crate) use pool::STREAM;
+pub(crate) use relay::{ReadOnce, Relay, RelayError, read_bytes};
+pub(crate) use splice::Spliced;
 pub(crate) use stream::{IOV_MAX, counted};
 
 pub use pool::PooledBuf;

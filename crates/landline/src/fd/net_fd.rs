@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::pin::{Pin, pin};
 use std::sync::{Arc, OnceLock};
-use std::task::{self, Poll, Wake, ready};
+use std::task::{self, Poll, Wake, Waker, ready};
 use std::time::Duration;
 
 use rustix::io::Errno;
@@ -21,7 +21,7 @@ use super::monitor::Monitor;
 use super::waiters::Seat;
 use crate::context::Context;
 use crate::error::Cause;
-use crate::sys::{self, Registered};
+use crate::sys::{self, Entered, Registered};
 
 /// A socket in the reactor of the runtime that made it.
 ///
@@ -150,16 +150,16 @@ impl NetFd {
                 return Poll::Ready(Err(Cause::Closed));
             }
             let hub = sys::borrowed_waker(&self.0);
-            let mut hub = task::Context::from_waker(&hub);
-            let readiness = match direction {
-                Direction::Read => io.poll_read_ready(&mut hub),
-                Direction::Write => io.poll_write_ready(&mut hub),
-            };
-            match readiness {
-                Poll::Ready(guard) => drop(guard?),
-                Poll::Pending => return waiter.poll_reached(&shared.limits, direction, cx).map(Err),
+            if poll_ready(&io, direction, &hub)?.is_pending() {
+                return waiter.poll_reached(&shared.limits, direction, cx).map(Err);
             }
         }
+    }
+
+    /// For several calls in one poll; `None` once it was closed.
+    #[inline]
+    pub(crate) fn open(&self) -> Option<Opened<'_>> {
+        self.0.io.enter().map(|io| Opened { fd: self, io })
     }
 
     /// Does `operation` if the socket is believed ready; `None` if it is not.
@@ -291,6 +291,11 @@ impl NetFd {
         }
     }
 
+    /// Whether the peer ever sent urgent data, as far as the reactor knows.
+    pub(crate) fn has_had_urgent_data(&self) -> bool {
+        self.0.io.enter().is_some_and(|io| has_had_urgent_data(&io))
+    }
+
     pub(crate) fn set_read_deadline(&self, deadline: Option<Instant>) {
         self.0.limits.set_deadline(Direction::Read, deadline);
     }
@@ -335,7 +340,63 @@ impl Wake for Shared {
     }
 }
 
+/// A socket that is kept from being closed, for the time of a poll.
+pub(crate) struct Opened<'a> {
+    fd: &'a NetFd,
+    io: Entered<'a>,
+}
+
+impl Opened<'_> {
+    /// Does `operation` if the socket is believed ready; `None` if it is not.
+    #[inline]
+    pub(crate) fn attempt<T>(
+        &self,
+        direction: Direction,
+        operation: &mut impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<T>>,
+    ) -> Option<Result<T, Cause>> {
+        match self.fd.0.limits.check(direction) {
+            Ok(()) => try_io(&self.io, direction, operation),
+            Err(cause) => Some(Err(cause)),
+        }
+    }
+
+    /// Waits as `poll_read` and `poll_write` do, one task in each direction, until the socket is believed ready. It
+    /// takes nothing of the task's budget.
+    #[inline]
+    pub(crate) fn poll_ready(
+        &self,
+        direction: Direction,
+        cx: &mut task::Context<'_>,
+    ) -> Poll<Result<(), Cause>> {
+        let shared = &*self.fd.0;
+        shared.limits.register_polled(direction, cx);
+        if shared.io.is_ended() {
+            return Poll::Ready(Err(Cause::Closed));
+        }
+        let hub = sys::borrowed_waker(&self.fd.0);
+        match poll_ready(&self.io, direction, &hub)? {
+            Poll::Ready(()) => Poll::Ready(Ok(())),
+            Poll::Pending => shared.limits.poll_reached_polled(direction, cx).map(Err),
+        }
+    }
+}
+
+/// Asks the reactor, which wakes `hub` if it has to wait.
+#[inline]
+fn poll_ready(io: &AsyncFd<OwnedFd>, direction: Direction, hub: &Waker) -> io::Result<Poll<()>> {
+    let mut cx = task::Context::from_waker(hub);
+    let readiness = match direction {
+        Direction::Read => io.poll_read_ready(&mut cx),
+        Direction::Write => io.poll_write_ready(&mut cx),
+    };
+    match readiness {
+        Poll::Ready(guard) => guard.map(|_| Poll::Ready(())),
+        Poll::Pending => Ok(Poll::Pending),
+    }
+}
+
 /// Does `operation` if the socket is believed ready; `None` if it is not.
+#[inline]
 fn try_io<T>(
     io: &AsyncFd<OwnedFd>,
     direction: Direction,

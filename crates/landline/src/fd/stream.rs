@@ -162,7 +162,7 @@ impl NetFd {
     }
 }
 
-fn send(fd: BorrowedFd<'_>, buffer: &[u8]) -> rustix::io::Result<Io<usize>> {
+pub(super) fn send(fd: BorrowedFd<'_>, buffer: &[u8]) -> rustix::io::Result<Io<usize>> {
     let count = rustix::net::send(fd, buffer, SendFlags::NOSIGNAL)?;
     Ok(counted(count, buffer.len()))
 }

@@ -19,6 +19,7 @@ use landline::{Addr, Dialer, Resolver, Server};
 use crate::failure::Failure;
 use crate::output;
 use crate::resolver;
+use crate::signals;
 use crate::values::{self, Span};
 use logins::Logins;
 use rules::{Rule, Rules};
@@ -134,8 +135,11 @@ impl Proxy {
                 async move { proxy.serve(conn).await }
             })
             .await?;
-        announce(&local);
-        serving.drain_on_signals(self.drain.0).await?;
+        let announce = || {
+            announce(&local);
+            Ok(())
+        };
+        signals::announcing(serving.drain_on_signals(self.drain.0), announce).await??;
         Ok(())
     }
 

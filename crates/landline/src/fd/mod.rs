@@ -1,5 +1,6 @@
 //! Steps 6 and 7: a non-blocking descriptor in tokio's reactor, with deadlines and a close that wakes whoever waits.
 
+mod call;
 mod limits;
 mod message;
 mod meter;

@@ -8,8 +8,9 @@ use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, Shutdown};
 use tokio::io::ReadBuf;
 
+use super::call::Call;
 use super::limits::Direction;
-use super::net_fd::{Call, Io, NetFd, Readiness};
+use super::net_fd::{Io, NetFd, Readiness};
 use super::pool::{PooledBuf, STREAM};
 use crate::error::Cause;
 use crate::sys;

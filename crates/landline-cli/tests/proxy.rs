@@ -83,8 +83,7 @@ fn a_chain_of_proxies_is_explained_hop_by_hop() {
     let target = echo();
     let ((_first, first), (_second, second)) = (proxy(&[]), proxy(&[]));
     let (first, second) = (format!("http://{first}"), format!("socks5h://{second}"));
-    let done =
-        run(&["dial", "tcp", &target, "--proxy", &first, "--proxy", &second, "--explain"]).expect(0);
+    let done = run(&["dial", "tcp", &target, "--proxy", &first, "--proxy", &second, "--explain"]).expect(0);
     assert_eq!(done.text(), "hello\n");
     for words in [format!("proxy 1     {first} to "), format!("proxy 2     {second} to {target}: open")] {
         assert!(done.stderr.contains(&words), "{}\nhas no\n{words}", done.stderr);
@@ -94,7 +93,8 @@ fn a_chain_of_proxies_is_explained_hop_by_hop() {
 #[test]
 fn the_environment_names_the_proxy_where_it_is_asked() {
     let (_proxy, address) = proxy(&[]);
-    let mut command = landline(&["dial", "tcp", "192.0.2.1:9", "--proxy", "env", "--timeout", "20s", "--json"]);
+    let mut command =
+        landline(&["dial", "tcp", "192.0.2.1:9", "--proxy", "env", "--timeout", "20s", "--json"]);
     command.env("all_proxy", format!("socks5h://{address}")).env("no_proxy", "192.0.2.0/24");
     command.env_remove("ALL_PROXY").env_remove("NO_PROXY");
     command.args(["--local", "127.0.0.1"]);
@@ -109,10 +109,7 @@ fn bytes_behind_a_request_go_to_the_target() {
     let target = echo();
     let (_proxy, address) = proxy(&[]);
     let heard = say(&address, format!("CONNECT {target} HTTP/1.1\r\nHost: x\r\n\r\nearly").as_bytes());
-    assert_eq!(
-        String::from_utf8_lossy(&heard),
-        "HTTP/1.1 200 Connection established\r\n\r\nhello\nearly"
-    );
+    assert_eq!(String::from_utf8_lossy(&heard), "HTTP/1.1 200 Connection established\r\n\r\nhello\nearly");
     let port = target.rsplit_once(':').unwrap().1.parse::<u16>().unwrap().to_be_bytes();
     let heard = say(&address, &[b"\x05\x01\0\x05\x01\0\x01\x7f\0\0\x01", &port[..], b"early"].concat());
     assert_eq!(heard[..5], *b"\x05\0\x05\0\0");
@@ -130,7 +127,8 @@ fn requests_for_whole_urls_are_passed_on() {
         let mut body = [0; 4];
         conn.read_exact(&mut body).unwrap();
         let echo = [&head[..], &body].concat();
-        let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", echo.len());
+        let answer =
+            format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", echo.len());
         conn.write_all(&[answer.as_bytes(), &echo].concat()).unwrap();
     });
     let (_proxy, address) = proxy(&[]);
@@ -161,7 +159,9 @@ fn what_it_does_not_do_it_says() {
         assert!(heard.starts_with(answer.as_bytes()), "{request}: {}", heard.escape_ascii());
     }
     let port = gone.port().to_be_bytes();
-    for (host, code) in [(&b"\x01\x7f\0\0\x01"[..], 5), (b"\x01\x7f\0\0\x02", 2), (b"\x03\x0edenied.example", 2)] {
+    for (host, code) in
+        [(&b"\x01\x7f\0\0\x01"[..], 5), (b"\x01\x7f\0\0\x02", 2), (b"\x03\x0edenied.example", 2)]
+    {
         let heard = say(&address, &[b"\x05\x01\0\x05\x01\0", host, &port].concat());
         assert_eq!(heard[2..4], [5, code], "{}", heard.escape_ascii());
     }
@@ -286,6 +286,10 @@ fn bad_usage_is_refused_in_one_line() {
         (&["dial", "tcp", "x:1", "--proxy", "env", "--proxy", "http://x"], "--proxy env: the environment"),
     ] {
         let done = run(arguments).expect(2);
-        assert!(done.stderr.contains(words) && done.stderr.lines().count() == 1, "{arguments:?}: {}", done.stderr);
+        assert!(
+            done.stderr.contains(words) && done.stderr.lines().count() == 1,
+            "{arguments:?}: {}",
+            done.stderr
+        );
     }
 }

@@ -150,7 +150,7 @@ impl Dial {
             Cause::Address(address) if *address.kind() == AddressErrorKind::NoSuitableAddress);
         match &self.local {
             Some(local) if unsuitable => Failure::Usage(format!("{error} for --local {local}")),
-            _ => Failure::at(&self.address, &error),
+            _ => Failure::at(&self.address, error),
         }
     }
 

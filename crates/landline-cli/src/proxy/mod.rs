@@ -24,8 +24,10 @@ use crate::values::{self, Span};
 use logins::Logins;
 use rules::{Rule, Rules};
 
-/// Serve as a forward proxy: HTTP CONNECT, HTTP requests for whole URLs, and SOCKS5 with CONNECT and UDP ASSOCIATE, all
-/// on one port.
+/// Be a forward proxy for HTTP and SOCKS5 on one port
+///
+/// It takes HTTP CONNECT, HTTP requests for whole URLs, and SOCKS5 with CONNECT and UDP ASSOCIATE, told apart by the
+/// first byte.
 ///
 /// Without a host it listens on loopback alone. Beyond loopback it connects to no address that is private, link-local or
 /// this host's own, unless a network or address that is allowed holds it. Rules are asked about every address that a

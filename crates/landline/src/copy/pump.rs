@@ -241,8 +241,10 @@ impl<'a, S: Source + ?Sized, D: Sink + ?Sized> Pump<'a, S, D> {
         to: Socket<'_>,
         turn: &mut usize,
     ) -> Poll<Result<(), Failure>> {
-        let mut relay = Relay::between(from.fd, from.read, to.fd).map_err(|error| self.relay_failed(error))?;
-        while self.route.path() == CopyPath::Buffer && self.left.is_none() && self.task.limit > 0 && *turn > 0 {
+        let mut relay =
+            Relay::between(from.fd, from.read, to.fd).map_err(|error| self.relay_failed(error))?;
+        while self.route.path() == CopyPath::Buffer && self.left.is_none() && self.task.limit > 0 && *turn > 0
+        {
             let room = at_most(self.task.limit, self.route.room());
             let step = scratch::with(room, |buffer| {
                 let step = relay.poll_step(cx, buffer);

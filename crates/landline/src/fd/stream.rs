@@ -73,12 +73,20 @@ impl NetFd {
 
     pub(crate) fn write_all<'a>(
         &'a self,
+        buffer: &'a [u8],
+    ) -> Call<'a, impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<()>>> {
+        self.write_all_with(buffer, SendFlags::empty())
+    }
+
+    pub(crate) fn write_all_with<'a>(
+        &'a self,
         mut buffer: &'a [u8],
+        flags: SendFlags,
     ) -> Call<'a, impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<()>>> {
         let empty = buffer.is_empty();
         let call = self.io(Direction::Write, move |fd| {
             if !buffer.is_empty() {
-                let sent = rustix::net::send(fd, buffer, SendFlags::NOSIGNAL)?;
+                let sent = rustix::net::send(fd, buffer, flags | SendFlags::NOSIGNAL)?;
                 buffer = &buffer[sent..];
             }
             // After less than all, the socket's buffer is full.

@@ -27,7 +27,8 @@ fn unix() -> (UnixConn, UnixConn) {
 
 /// How many ends of pipes this process has open.
 fn pipes() -> usize {
-    let links = fs::read_dir("/proc/self/fd").unwrap().filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
+    let links =
+        fs::read_dir("/proc/self/fd").unwrap().filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
     links.filter(|link| link.to_string_lossy().starts_with("pipe:")).count()
 }
 

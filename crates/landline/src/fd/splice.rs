@@ -4,6 +4,7 @@ use std::os::fd::BorrowedFd;
 use std::task::{self, Poll};
 
 use rustix::io::Errno;
+use rustix::net::SendFlags;
 use rustix::pipe::SpliceFlags;
 
 use super::limits::Direction;
@@ -58,6 +59,18 @@ impl NetFd {
         self.poll_io(Direction::Write, cx, |fd| {
             // The pipe has that many, so fewer mean that the socket is full.
             Ok(counted(rustix::pipe::splice(pipe, None, fd, None, count, FLAGS)?, count))
+        })
+    }
+
+    /// Writes what is known to be followed by more at once, so that it need not have a segment of its own.
+    pub(crate) fn poll_write_more(
+        &self,
+        cx: &mut task::Context<'_>,
+        buffer: &[u8],
+    ) -> Poll<Result<usize, Cause>> {
+        self.poll_io(Direction::Write, cx, |fd| {
+            let flags = SendFlags::NOSIGNAL | SendFlags::MORE;
+            Ok(counted(rustix::net::send(fd, buffer, flags)?, buffer.len()))
         })
     }
 

@@ -30,7 +30,7 @@ async fn a_report_says_which_paths_and_why() {
         .collect();
     assert_eq!(paths, [(CopyPath::Buffer, Some(Detour::Small)), (CopyPath::Splice, None)]);
     let text = report.to_string();
-    assert!(text.contains(&format!("copy tcp {from} unix: {BULK} bytes in ")), "{text}");
+    assert!(text.contains(&format!("copy tcp {from} to unix: {BULK} bytes in ")), "{text}");
     assert!(text.contains("bytes by splice ("), "{text}");
 }
 

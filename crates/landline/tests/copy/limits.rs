@@ -133,7 +133,7 @@ async fn the_deadline_of_a_conn_below_tls_holds() {
     let ((a, _client), (b, _server)) = (tls().await, tcp().await);
     // Bound to a budget that is over before a byte comes.
     let mut a = a;
-    a.as_mut().get_ref().0.set_read_deadline(Instant::now() + Duration::from_millis(100));
+    a.stream().get_ref().0.set_read_deadline(Instant::now() + Duration::from_millis(100));
     let error = soon(copy_both(&a, &b)).await.unwrap_err();
     assert!(error.is_timeout(), "{error}");
 }

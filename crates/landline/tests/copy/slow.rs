@@ -69,7 +69,7 @@ fn small_unix() -> (landline::UnixConn, tokio::net::UnixStream) {
 }
 
 /// What the far and the near socket hold, counted generously, and the portion of the copy.
-const SOCKETS_AND_PORTION: usize = 4 * 2 * BUFFER + (256 << 10);
+const SOCKETS_AND_PORTION: usize = 4 * 2 * BUFFER + (512 << 10);
 
 #[tokio::test]
 async fn a_destination_that_takes_nothing_holds_the_source_back() {

@@ -35,12 +35,15 @@ mod listen;
 mod network;
 mod order;
 pub mod resolve;
+pub mod serve;
 mod socket;
 mod sys;
 #[cfg(feature = "tower")]
 mod tower;
 
 pub use addr::{Addr, AddressError, AddressErrorKind, ScopedIp, UnixAddr, join_host_port, split_host_port};
+#[cfg(feature = "tls")]
+pub use conn::TlsConn;
 pub use conn::{
     Ancillary, CloseWrite, Conn, Credentials, Datagram, Ecn, IpConn, OwnedReadHalf, OwnedWriteHalf,
     PacketConn, Pipe, ReadHalf, Received, RecvBatch, ReuniteError, SendBatch, TcpConn, TcpInfo, TcpState,
@@ -50,14 +53,18 @@ pub use context::{CancelOnDrop, Context, Ended};
 pub use copy::{
     Copied, Copier, CopyPath, CopySink, CopySource, Detour, Progress, SharedStream, copy, copy_both,
 };
-pub use dial::{Dialer, Race, dial};
-pub use error::{Cause, Error, LookupError, LookupErrorKind, Operation, Result};
+pub use dial::{Dialer, ParseProxyError, Proxies, Proxy, ProxyEnvironment, ProxyScheme, Race, dial};
+pub use error::{
+    Cause, Error, LookupError, LookupErrorKind, Operation, ProxyError, ProxyErrorKind, ProxyStep, Result,
+};
+pub use fd::PooledBuf;
 pub use interface::{
     AddrScope, HardwareAddr, Interface, InterfaceAddr, InterfaceFlags, interface_addrs, interfaces,
 };
 pub use listen::{Incoming, ListenConfig, Listener, TcpListener, UnixListener, listen, listen_packet};
 pub use network::{Family, Network, ParseNetworkError, Protocol, ToNetwork, UnixKind};
 pub use resolve::{Lookup, Mx, Resolver, Srv, Svcb, Txt};
+pub use serve::{Server, Serving, Spread};
 pub use socket::KeepAlive;
 
 /// Compiles the example of the README.

@@ -17,7 +17,7 @@ use super::{ConnKind, StreamConn, impl_async_io};
 use crate::addr::Addr;
 use crate::context::Context;
 use crate::error::{Cause, Error, Operation, Result};
-use crate::fd::{Direction, Limits};
+use crate::fd::{Direction, Limits, PooledBuf, STREAM};
 
 /// The most bytes that wait in one direction: as many as in a pipe of Linux (pipe(7)).
 const CAPACITY: usize = 64 * 1024;
@@ -79,6 +79,11 @@ impl Pipe {
         None
     }
 
+    #[cfg(feature = "tls")]
+    pub(super) fn check(&self, direction: Direction) -> Result<(), Cause> {
+        self.end.attempt(direction, |_| Some(Ok(()))).unwrap_or(Ok(()))
+    }
+
     fn named<T>(&self, operation: Operation, result: Result<T, Cause>) -> Result<T> {
         result.map_err(|cause| self.error(operation, cause))
     }
@@ -129,6 +134,14 @@ impl Side {
 impl End {
     async fn read(&self, buffer: &mut [u8]) -> Result<usize, Cause> {
         self.until(Direction::Read, || self.try_read(buffer)).await
+    }
+
+    async fn read_pooled(&self) -> Result<PooledBuf, Cause> {
+        self.until(Direction::Read, || {
+            let mut buffer = PooledBuf::take(STREAM);
+            self.try_read(buffer.room()).map(|read| read.map(|count| buffer.filled(count)))
+        })
+        .await
     }
 
     async fn read_vectored(&self, buffers: &mut [IoSliceMut<'_>]) -> Result<usize, Cause> {

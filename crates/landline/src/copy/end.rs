@@ -124,8 +124,12 @@ impl<C: StreamConn> Sink for C {
         self.poll_write_shared(cx, buffer)
     }
 
-    fn poll_end(&self, _: &mut Context<'_>) -> Poll<Result<(), Cause>> {
-        Poll::Ready(match self.close_write_shared() {
+    fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<Result<(), Cause>> {
+        self.poll_flush_shared(cx)
+    }
+
+    fn poll_end(&self, cx: &mut Context<'_>) -> Poll<Result<(), Cause>> {
+        self.poll_close_write_shared(cx).map(|ended| match ended {
             // It has been reset meanwhile, and knows.
             Err(Cause::System { error: Errno::NOTCONN, .. }) => Ok(()),
             result => result,

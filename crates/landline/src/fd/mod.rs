@@ -2,7 +2,10 @@
 
 mod limits;
 mod message;
+mod meter;
+mod monitor;
 mod net_fd;
+mod pool;
 mod relay;
 mod splice;
 mod stream;
@@ -10,7 +13,12 @@ mod waiters;
 
 pub(crate) use limits::{Direction, Limits};
 pub(crate) use message::Beside;
-pub(crate) use net_fd::{Io, NetFd};
+pub(crate) use meter::Traffic;
+pub(crate) use monitor::Monitor;
+pub(crate) use net_fd::{Ends, Io, NetFd};
+pub(crate) use pool::STREAM;
 pub(crate) use relay::{ReadOnce, Relay, RelayError, read_bytes};
 pub(crate) use splice::Spliced;
 pub(crate) use stream::{IOV_MAX, counted};
+
+pub use pool::PooledBuf;

@@ -2,9 +2,10 @@
 
 use std::future::{Future, poll_fn};
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::pin::{Pin, pin};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{self, Poll, Wake, Waker, ready};
 use std::time::Duration;
 
@@ -15,6 +16,8 @@ use tokio::task::coop;
 use tokio::time::Instant;
 
 use super::limits::{Direction, Expiry, Limits};
+use super::meter::{Meter, Traffic};
+use super::monitor::Monitor;
 use super::waiters::Seat;
 use crate::context::Context;
 use crate::error::Cause;
@@ -30,9 +33,19 @@ pub(crate) struct NetFd(Arc<Shared>);
 
 /// What the reactor wakes, by way of `limits`, which wakes those who wait there. So the reactor's one place in a
 /// direction serves any number of them, and costs less than its list of waiting futures.
-struct Shared {
+pub(super) struct Shared {
     io: Registered,
-    limits: Limits,
+    pub(super) limits: Limits,
+    pub(super) meter: Meter,
+    ends: Ends,
+}
+
+/// The addresses of a conn, asked of the kernel at most once, and only when somebody wants to know.
+#[derive(Default)]
+pub(crate) struct Ends {
+    /// Boxed, since few ask for it.
+    pub(crate) local: OnceLock<Box<SocketAddr>>,
+    pub(crate) peer: OnceLock<SocketAddr>,
 }
 
 /// What one system call gave, and what it says about the next one.
@@ -57,8 +70,37 @@ impl NetFd {
     /// # Panics
     /// Outside a tokio runtime, as tokio's own sockets do.
     pub(crate) fn new(fd: OwnedFd) -> io::Result<NetFd> {
+        NetFd::with_meter(fd, Meter::default())
+    }
+
+    /// The same, and what it moves is added to `traffic`.
+    pub(crate) fn metered(fd: OwnedFd, traffic: Arc<Traffic>) -> io::Result<NetFd> {
+        NetFd::with_meter(fd, Meter::new(traffic))
+    }
+
+    fn with_meter(fd: OwnedFd, meter: Meter) -> io::Result<NetFd> {
         let interest = Interest::READABLE | Interest::WRITABLE | Interest::PRIORITY;
-        Ok(NetFd(Arc::new(Shared { io: Registered::new(fd, interest)?, limits: Limits::default() })))
+        Ok(NetFd(Arc::new(Shared {
+            io: Registered::new(fd, interest)?,
+            limits: Limits::default(),
+            meter,
+            ends: Ends::default(),
+        })))
+    }
+
+    /// Says that so many bytes were moved; to be called by whoever moves some.
+    #[inline]
+    pub(crate) fn count(&self, direction: Direction, bytes: usize) {
+        self.0.meter.count(direction, bytes);
+    }
+
+    /// For whoever watches over it without owning it.
+    pub(crate) fn monitor(&self) -> Monitor {
+        Monitor::new(self.0.clone())
+    }
+
+    pub(crate) fn ends(&self) -> &Ends {
+        &self.0.ends
     }
 
     /// Does `operation` once the socket is ready in `direction`, as often as it takes; cancel-safe, since a call of
@@ -305,6 +347,11 @@ pub(crate) struct Opened<'a> {
 }
 
 impl Opened<'_> {
+    #[inline]
+    pub(crate) fn count(&self, direction: Direction, bytes: usize) {
+        self.fd.count(direction, bytes);
+    }
+
     /// Does `operation` if the socket is believed ready; `None` if it is not.
     #[inline]
     pub(crate) fn attempt<T>(

@@ -42,7 +42,10 @@ impl NetFd {
         self.poll_io(Direction::Read, cx, |fd| {
             match rustix::pipe::splice(fd, None, pipe, None, most, FLAGS) {
                 // Fewer than asked for does not mean that the socket is drained: the pipe counts pieces, not bytes.
-                Ok(count) => Ok(Io::kept(Spliced::Bytes(count))),
+                Ok(count) => {
+                    self.count(Direction::Read, count);
+                    Ok(Io::kept(Spliced::Bytes(count)))
+                }
                 Err(Errno::AGAIN) if self.has_had_urgent_data() => Ok(Io::kept(Spliced::Stuck)),
                 Err(error) => Err(error),
             }
@@ -58,7 +61,7 @@ impl NetFd {
     ) -> Poll<Result<usize, Cause>> {
         self.poll_io(Direction::Write, cx, |fd| {
             // The pipe has that many, so fewer mean that the socket is full.
-            Ok(counted(rustix::pipe::splice(pipe, None, fd, None, count, FLAGS)?, count))
+            self.sent(rustix::pipe::splice(pipe, None, fd, None, count, FLAGS).map(|sent| counted(sent, count)))
         })
     }
 
@@ -70,7 +73,7 @@ impl NetFd {
     ) -> Poll<Result<usize, Cause>> {
         self.poll_io(Direction::Write, cx, |fd| {
             let flags = SendFlags::NOSIGNAL | SendFlags::MORE;
-            Ok(counted(rustix::net::send(fd, buffer, flags)?, buffer.len()))
+            self.sent(rustix::net::send(fd, buffer, flags).map(|sent| counted(sent, buffer.len())))
         })
     }
 
@@ -83,7 +86,7 @@ impl NetFd {
     ) -> Poll<Result<usize, Cause>> {
         self.poll_io(Direction::Write, cx, |fd| {
             // Fewer than asked for may be the end of the file, so it does not mean that the socket is full.
-            rustix::fs::sendfile(fd, file, None, count).map(Io::kept)
+            self.sent(rustix::fs::sendfile(fd, file, None, count).map(Io::kept))
         })
     }
 }

@@ -233,6 +233,9 @@ fn brief(span: &Span) -> String {
         Step::Call { detail, .. } => detail.clone(),
         Step::Note { text, .. } => text.clone(),
         Step::Source { answer, .. } => answer.clone(),
+        Step::Proxies { proxies, .. } => proxies.join(", "),
+        Step::Hop { proxy, .. } => proxy.clone(),
+        Step::HopStep { question, .. } => question.clone(),
         Step::Copy { to, .. } => format!("to {to}"),
         Step::Path { path, .. } => path.to_string(),
         Step::System { .. } | Step::ResolutionDelay { .. } | Step::DialFailed => String::new(),
@@ -277,6 +280,11 @@ fn escape(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::explain::render::samples;
+
+    #[test]
+    fn a_dial_through_proxies() {
+        insta::assert_snapshot!(Html::new(&samples::proxied_dial()).to_string());
+    }
 
     #[test]
     fn a_raced_dial() {

@@ -341,6 +341,11 @@ pub(crate) struct Opened<'a> {
 }
 
 impl Opened<'_> {
+    #[inline]
+    pub(crate) fn count(&self, direction: Direction, bytes: usize) {
+        self.fd.count(direction, bytes);
+    }
+
     /// Does `operation` if the socket is believed ready; `None` if it is not.
     #[inline]
     pub(crate) fn attempt<T>(

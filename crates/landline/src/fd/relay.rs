@@ -71,13 +71,17 @@ impl<'a> Relay<'a> {
                 None => self.drained = true,
             }
         };
+        self.from.count(Direction::Read, read);
         self.drained = read < buffer.len();
         if read == 0 {
             return Poll::Ready(Ok(Relayed { read, written: 0 }));
         }
         let bytes = &buffer[..read];
         let written = match self.to.attempt(Direction::Write, &mut |fd: BorrowedFd<'_>| send(fd, bytes)) {
-            Some(Ok(written)) => written,
+            Some(Ok(written)) => {
+                self.to.count(Direction::Write, written);
+                written
+            }
             None => 0,
             Some(Err(cause)) => return Poll::Ready(Err(Box::new(RelayError::Write(read, cause)))),
         };

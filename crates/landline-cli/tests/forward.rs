@@ -1,4 +1,5 @@
 //! `landline forward`, used as it will be: between sockets of this machine.
+#![allow(clippy::disallowed_methods)] // Plain threads, and no runtime to block.
 
 mod common;
 

@@ -6,6 +6,7 @@ mod message;
 mod meter;
 mod monitor;
 mod net_fd;
+mod opened;
 mod pool;
 mod relay;
 mod splice;

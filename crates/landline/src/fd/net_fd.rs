@@ -29,12 +29,12 @@ use crate::sys::{self, Entered, Registered};
 /// this is dropped, so that it can be lent out as [`BorrowedFd`]; a close releases only what is behind it.
 ///
 /// Everything is on the heap, so that conns stay small: futures hold them by value, and often twice.
-pub(crate) struct NetFd(Arc<Shared>);
+pub(crate) struct NetFd(pub(super) Arc<Shared>);
 
 /// What the reactor wakes, by way of `limits`, which wakes those who wait there. So the reactor's one place in a
 /// direction serves any number of them, and costs less than its list of waiting futures.
 pub(super) struct Shared {
-    io: Registered,
+    pub(super) io: Registered,
     pub(super) limits: Limits,
     pub(super) meter: Meter,
     ends: Ends,
@@ -65,7 +65,7 @@ pub(crate) enum Readiness {
 }
 
 /// What the reactor is asked for. Urgent data is asked for to know whether there ever was any.
-const INTEREST: Interest = Interest::READABLE.add(Interest::WRITABLE).add(Interest::PRIORITY);
+pub(super) const INTEREST: Interest = Interest::READABLE.add(Interest::WRITABLE).add(Interest::PRIORITY);
 
 impl NetFd {
     /// Registers a non-blocking socket with the current runtime's reactor.
@@ -143,16 +143,10 @@ impl NetFd {
             }
             let io = io.register(INTEREST)?;
             let hub = sys::borrowed_waker(&self.0);
-            if poll_ready(&io, direction, &hub)?.is_pending() {
+            if poll_ready(io, direction, &hub)?.is_pending() {
                 return waiter.poll_reached(&shared.limits, direction, cx).map(Err);
             }
         }
-    }
-
-    /// For several calls in one poll; `None` once it was closed.
-    #[inline]
-    pub(crate) fn open(&self) -> Option<Opened<'_>> {
-        self.0.io.enter().map(|io| Opened { fd: self, io })
     }
 
     /// Does `operation` if the socket is believed ready; `None` if it is not.
@@ -287,7 +281,7 @@ impl NetFd {
 
     /// Whether the peer ever sent urgent data, as far as the reactor knows.
     pub(crate) fn has_had_urgent_data(&self) -> bool {
-        self.0.io.enter().is_some_and(|io| has_had_urgent_data(&io))
+        self.0.io.enter().is_some_and(|io| io.registration().is_some_and(has_had_urgent_data))
     }
 
     pub(crate) fn set_read_deadline(&self, deadline: Option<Instant>) {
@@ -334,55 +328,9 @@ impl Wake for Shared {
     }
 }
 
-/// A socket that is kept from being closed, for the time of a poll.
-pub(crate) struct Opened<'a> {
-    fd: &'a NetFd,
-    io: Entered<'a>,
-}
-
-impl Opened<'_> {
-    #[inline]
-    pub(crate) fn count(&self, direction: Direction, bytes: usize) {
-        self.fd.count(direction, bytes);
-    }
-
-    /// Does `operation` if the socket is believed ready; `None` if it is not.
-    #[inline]
-    pub(crate) fn attempt<T>(
-        &self,
-        direction: Direction,
-        operation: &mut impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<T>>,
-    ) -> Option<Result<T, Cause>> {
-        match self.fd.0.limits.check(direction) {
-            Ok(()) => try_io(&self.io, direction, operation),
-            Err(cause) => Some(Err(cause)),
-        }
-    }
-
-    /// Waits as `poll_read` and `poll_write` do, one task in each direction, until the socket is believed ready. It
-    /// takes nothing of the task's budget.
-    #[inline]
-    pub(crate) fn poll_ready(
-        &self,
-        direction: Direction,
-        cx: &mut task::Context<'_>,
-    ) -> Poll<Result<(), Cause>> {
-        let shared = &*self.fd.0;
-        shared.limits.register_polled(direction, cx);
-        if shared.io.is_ended() {
-            return Poll::Ready(Err(Cause::Closed));
-        }
-        let hub = sys::borrowed_waker(&self.fd.0);
-        match poll_ready(&self.io, direction, &hub)? {
-            Poll::Ready(()) => Poll::Ready(Ok(())),
-            Poll::Pending => shared.limits.poll_reached_polled(direction, cx).map(Err),
-        }
-    }
-}
-
 /// Asks the reactor, which wakes `hub` if it has to wait.
 #[inline]
-fn poll_ready(io: &AsyncFd<OwnedFd>, direction: Direction, hub: &Waker) -> io::Result<Poll<()>> {
+pub(super) fn poll_ready(io: &AsyncFd<OwnedFd>, direction: Direction, hub: &Waker) -> io::Result<Poll<()>> {
     let mut cx = task::Context::from_waker(hub);
     let readiness = match direction {
         Direction::Read => io.poll_read_ready(&mut cx),
@@ -396,7 +344,7 @@ fn poll_ready(io: &AsyncFd<OwnedFd>, direction: Direction, hub: &Waker) -> io::R
 
 /// Does `operation` if the socket is believed ready; `None` if it is not.
 #[inline]
-fn try_io<T>(
+pub(super) fn try_io<T>(
     io: &Entered<'_>,
     direction: Direction,
     operation: &mut impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<T>>,

@@ -9,7 +9,8 @@ use std::task::{self, Poll, ready};
 use rustix::net::RecvFlags;
 
 use super::limits::Direction;
-use super::net_fd::{Io, NetFd, Opened};
+use super::net_fd::{Io, NetFd};
+use super::opened::Opened;
 use super::stream::{counted, send};
 use crate::error::Cause;
 

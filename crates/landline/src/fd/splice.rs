@@ -61,7 +61,9 @@ impl NetFd {
     ) -> Poll<Result<usize, Cause>> {
         self.poll_io(Direction::Write, cx, |fd| {
             // The pipe has that many, so fewer mean that the socket is full.
-            self.sent(rustix::pipe::splice(pipe, None, fd, None, count, FLAGS).map(|sent| counted(sent, count)))
+            self.sent(
+                rustix::pipe::splice(pipe, None, fd, None, count, FLAGS).map(|sent| counted(sent, count)),
+            )
         })
     }
 

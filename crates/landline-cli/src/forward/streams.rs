@@ -82,7 +82,7 @@ impl Way {
             return Ok(received);
         }
         let header = match self.header_out {
-            Some(_) => own_header(conn.peer_addr()?, conn.local_addr()?),
+            Some(_) => own_header(&conn.peer_addr()?, &conn.local_addr()?),
             None => ProxyHeader::Local,
         };
         Ok((header, Vec::new()))
@@ -95,7 +95,7 @@ impl Target {
     }
 }
 
-fn own_header(source: Addr, destination: Addr) -> ProxyHeader {
+fn own_header(source: &Addr, destination: &Addr) -> ProxyHeader {
     match (source.as_socket(), destination.as_socket()) {
         (Some(source), Some(destination)) => ProxyHeader::relayed(source, destination),
         // Of a Unix socket, nobody could make use of the name.

@@ -129,11 +129,10 @@ async fn what_was_taken_before_a_reset_reaches_a_slow_destination() {
     let conversation = async {
         // Until nothing moves any more: all buffers are full, those of the copy too.
         let mut written = 0;
-        loop {
-            match tokio::time::timeout(Duration::from_millis(300), client.write(&said[written..])).await {
-                Ok(count) => written += count.unwrap(),
-                Err(_) => break,
-            }
+        while let Ok(count) =
+            tokio::time::timeout(Duration::from_millis(300), client.write(&said[written..])).await
+        {
+            written += count.unwrap();
         }
         client.set_zero_linger().unwrap();
         drop(client);

@@ -136,7 +136,7 @@ async fn nothing_is_kept_back_for_what_does_not_follow() {
     let ((source, mut from_far), (destination, mut to_far)) = (tcp().await, tcp().await);
     let said = pattern(1_000_003);
     let conversation = async {
-        let began = std::time::Instant::now();
+        let began = tokio::time::Instant::now();
         const ROUNDS: u32 = 20;
         for _ in 0..ROUNDS {
             let mut heard = vec![0; said.len()];

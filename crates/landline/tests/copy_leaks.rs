@@ -62,7 +62,7 @@ async fn for_a_while(number: usize, work: impl Future) {
 async fn dropped_at_any_moment(number: usize) {
     let ((a, client), (b, server)) = (tcp().await, unix());
     for_a_while(number, async {
-        if number % 5 == 0 {
+        if number.is_multiple_of(5) {
             let (a, b) = (SharedStream::new(a), SharedStream::new(b));
             tokio::join!(copy_both(&a, &b), babble(&client, &server)).0.unwrap();
         } else {

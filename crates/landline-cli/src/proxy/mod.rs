@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
+use futures_util::future::join;
 use landline::resolve::NameServer;
 use landline::{Addr, Dialer, Resolver, Server};
 
@@ -136,8 +137,10 @@ impl Proxy {
                 async move { proxy.serve(conn).await }
             })
             .await?;
-        announce(&local);
-        serving.drain_on_signals(self.drain.0).await?;
+        // Signals are waited for before anybody is told that it listens.
+        let draining = serving.drain_on_signals(self.drain.0);
+        let (drained, ()) = join(draining, async { announce(&local) }).await;
+        drained?;
         Ok(())
     }
 

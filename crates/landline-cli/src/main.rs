@@ -5,6 +5,7 @@
 mod converse;
 mod dial;
 mod failure;
+mod forward;
 mod listen;
 mod lookup;
 mod output;
@@ -31,6 +32,7 @@ Examples:
   landline dial tcp example.com:443 --explain   the same, and see how it got there
   landline listen tcp :8080 --echo              answer with what was said
   landline lookup ip example.com mx example.com ask the DNS
+  landline forward tcp :8080 unix /run/app.sock pass conns on
   landline proxy :3128                          be a proxy for HTTP and SOCKS5
 
 Exit status: 0 done, 1 the network said no, 2 bad usage; 128 and its number when a signal ended it,
@@ -46,6 +48,7 @@ enum Command {
     Dial(dial::Dial),
     Listen(listen::Listen),
     Lookup(lookup::Lookup),
+    Forward(forward::Forward),
     Proxy(proxy::Proxy),
 }
 
@@ -72,7 +75,7 @@ fn main() -> ExitCode {
         }
     };
     // A server takes signals itself, to let its conns finish.
-    let drains = matches!(cli.command, Command::Proxy(_));
+    let drains = matches!(cli.command, Command::Proxy(_) | Command::Forward(_));
     let status = runtime.block_on(async {
         tokio::select! {
             biased;
@@ -105,6 +108,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Dial(dial) => dial.run().await,
         Command::Listen(listen) => listen.run().await,
         Command::Lookup(lookup) => lookup.run().await,
+        Command::Forward(forward) => forward.run().await,
         Command::Proxy(proxy) => proxy.run().await,
     }
 }

@@ -13,13 +13,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
-use futures_util::future::join;
 use landline::resolve::NameServer;
 use landline::{Addr, Dialer, Resolver, Server};
 
 use crate::failure::Failure;
 use crate::output;
 use crate::resolver;
+use crate::signals;
 use crate::values::{self, Span};
 use logins::Logins;
 use rules::{Rule, Rules};
@@ -137,10 +137,11 @@ impl Proxy {
                 async move { proxy.serve(conn).await }
             })
             .await?;
-        // Signals are waited for before anybody is told that it listens.
-        let draining = serving.drain_on_signals(self.drain.0);
-        let (drained, ()) = join(draining, async { announce(&local) }).await;
-        drained?;
+        let announce = || {
+            announce(&local);
+            Ok(())
+        };
+        signals::announcing(serving.drain_on_signals(self.drain.0), announce).await??;
         Ok(())
     }
 

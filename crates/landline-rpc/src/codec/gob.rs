@@ -78,10 +78,7 @@ fn body<T: Encode>(encoder: &mut Encoder, value: &T, out: &mut Vec<u8>) -> Resul
 
 /// Decodes a value: into a dynamic one whatever it is, into a `()` nothing.
 #[inline]
-fn take<T: DeserializeOwned + 'static>(
-    decoder: &mut Decoder,
-    input: &mut &[u8],
-) -> Result<Option<T>, Fault> {
+fn take<T: DeserializeOwned + 'static>(decoder: &mut Decoder, input: &mut &[u8]) -> Result<Option<T>, Fault> {
     if TypeId::of::<T>() == TypeId::of::<()>() {
         let mut unit = decoder.skip(input).map_err(fault)?.then_some(());
         return Ok((&mut unit as &mut dyn Any).downcast_mut::<Option<T>>().and_then(Option::take));
@@ -94,6 +91,7 @@ fn take<T: DeserializeOwned + 'static>(
 }
 
 #[cold]
+#[allow(clippy::needless_pass_by_value)] // For `map_err`.
 fn fault(error: Error) -> Fault {
     Fault { text: error.to_string(), fatal: error.is_fatal() }
 }

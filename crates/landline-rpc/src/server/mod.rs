@@ -348,7 +348,10 @@ impl<C: Codec> Server<C> {
             };
             match opened {
                 Ok(Ok(Opening::Rpc)) => {}
-                Ok(Ok(Opening::Answered)) => return Ok(close(conn).await),
+                Ok(Ok(Opening::Answered)) => {
+                    close(conn).await;
+                    return Ok(());
+                }
                 Ok(Err(error)) => return Err(error.into()),
                 Err(_) => return Err(io::Error::from(io::ErrorKind::TimedOut).into()),
             }
@@ -357,12 +360,14 @@ impl<C: Codec> Server<C> {
         let gate = self.gate.clone().map(PollSemaphore::new);
         let served = {
             let registry = self.registry.clone();
-            let mut session =
-                Session::new(&mut conn, codec, registry, self.limits, gate, &received, drain);
+            let mut session = Session::new(&mut conn, codec, registry, self.limits, gate, &received, drain);
             poll_fn(|cx| session.poll(cx)).await
         };
         match served {
-            Ok(()) => Ok(close(conn).await),
+            Ok(()) => {
+                close(conn).await;
+                Ok(())
+            }
             Err(Broken::Io(error)) => Err(error.into()),
             Err(Broken::Codec(fault)) => {
                 close(conn).await;

@@ -49,7 +49,11 @@ pub(super) struct Session<C, Io> {
 enum Begun<C> {
     Call(Arc<Entry<C>>, u64),
     /// Its arguments are skipped, and then this is answered.
-    Refused { method: Box<str>, sequence: u64, text: String },
+    Refused {
+        method: Box<str>,
+        sequence: u64,
+        text: String,
+    },
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -166,7 +170,7 @@ impl<C: ServerCodec, Io: AsyncRead + AsyncWrite + Unpin> Session<C, Io> {
                 Some(begun) => begun,
                 None if rest.is_empty() => break Ok(Next::Starved),
                 None => match self.codec.header(&mut rest) {
-                    Ok(Some(header)) => find(&self.registry, &mut self.last, header),
+                    Ok(Some(header)) => find(&self.registry, &mut self.last, &header),
                     Ok(None) => break Ok(Next::Starved),
                     Err(fault) => break Err(fault),
                 },
@@ -226,7 +230,7 @@ fn is_full<C: ServerCodec>(limits: &Limits, out: &Output, calls: &Calls<C>) -> b
 
 /// What is called, or why it cannot be.
 #[inline]
-fn find<C>(registry: &Registry<C>, last: &mut Option<Arc<Entry<C>>>, header: Header<'_>) -> Begun<C> {
+fn find<C>(registry: &Registry<C>, last: &mut Option<Arc<Entry<C>>>, header: &Header<'_>) -> Begun<C> {
     if let Some(entry) = last
         && *entry.name == *header.method
     {

@@ -3,9 +3,11 @@
 use std::io;
 
 use landline::{Conn, ListenConfig, TcpConn};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    runtime::Builder,
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::{
+    accepting,
+    runtime::{self, Threads},
 };
 
 /// By which of its faces a conn is used.
@@ -20,24 +22,10 @@ pub(crate) enum Face {
 }
 
 pub(crate) fn serve(face: Face) -> io::Result<()> {
-    Builder::new_current_thread().enable_all().build()?.block_on(async {
-        match face {
-            Face::Any => serve_any(echo).await,
-            Face::Traits => serve_any(echo_by_traits).await,
-            Face::Tcp => serve_tcp().await,
-        }
-    })
-}
-
-async fn serve_any<Echo>(echo: impl Fn(Conn) -> Echo) -> io::Result<()>
-where
-    Echo: Future<Output = io::Result<()>> + Send + 'static,
-{
-    let listener = landline::listen("tcp", "127.0.0.1:0").await?;
-    println!("listening {}", listener.local_addr()?);
-    loop {
-        // A conn that ends in an error ends; the load sees it.
-        drop(tokio::spawn(echo(listener.accept().await?)));
+    match face {
+        Face::Any => runtime::run(Threads::One, accepting::serve(echo)),
+        Face::Traits => runtime::run(Threads::One, accepting::serve(echo_by_traits)),
+        Face::Tcp => runtime::run(Threads::One, serve_tcp()),
     }
 }
 

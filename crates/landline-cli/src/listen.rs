@@ -69,7 +69,8 @@ impl Listen {
             return self.packets(network).await;
         }
         self.check_stdin()?;
-        let listener = ListenConfig::new().listen(network, &self.address).await?;
+        let listener = ListenConfig::new().listen(network, &self.address).await;
+        let listener = listener.map_err(|error| Failure::at(&self.address, &error))?;
         self.announce(&listener.local_addr()?)?;
         match self.service(network) {
             None => {
@@ -126,7 +127,8 @@ impl Listen {
             return Err(refuse("--max-conns"));
         }
         self.check_stdin()?;
-        let conn = ListenConfig::new().listen_packet(network, &self.address).await?;
+        let conn = ListenConfig::new().listen_packet(network, &self.address).await;
+        let conn = conn.map_err(|error| Failure::at(&self.address, &error))?;
         self.announce(&conn.local_addr()?)?;
         let mut buffer = vec![0; MESSAGE];
         if self.echo {

@@ -59,7 +59,8 @@ pub(crate) struct Lookup {
     /// Fail when one of several questions fails for a reason that may pass, rather than answer with the rest
     #[arg(long)]
     strict: bool,
-    /// How long each lookup may take, such as 250ms, 1.5s or 2m
+    /// How long each lookup may take, such as 250ms, 1.5s or 2m; a number alone is in
+    /// seconds
     #[arg(long, value_name = "D", value_parser = values::timeout, allow_hyphen_values = true)]
     timeout: Option<Span>,
     /// What to look up, and of which name

@@ -37,7 +37,7 @@ fn bad_usage_is_status_2_and_names_the_input() {
         (&["dial", "tcp", "localhost"], "localhost"),
         (&["dial", "tcp", "[::1:80"], "[::1:80"),
         (&["dial", "tcp", "localhost:1", "--timeout", "soon"], "soon"),
-        (&["dial", "tcp", "localhost:1", "--timeout", "5"], "--timeout 5: "),
+        (&["dial", "tcp", "localhost:1", "--timeout", "5x"], "--timeout 5x: "),
         (&["dial", "tcp", "localhost:1", "--race", "on"], "on"),
         (&["dial", "tcp", "localhost:1", "--keep-alive", "1s"], "1s"),
         (&["dial", "tcp", "localhost:1", "--server", "dns.example"], "dns.example"),

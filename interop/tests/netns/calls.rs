@@ -160,6 +160,49 @@ fn accepting_sets_no_options() {
     assert!(accepts <= 2 * 10 + 2, "{after:?}");
 }
 
+/// The conn stays queued where accept failed, and is served by one of the next tries.
+#[test]
+fn an_accept_that_fails_is_tried_again() {
+    for error in ["ECONNABORTED", "EPROTO", "EPERM", "ENETDOWN", "EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"] {
+        let Some(traced) = Traced::new() else { return };
+        let inject = format!("inject=accept4:error={error}:when=1..3");
+        let options = ["-e", "trace=accept4", "-e", &inject];
+        let mut server = Running::start(
+            &mut traced.command(&options, &["listen", "tcp", "127.0.0.1:0", "--echo", "--once"]),
+        );
+        let address = server.next_line();
+        let done = finish_with_input(
+            traced.host.command(&traced.program).args(["dial", "tcp", &address]),
+            b"hello\n",
+        );
+        assert_eq!(done.success(), "hello\n", "{error}");
+        let (status, complaints) = server.wait();
+        assert!(status.success(), "{error}: {complaints}");
+        let failed = traced.seen().iter().filter(|call| call.contains(error)).count();
+        assert_eq!(failed, 3, "{error}: {:?}", traced.seen());
+    }
+}
+
+/// Resources that stay out are asked for ever more rarely.
+#[test]
+fn accepts_that_go_on_failing_do_not_spin() {
+    for error in ["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"] {
+        let Some(traced) = Traced::new() else { return };
+        let inject = format!("inject=accept4:error={error}");
+        let options = ["-e", "trace=accept4", "-e", &inject];
+        let mut server =
+            Running::start(&mut traced.command(&options, &["listen", "tcp", "127.0.0.1:0", "--echo"]));
+        let address = server.next_line();
+        let _talk = Running::start(traced.host.command(&traced.program).args(["dial", "tcp", &address]));
+        let tries = || traced.seen().iter().filter(|call| call.contains(error)).count();
+        until("the first tries", || tries() >= 3);
+        // There is no event to wait for: what is shown is that little happens.
+        std::thread::sleep(std::time::Duration::from_millis(500));
+        assert!(tries() <= 10, "{error}: tried {} times: {:?}", tries(), traced.seen());
+        assert!(server.ended().is_none(), "{error}: {}", server.stop());
+    }
+}
+
 /// Six and one for each option; the sixth, a wait or a question, is `getsockopt` on loopback.
 #[test]
 fn a_dial_makes_the_calls_it_needs_and_no_other() {

@@ -15,6 +15,7 @@ use super::{AnyCall, IpConn, Pipe, StreamConn, TcpConn, UdpConn, UnixConn, apart
 use crate::addr::Addr;
 use crate::context::Context;
 use crate::error::{Cause, Error, Operation, Result};
+use crate::fd::PooledBuf;
 use crate::network::{Family, Network};
 
 /// A conn of any network.
@@ -95,6 +96,51 @@ impl Conn {
             Conn::Pipe(conn) => AnyCall::Right(Either::Right(apart(conn.read(buffer)))),
             Conn::Udp(conn) => AnyCall::Right(Either::Right(apart(conn.recv(buffer)))),
             Conn::Ip(conn) => AnyCall::Right(Either::Right(apart(conn.recv(buffer)))),
+        }
+    }
+
+    /// Reads what has arrived, or one message, into a buffer of the thread's, which is borrowed only when there is
+    /// something to read: a conn that waits here holds no buffer. Empty at the end of the stream, or of an empty message.
+    ///
+    /// Up to 16 KiB of a stream are read; a message may have up to 64 KiB.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> landline::Result<()> {
+    /// let (ours, theirs) = landline::UnixConn::pair(landline::UnixKind::Stream)?;
+    /// ours.write_all(b"hello").await?;
+    /// let bytes = landline::Conn::from(theirs).read_pooled().await?;
+    /// assert_eq!(*bytes, *b"hello");
+    /// # Ok(()) }
+    /// ```
+    pub fn read_pooled(&self) -> impl Future<Output = Result<PooledBuf>> {
+        match self {
+            Conn::Tcp(conn) => AnyCall::Left(conn.read_pooled()),
+            Conn::Unix(conn) => AnyCall::Right(Either::Left(conn.read_pooled())),
+            Conn::Pipe(conn) => AnyCall::Right(Either::Right(apart(conn.read_pooled()))),
+            Conn::Udp(conn) => AnyCall::Right(Either::Right(apart(conn.recv_pooled()))),
+            Conn::Ip(conn) => AnyCall::Right(Either::Right(apart(conn.recv_pooled()))),
+        }
+    }
+
+    /// Waits until there is something to read, the end of the stream included, without a buffer.
+    pub async fn readable(&self) -> Result<()> {
+        match self {
+            Conn::Tcp(conn) => conn.readable().await,
+            Conn::Unix(conn) => conn.readable().await,
+            Conn::Pipe(conn) => conn.readable().await,
+            Conn::Udp(conn) => apart(conn.readable()).await,
+            Conn::Ip(conn) => apart(conn.readable()).await,
+        }
+    }
+
+    /// Waits until something can be written.
+    pub async fn writable(&self) -> Result<()> {
+        match self {
+            Conn::Tcp(conn) => conn.writable().await,
+            Conn::Unix(conn) => conn.writable().await,
+            Conn::Pipe(conn) => conn.writable().await,
+            Conn::Udp(conn) => apart(conn.writable()).await,
+            Conn::Ip(conn) => apart(conn.writable()).await,
         }
     }
 

@@ -11,6 +11,12 @@ macro_rules! read_write_methods {
             $crate::conn::Named::new(self, Operation::Read, self.$field.read(buffer))
         }
 
+        /// Reads what has arrived into a buffer of the thread's, which is borrowed only when there is something to read:
+        /// a conn that waits here holds no buffer. Empty at the end of the stream.
+        pub fn read_pooled(&self) -> impl Future<Output = Result<$crate::PooledBuf>> {
+            $crate::conn::Named::new(self, Operation::Read, self.$field.read_pooled())
+        }
+
         /// Reads into several buffers, in order.
         pub async fn read_vectored(&self, buffers: &mut [std::io::IoSliceMut<'_>]) -> Result<usize> {
             self.named(Operation::Read, self.$field.read_vectored(buffers).await)

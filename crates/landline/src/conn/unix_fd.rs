@@ -11,7 +11,7 @@ use tokio::io::ReadBuf;
 
 use super::apart;
 use crate::error::Cause;
-use crate::fd::{Direction, IOV_MAX, Io, NetFd, counted};
+use crate::fd::{Direction, IOV_MAX, Io, NetFd, PooledBuf, STREAM, counted};
 use crate::network::UnixKind;
 use crate::sys::{self, Incoming};
 
@@ -43,9 +43,26 @@ impl UnixFd {
         }
     }
 
+    pub(crate) fn read_pooled(&self) -> impl Future<Output = Result<PooledBuf, Cause>> {
+        match self.kind {
+            UnixKind::Stream => Either::Left(self.fd.io(Direction::Read, |fd| {
+                let mut buffer = PooledBuf::take(STREAM);
+                let Io { value, readiness } = recv_stream(fd, &mut [IoSliceMut::new(buffer.room())])?;
+                self.fd.count(Direction::Read, value);
+                Ok(Io { value: buffer.filled(value), readiness })
+            })),
+            UnixKind::Datagram | UnixKind::Seqpacket => Either::Right(apart(self.fd.recv_pooled())),
+        }
+    }
+
     pub(crate) async fn read_vectored(&self, buffers: &mut [IoSliceMut<'_>]) -> Result<usize, Cause> {
         match self.kind {
-            UnixKind::Stream => self.fd.io(Direction::Read, |fd| recv_stream(fd, buffers)).await,
+            UnixKind::Stream => {
+                let received = |fd: BorrowedFd<'_>| {
+                    recv_stream(fd, buffers).inspect(|read| self.fd.count(Direction::Read, read.value))
+                };
+                self.fd.io(Direction::Read, received).await
+            }
             UnixKind::Datagram | UnixKind::Seqpacket => apart(self.fd.recv_vectored(buffers)).await,
         }
     }
@@ -98,6 +115,7 @@ impl UnixFd {
                         flags = incoming.flags;
                         Ok(filled)
                     })?;
+                    self.fd.count(Direction::Read, count);
                     Ok(Io { value: (), readiness: stream_readiness(count, wanted, flags).readiness })
                 })
             }

@@ -8,8 +8,10 @@ use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, Shutdown};
 use tokio::io::ReadBuf;
 
+use super::call::Call;
 use super::limits::Direction;
-use super::net_fd::{Call, Io, NetFd, Readiness};
+use super::net_fd::{Io, NetFd, Readiness};
+use super::pool::{PooledBuf, STREAM};
 use crate::error::Cause;
 use crate::sys;
 
@@ -36,7 +38,7 @@ impl NetFd {
         let empty = buffer.is_empty();
         let call = self.io(Direction::Read, move |fd| match buffer {
             [] => Ok(Io::kept(0)),
-            _ => receive(fd, buffer),
+            _ => receive(fd, buffer).inspect(|read| self.count(Direction::Read, read.value)),
         });
         if empty { call.at_once() } else { call }
     }
@@ -51,14 +53,29 @@ impl NetFd {
         self.io(Direction::Read, |fd| {
             let most = buffers.len().min(IOV_MAX);
             let wanted = buffers[..most].iter().map(|buffer| buffer.len()).sum();
-            Ok(counted(rustix::io::readv(fd, &mut buffers[..most])?, wanted))
+            let count = rustix::io::readv(fd, &mut buffers[..most])?;
+            self.count(Direction::Read, count);
+            Ok(counted(count, wanted))
         })
         .await
+    }
+
+    /// Reads into a buffer that is taken only when there is something to read.
+    pub(crate) fn read_pooled(
+        &self,
+    ) -> Call<'_, impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<PooledBuf>>> {
+        self.io(Direction::Read, |fd| {
+            let mut buffer = PooledBuf::take(STREAM);
+            let (count, _) = rustix::net::recv(fd, buffer.room(), RecvFlags::empty())?;
+            self.count(Direction::Read, count);
+            Ok(Io { value: buffer.filled(count), readiness: counted(count, STREAM).readiness })
+        })
     }
 
     pub(crate) async fn peek(&self, buffer: &mut [u8]) -> Result<usize, Cause> {
         self.io(Direction::Read, |fd| {
             let (count, _) = rustix::net::recv(fd, &mut *buffer, RecvFlags::PEEK)?;
+            self.count(Direction::Read, 0);
             Ok(Io::kept(count))
         })
         .await
@@ -68,7 +85,7 @@ impl NetFd {
         &'a self,
         buffer: &'a [u8],
     ) -> Call<'a, impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<usize>>> {
-        self.io(Direction::Write, move |fd| send(fd, buffer))
+        self.io(Direction::Write, move |fd| self.sent(send(fd, buffer)))
     }
 
     pub(crate) fn write_all<'a>(
@@ -79,6 +96,7 @@ impl NetFd {
         let call = self.io(Direction::Write, move |fd| {
             if !buffer.is_empty() {
                 let sent = rustix::net::send(fd, buffer, SendFlags::NOSIGNAL)?;
+                self.count(Direction::Write, sent);
                 buffer = &buffer[sent..];
             }
             // After less than all, the socket's buffer is full.
@@ -88,7 +106,7 @@ impl NetFd {
     }
 
     pub(crate) async fn write_vectored(&self, buffers: &[IoSlice<'_>]) -> Result<usize, Cause> {
-        self.io(Direction::Write, |fd| send_vectored(fd, buffers)).await
+        self.io(Direction::Write, |fd| self.sent(send_vectored(fd, buffers))).await
     }
 
     pub(crate) async fn write_all_vectored(&self, mut buffers: &mut [IoSlice<'_>]) -> Result<(), Cause> {
@@ -114,12 +132,13 @@ impl NetFd {
             let count = sys::fill(buffer, |spare| {
                 rustix::net::recv(fd, spare, RecvFlags::empty()).map(|((filled, _), _)| filled)
             })?;
+            self.count(Direction::Read, count);
             Ok(Io { value: (), readiness: counted(count, wanted).readiness })
         })
     }
 
     pub(crate) fn poll_write(&self, cx: &mut task::Context<'_>, buffer: &[u8]) -> Poll<Result<usize, Cause>> {
-        self.poll_io(Direction::Write, cx, |fd| send(fd, buffer))
+        self.poll_io(Direction::Write, cx, |fd| self.sent(send(fd, buffer)))
     }
 
     pub(crate) fn poll_write_vectored(
@@ -127,7 +146,12 @@ impl NetFd {
         cx: &mut task::Context<'_>,
         buffers: &[IoSlice<'_>],
     ) -> Poll<Result<usize, Cause>> {
-        self.poll_io(Direction::Write, cx, |fd| send_vectored(fd, buffers))
+        self.poll_io(Direction::Write, cx, |fd| self.sent(send_vectored(fd, buffers)))
+    }
+
+    /// Counts what was sent.
+    fn sent(&self, sent: rustix::io::Result<Io<usize>>) -> rustix::io::Result<Io<usize>> {
+        sent.inspect(|sent| self.count(Direction::Write, sent.value))
     }
 
     pub(crate) fn close_read(&self) -> Result<(), Cause> {

@@ -178,6 +178,7 @@ pub(crate) enum Measure {
 pub(crate) enum Echo {
     Bare,
     Landline,
+    LandlineAccept,
     LandlineTraits,
     LandlineTcp,
     Tokio,
@@ -188,6 +189,7 @@ pub(crate) enum Echo {
 pub(crate) enum Churn {
     Bare,
     Landline,
+    LandlineAccept,
     Tokio,
     TokioMt,
 }

@@ -33,6 +33,7 @@ mod outcome;
 mod pace;
 mod poller;
 mod runtime;
+mod serving;
 mod sockets;
 
 use std::{io, process::ExitCode};

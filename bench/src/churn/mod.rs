@@ -13,7 +13,8 @@ use crate::{args::Churn, runtime::Threads};
 pub(crate) fn serve(peer: Churn, workers: usize) -> io::Result<()> {
     match peer {
         Churn::Bare => bare::serve(workers),
-        Churn::Landline => on_landline::serve(),
+        Churn::Landline => on_landline::serve(workers),
+        Churn::LandlineAccept => on_landline::accept(),
         Churn::Tokio => on_tokio::serve(Threads::One),
         Churn::TokioMt => on_tokio::serve(Threads::EveryCore),
     }

@@ -1,4 +1,4 @@
-//! Ours, by hand: `landline::listen` and `accept`, a task per conn on one thread.
+//! Ours: `Server`; and by hand, `landline::listen` and `accept`, a task per conn on one thread.
 
 use std::io;
 
@@ -7,9 +7,14 @@ use landline::Conn;
 use crate::{
     accepting,
     runtime::{self, Threads},
+    serving,
 };
 
-pub(crate) fn serve() -> io::Result<()> {
+pub(crate) fn serve(workers: usize) -> io::Result<()> {
+    serving::serve(workers, answer)
+}
+
+pub(crate) fn accept() -> io::Result<()> {
     runtime::run(Threads::One, accepting::serve(answer))
 }
 

@@ -7,6 +7,7 @@ pub(crate) mod on_tokio;
 
 use std::io;
 
+use self::on_landline::Face;
 use crate::{args::Echo, runtime::Threads};
 
 /// What a usual echo loop reads into. It is part of what an idle conn costs, and the same in all peers.
@@ -15,9 +16,10 @@ const BUFFER: usize = 4096;
 pub(crate) fn serve(peer: Echo) -> io::Result<()> {
     match peer {
         Echo::Bare => bare::serve(),
-        Echo::Landline => on_landline::serve(on_landline::Face::Any),
-        Echo::LandlineTraits => on_landline::serve(on_landline::Face::Traits),
-        Echo::LandlineTcp => on_landline::serve(on_landline::Face::Tcp),
+        Echo::Landline => on_landline::serve(),
+        Echo::LandlineAccept => on_landline::accept(Face::Any),
+        Echo::LandlineTraits => on_landline::accept(Face::Traits),
+        Echo::LandlineTcp => on_landline::accept(Face::Tcp),
         Echo::Tokio => on_tokio::serve(Threads::One),
         Echo::TokioMt => on_tokio::serve(Threads::EveryCore),
     }

@@ -1,4 +1,4 @@
-//! Ours: `landline::listen` and `accept`, a task per conn on one thread.
+//! Ours: `Server` with one worker; and by hand, `landline::listen` and `accept`, a task per conn on one thread.
 
 use std::io;
 
@@ -8,9 +8,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use crate::{
     accepting,
     runtime::{self, Threads},
+    serving,
 };
 
-/// By which of its faces a conn is used.
+/// By which of its faces a conn is used that was accepted by hand.
 #[derive(Clone, Copy)]
 pub(crate) enum Face {
     /// `read` and `write_all` of [`Conn`], which `accept` gives for any network.
@@ -21,11 +22,26 @@ pub(crate) enum Face {
     Tcp,
 }
 
-pub(crate) fn serve(face: Face) -> io::Result<()> {
+pub(crate) fn serve() -> io::Result<()> {
+    serving::serve(1, echo_pooled)
+}
+
+pub(crate) fn accept(face: Face) -> io::Result<()> {
     match face {
         Face::Any => runtime::run(Threads::One, accepting::serve(echo)),
         Face::Traits => runtime::run(Threads::One, accepting::serve(echo_by_traits)),
         Face::Tcp => runtime::run(Threads::One, serve_tcp()),
+    }
+}
+
+/// Waits without a buffer, and borrows one of the worker's.
+async fn echo_pooled(conn: Conn) -> landline::Result<()> {
+    loop {
+        let bytes = conn.read_pooled().await?;
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        conn.write_all(&bytes).await?;
     }
 }
 

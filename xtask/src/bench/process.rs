@@ -4,13 +4,16 @@ use std::{
     ffi::OsStr,
     fs::File,
     io::{BufRead as _, BufReader, Read as _},
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, ChildStdout, Command, Stdio},
+    thread,
     time::Duration,
 };
 
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
+    net::{AddressFamily, SocketType},
     process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open},
     thread::{CpuSet, sched_getaffinity, sched_setaffinity},
 };
@@ -22,6 +25,8 @@ pub(crate) enum Core {
     Measured,
     /// What drives it.
     Driving,
+    /// Wherever the kernel puts it.
+    Any,
 }
 
 /// A running process, killed when dropped.
@@ -37,14 +42,14 @@ pub(crate) struct Server {
     process: Process,
     pub(crate) address: String,
     /// Kept so that a server that says more is not killed by SIGPIPE.
-    _said: BufReader<ChildStdout>,
+    _said: Option<BufReader<ChildStdout>>,
 }
 
 impl Process {
     /// Starts `command` on a core, its output piped.
     pub(crate) fn start(mut command: Command, core: Core) -> Result<Self, String> {
         let name = name_of(&command);
-        command.stdin(Stdio::null()).stdout(Stdio::piped());
+        command.stdout(Stdio::piped());
         let child = on_core(core, || command.spawn()).and_then(|child| child.map_err(|e| e.to_string()));
         Ok(Self { child: child.map_err(|error| format!("{name}: {error}"))?, name })
     }
@@ -100,21 +105,50 @@ impl Drop for Process {
 
 impl Server {
     /// Starts a server and waits until it listens.
-    pub(crate) fn start(command: Command, core: Core) -> Result<Self, String> {
+    pub(crate) fn start(mut command: Command, core: Core) -> Result<Self, String> {
+        command.stdin(Stdio::null());
         let mut process = Process::start(command, core)?;
         let stdout = process.child.stdout.take().expect("its output was piped");
         let mut said = BufReader::new(stdout);
         let mut line = String::new();
         said.read_line(&mut line).map_err(|error| format!("{}: {error}", process.name))?;
         match line.trim().strip_prefix("listening ") {
-            Some(address) => Ok(Self { address: address.to_owned(), process, _said: said }),
+            Some(address) => Ok(Self { address: address.to_owned(), process, _said: Some(said) }),
             None => Err(format!("{} does not listen: {line:?}", process.name)),
         }
+    }
+
+    /// Starts a server that does not say when it listens at `address`, and waits until it does.
+    pub(crate) fn start_at(mut command: Command, core: Core, address: SocketAddr) -> Result<Self, String> {
+        command.stdin(Stdio::null());
+        let mut process = Process::start(command, core)?;
+        for _ in 0..ATTEMPTS {
+            if listens(address) {
+                return Ok(Self { process, address: address.to_string(), _said: None });
+            }
+            if let Ok(Some(status)) = process.child.try_wait() {
+                return Err(format!("{}: {status}", process.name));
+            }
+            thread::sleep(PAUSE);
+        }
+        Err(format!("{} does not listen at {address}", process.name))
     }
 
     pub(crate) fn pid(&self) -> u32 {
         self.process.pid()
     }
+}
+
+/// How often and how far apart a server is asked whether it listens that does not say so itself.
+const ATTEMPTS: u32 = 1000;
+const PAUSE: Duration = Duration::from_millis(5);
+
+fn listens(address: SocketAddr) -> bool {
+    let probe = || -> rustix::io::Result<()> {
+        let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None)?;
+        rustix::net::connect(&socket, &address)
+    };
+    probe().is_ok()
 }
 
 /// The command as one would type it where it lies.
@@ -141,6 +175,7 @@ fn on_core<T>(core: Core, start: impl FnOnce() -> T) -> Result<T, String> {
     let index = match core {
         Core::Measured => cores.next(),
         Core::Driving => cores.next_back(),
+        Core::Any => return Ok(start()),
     };
     let mut only = CpuSet::new();
     only.set(index.ok_or("this process may run on no core")?);

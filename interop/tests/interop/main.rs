@@ -4,4 +4,6 @@ mod addresses;
 mod dials;
 mod errors;
 mod listens;
+mod mux;
 mod names;
+mod proxies;

@@ -55,7 +55,7 @@ pub(crate) enum Serve {
     Names,
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Clone, Copy, Debug, Subcommand)]
 pub(crate) enum Load {
     /// One message at a time over each of many conns.
     Echo {
@@ -149,7 +149,7 @@ pub(crate) struct Messages {
     pub(crate) size: usize,
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Clone, Copy, Debug, Subcommand)]
 pub(crate) enum Measure {
     /// Dial an IP literal and close, over and over.
     Dial {
@@ -198,6 +198,7 @@ pub(crate) enum Churn {
 pub(crate) enum Forward {
     BareBuffer,
     BareSplice,
+    Landline,
     Tokio,
     TokioMt,
 }
@@ -205,6 +206,7 @@ pub(crate) enum Forward {
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum Files {
     Bare,
+    Landline,
     Tokio,
     TokioMt,
 }

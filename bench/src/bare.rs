@@ -116,10 +116,7 @@ fn drive<S: Service>(listener: &OwnedFd, mut service: S) -> io::Result<()> {
 }
 
 /// Accepts all conns that wait.
-pub(crate) fn accept(
-    listener: &OwnedFd,
-    mut take: impl FnMut(OwnedFd) -> io::Result<()>,
-) -> io::Result<()> {
+pub(crate) fn accept(listener: &OwnedFd, mut take: impl FnMut(OwnedFd) -> io::Result<()>) -> io::Result<()> {
     loop {
         match net::accept_with(listener, sockets::FLAGS) {
             Ok(conn) => take(conn)?,

@@ -90,9 +90,7 @@ fn run_load(load: Load) -> io::Result<Outcome> {
         Load::Beside { server: Server { to, pid }, idle, busy, span } => {
             idle::run_beside(to, pid, idle, busy, span)
         }
-        Load::Churn { server: Server { to, pid }, at_once, span } => {
-            churn::load::run(to, pid, at_once, span)
-        }
+        Load::Churn { server: Server { to, pid }, at_once, span } => churn::load::run(to, pid, at_once, span),
         Load::File { server: Server { to, pid }, span } => file::load::run(to, pid, span),
         Load::Datagrams { server: Server { to, pid }, in_flight, size, span } => {
             datagrams::load::run(to, pid, in_flight, size, span)

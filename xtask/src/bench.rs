@@ -175,7 +175,8 @@ impl Options {
         let of = |workload: &&Workload| {
             let ready = Duration::from_millis(workload.ready_ms);
             let round = if workload.is_timed { ready + self.run } else { ready };
-            let counting = if self.counts_calls && workload.count.is_some() { COUNTING } else { Duration::ZERO };
+            let counting =
+                if self.counts_calls && workload.count.is_some() { COUNTING } else { Duration::ZERO };
             let peers = workload.peers.iter().filter(|peer| self.wants(peer.name)).count();
             (round * self.rounds as u32 + counting) * peers as u32
         };

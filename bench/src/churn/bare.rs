@@ -2,9 +2,7 @@
 
 use std::{io, os::fd::OwnedFd};
 
-use crate::{
-    bare::{self, Fate, Service, Told, fate_of},
-};
+use crate::bare::{self, Fate, Service, Told, fate_of};
 
 pub(crate) fn serve(workers: usize) -> io::Result<()> {
     bare::serve_on(workers, || Answer)

@@ -2,7 +2,7 @@
 //!
 //! With a forwarder in between it is the echo server behind it too, in the same loop.
 
-use std::{io, os::fd::OwnedFd, net::SocketAddrV4};
+use std::{io, net::SocketAddrV4, os::fd::OwnedFd};
 
 use rustix::io::Errno;
 

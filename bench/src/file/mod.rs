@@ -2,6 +2,7 @@
 
 pub(crate) mod bare;
 pub(crate) mod load;
+pub(crate) mod on_landline;
 pub(crate) mod on_tokio;
 
 use std::{fs::File, io, path::Path};
@@ -17,6 +18,7 @@ const REQUEST: usize = 1024;
 pub(crate) fn serve(peer: Files, file: &Path) -> io::Result<()> {
     match peer {
         Files::Bare => bare::serve(file),
+        Files::Landline => on_landline::serve(file),
         Files::Tokio => on_tokio::serve(Threads::One, file),
         Files::TokioMt => on_tokio::serve(Threads::EveryCore, file),
     }

@@ -4,7 +4,14 @@
 //! `raw_syscalls:sys_enter`, which needs root, or `strace -c`. Two runs of different lengths are taken and
 //! their difference is divided, so that starting up and winding down do not count.
 
-use std::{collections::BTreeMap, fs, io::BufRead as _, path::Path, process::{Command, Stdio}, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::BufRead as _,
+    path::Path,
+    process::{Command, Stdio},
+    time::Duration,
+};
 
 use serde::Serialize;
 

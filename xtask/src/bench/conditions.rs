@@ -1,10 +1,6 @@
 //! What a run asks of the machine so that its figures are its own.
 
-use std::{
-    env, fs,
-    os::unix::process::CommandExt as _,
-    process::Command,
-};
+use std::{env, fs, os::unix::process::CommandExt as _, process::Command};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setpriority_process, setrlimit};
 
@@ -48,7 +44,8 @@ fn prepare_network() -> Result<(), String> {
 }
 
 fn congestion_control() -> String {
-    fs::read_to_string(CONGESTION_CONTROL).map_or_else(|_| "unknown".to_owned(), |text| text.trim().to_owned())
+    fs::read_to_string(CONGESTION_CONTROL)
+        .map_or_else(|_| "unknown".to_owned(), |text| text.trim().to_owned())
 }
 
 /// Puts this process, and so all that it starts, before others and lets it have as many descriptors as it may.

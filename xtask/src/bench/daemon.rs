@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    net::{Ipv4Addr, SocketAddr, TcpListener},
+    net::{Ipv4Addr, SocketAddrV4, TcpListener},
     path::Path,
     process::Command,
 };
@@ -84,8 +84,8 @@ impl Daemon {
 }
 
 /// An address that nobody listens at now.
-fn free_address() -> Result<SocketAddr, String> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .and_then(|listener| listener.local_addr())
-        .map_err(|error| format!("no free port: {error}"))
+fn free_address() -> Result<SocketAddrV4, String> {
+    let bound = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr());
+    let port = bound.map_err(|error| format!("no free port: {error}"))?.port();
+    Ok(SocketAddrV4::new(Ipv4Addr::LOCALHOST, port))
 }

@@ -9,11 +9,7 @@ pub(crate) fn render(report: &Report) -> String {
     let _ = writeln!(text, "{}.", report.machine.describe());
     let versions: Vec<&str> = report.versions.values().map(String::as_str).collect();
     let _ = writeln!(text, "{}.\n", versions.join(", "));
-    let _ = writeln!(
-        text,
-        "Written by `cargo xtask bench --markdown bench/RESULTS.md`: {}",
-        report.method()
-    );
+    let _ = writeln!(text, "Written by `cargo xtask bench --markdown bench/RESULTS.md`: {}", report.method());
     for workload in &report.workloads {
         let _ = writeln!(text, "\n## {}\n\n{}.\n", workload.name, capitalised(workload.title));
         let columns = table::columns(workload);

@@ -4,7 +4,7 @@ use std::{
     ffi::OsStr,
     fs::File,
     io::{BufRead as _, BufReader, Read as _},
-    net::SocketAddr,
+    net::SocketAddrV4,
     path::{Path, PathBuf},
     process::{Child, ChildStdout, Command, Stdio},
     thread,
@@ -13,7 +13,6 @@ use std::{
 
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
-    net::{AddressFamily, SocketType},
     process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open},
     thread::{CpuSet, sched_getaffinity, sched_setaffinity},
 };
@@ -119,7 +118,7 @@ impl Server {
     }
 
     /// Starts a server that does not say when it listens at `address`, and waits until it does.
-    pub(crate) fn start_at(mut command: Command, core: Core, address: SocketAddr) -> Result<Self, String> {
+    pub(crate) fn start_at(mut command: Command, core: Core, address: SocketAddrV4) -> Result<Self, String> {
         command.stdin(Stdio::null());
         let mut process = Process::start(command, core)?;
         for _ in 0..ATTEMPTS {
@@ -143,12 +142,20 @@ impl Server {
 const ATTEMPTS: u32 = 1000;
 const PAUSE: Duration = Duration::from_millis(5);
 
-fn listens(address: SocketAddr) -> bool {
-    let probe = || -> rustix::io::Result<()> {
-        let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None)?;
-        rustix::net::connect(&socket, &address)
-    };
-    probe().is_ok()
+/// Whether a socket listens at `address`, without a conn to it, which a forwarder would forward.
+fn listens(address: SocketAddrV4) -> bool {
+    std::fs::read_to_string("/proc/net/tcp").is_ok_and(|table| has_listener(&table, address))
+}
+
+/// Looks for a listener in a table of sockets as proc(5) has it: number, local and remote address in hexadecimal, the
+/// bytes of IP addresses in the machine's order, and a state, of which 0A is listening.
+fn has_listener(table: &str, address: SocketAddrV4) -> bool {
+    let ip = u32::from_ne_bytes(address.ip().octets());
+    let local = format!("{ip:08X}:{:04X}", address.port());
+    table.lines().skip(1).any(|line| {
+        let mut words = line.split_whitespace().skip(1);
+        words.next() == Some(&local) && words.nth(1) == Some("0A")
+    })
 }
 
 /// The command as one would type it where it lies.
@@ -220,5 +227,29 @@ mod tests {
         assert!(why.contains("does not listen: \"hello\\n\""), "{why}");
         let server = Server::start(shell("echo listening here; exec sleep 30"), Core::Measured).unwrap();
         assert_eq!(server.address, "here");
+    }
+
+    #[test]
+    fn a_listener_is_found_in_the_kernels_table() {
+        let row =
+            "   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 5";
+        let established = row.replace(" 0A ", " 01 ");
+        let address = SocketAddrV4::new([127, 0, 0, 1].into(), 8080);
+        let there =
+            |row: &str, address| has_listener(&format!("  sl  local_address rem_address\n{row}\n"), address);
+        assert!(there(row, address));
+        assert!(!there(&established, address));
+        assert!(!there(row, SocketAddrV4::new([127, 0, 0, 1].into(), 8081)));
+    }
+
+    #[test]
+    fn a_server_that_says_nothing_is_found_to_listen_or_to_have_ended() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let std::net::SocketAddr::V4(address) = listener.local_addr().unwrap() else { unreachable!() };
+        let server = Server::start_at(shell("exec sleep 30"), Core::Any, address).unwrap();
+        assert_eq!(server.address, address.to_string());
+        drop(listener);
+        let why = Server::start_at(shell("exit 3"), Core::Any, address).unwrap_err();
+        assert!(why.contains("exit status: 3"), "{why}");
     }
 }

@@ -34,7 +34,13 @@ impl Stage {
                     Cores::Shared => (Core::Any, Core::Any),
                 };
                 let standing = programs.start(peer, &Places::default(), measured)?;
-                Ok(Self { last: drive(programs, load, &standing), standing, core: driving, input: None, measures_standing: true })
+                Ok(Self {
+                    last: drive(programs, load, &standing),
+                    standing,
+                    core: driving,
+                    input: None,
+                    measures_standing: true,
+                })
             }
             Shape::Forwarder { load } => {
                 let sink = listener()?;

@@ -97,7 +97,8 @@ pub(super) fn shares(workloads: &[WorkloadReport], metric: Metric, caption: &str
     for mark in MARKS.into_iter().filter(|mark| (least / 1.1..=most * 1.1).contains(mark)) {
         scale_line(&mut svg, x(mark), height, &mark.to_string());
     }
-    let _ = writeln!(svg, "<line class=\"limit\" x1=\"{0:.1}\" x2=\"{0:.1}\" y1=\"0\" y2=\"{height}\"/>", x(1.0));
+    let _ =
+        writeln!(svg, "<line class=\"limit\" x1=\"{0:.1}\" x2=\"{0:.1}\" y1=\"0\" y2=\"{height}\"/>", x(1.0));
     for (row, (name, shares)) in rows.iter().enumerate() {
         let middle = row as f64 * ROW + ROW / 2.0;
         let _ = writeln!(
@@ -160,7 +161,8 @@ pub(super) fn class(peer: &str) -> &'static str {
 fn ticks(most: f64) -> Vec<f64> {
     let rough = most / 5.0;
     let power = 10_f64.powf(rough.log10().floor());
-    let step = [1.0, 2.0, 2.5, 5.0, 10.0].map(|factor| factor * power).into_iter().find(|step| *step >= rough);
+    let step =
+        [1.0, 2.0, 2.5, 5.0, 10.0].map(|factor| factor * power).into_iter().find(|step| *step >= rough);
     let step = step.unwrap_or(rough);
     (0..=(most / step).ceil() as usize).map(|count| count as f64 * step).collect()
 }

@@ -8,8 +8,10 @@ use crate::bench::{
 
 const DATAGRAM: Unit = micros("datagram");
 
-const TOKIO: Peer = bench("tokio", "tokio::net::UdpSocket, one at a time, one thread", &["serve", "datagrams", "tokio"]);
-const TOKIO_MT: Peer = bench("tokio-mt", "the same, multi-thread runtime", &["serve", "datagrams", "tokio-mt"]);
+const TOKIO: Peer =
+    bench("tokio", "tokio::net::UdpSocket, one at a time, one thread", &["serve", "datagrams", "tokio"]);
+const TOKIO_MT: Peer =
+    bench("tokio-mt", "the same, multi-thread runtime", &["serve", "datagrams", "tokio-mt"]);
 const GO: Peer = go("net.UDPConn, one at a time, the only way it has", "./datagrams", &[]);
 
 pub(super) const BATCHED: Workload = Workload {
@@ -25,7 +27,11 @@ pub(super) const BATCHED: Workload = Workload {
     metrics: RATES,
     count: Some(Count { counted: [5_000, 105_000], named: [2_000, 12_000] }),
     peers: &[
-        bench("bare", "recvmmsg with GRO and sends with GSO on an epoll loop", &["serve", "datagrams", "bare-batched"]),
+        bench(
+            "bare",
+            "recvmmsg with GRO and sends with GSO on an epoll loop",
+            &["serve", "datagrams", "bare-batched"],
+        ),
         bench("landline", "recv_batch and send_batch", &["serve", "datagrams", "landline-batched"]),
         TOKIO,
         TOKIO_MT,

@@ -1,9 +1,6 @@
 //! Echo, churn, and conns that do nothing.
 
-use super::{
-    CONN, COUNT, Cores, MESSAGE, Metric, Peer, RATES, Shape, Workload, bench,
-    go,
-};
+use super::{CONN, COUNT, Cores, MESSAGE, Metric, Peer, RATES, Shape, Workload, bench, go};
 use crate::bench::{
     calls::Count,
     goal::{at_least, at_most, within},
@@ -19,7 +16,11 @@ const GO: Peer = go("net, a goroutine per conn", "./echo", &[]);
 const ECHO_PEERS: &[Peer] = &[
     BARE,
     LANDLINE,
-    bench("landline-accept", "listen, accept and Conn, a task per conn, one thread", &["serve", "echo", "landline-accept"]),
+    bench(
+        "landline-accept",
+        "listen, accept and Conn, a task per conn, one thread",
+        &["serve", "echo", "landline-accept"],
+    ),
     bench("landline-io", "the same by AsyncRead and AsyncWrite", &["serve", "echo", "landline-traits"]),
     bench("landline-tcp", "the same with listen_tcp and TcpConn", &["serve", "echo", "landline-tcp"]),
     TOKIO,
@@ -58,7 +59,11 @@ pub(super) const ECHO_1000: Workload = Workload {
 const CHURN_PEERS: &[Peer] = &[
     bench("bare", "one epoll loop on rustix", &["serve", "churn", "bare"]),
     bench("landline", "Server with one worker", &["serve", "churn", "landline"]),
-    bench("landline-accept", "listen, accept and Conn, a task per conn, one thread", &["serve", "churn", "landline-accept"]),
+    bench(
+        "landline-accept",
+        "listen, accept and Conn, a task per conn, one thread",
+        &["serve", "churn", "landline-accept"],
+    ),
     bench("tokio", "tokio::net, a task per conn, one thread", &["serve", "churn", "tokio"]),
     bench("tokio-mt", "tokio::net, multi-thread runtime", &["serve", "churn", "tokio-mt"]),
     go("net, a goroutine per conn", "./churn", &[]),
@@ -84,7 +89,11 @@ pub(super) const CHURN_2: Workload = Workload {
     title: "the same with two workers, and the load beside them on the same two cores",
     shape: Shape::Server { load: CHURN_LOAD, cores: Cores::Shared },
     peers: &[
-        bench("bare", "two epoll loops on rustix with a listener each", &["serve", "churn", "bare", "--workers", "2"]),
+        bench(
+            "bare",
+            "two epoll loops on rustix with a listener each",
+            &["serve", "churn", "bare", "--workers", "2"],
+        ),
         bench("landline", "Server with two workers", &["serve", "churn", "landline", "--workers", "2"]),
         bench("tokio-mt", "tokio::net, multi-thread runtime", &["serve", "churn", "tokio-mt"]),
         go("net, a goroutine per conn", "./churn", &[]),
@@ -110,7 +119,10 @@ pub(super) const BESIDE: Workload = Workload {
     name: "beside",
     title: "100 conns that echo 64 bytes without a pause, beside 15,000 that echoed once",
     unit: &MESSAGE,
-    shape: Shape::Server { load: &["load", "beside", "--idle", "15000", "--busy", "100"], cores: Cores::Apart },
+    shape: Shape::Server {
+        load: &["load", "beside", "--idle", "15000", "--busy", "100"],
+        cores: Cores::Apart,
+    },
     is_timed: true,
     ready_ms: 2_000,
     metrics: &[Metric::P99, Metric::Rate, Metric::Cpu, Metric::Busy],

@@ -28,6 +28,8 @@ pub(crate) enum Command {
 pub(crate) enum Serve {
     /// Send back every byte.
     Echo { peer: Echo },
+    /// Answer calls.
+    Rpc { peer: Rpc },
     /// Accept, wait for the end, reset.
     Accept,
     /// Answer A and AAAA for every name.
@@ -51,6 +53,19 @@ pub(crate) enum Load {
         #[command(flatten)]
         span: Span,
     },
+    /// So many calls in flight over each of some conns.
+    Rpc {
+        #[arg(long)]
+        to: SocketAddrV4,
+        #[arg(long)]
+        pid: u32,
+        #[arg(long, default_value_t = 1)]
+        conns: usize,
+        #[arg(long, default_value_t = 64)]
+        in_flight: u64,
+        #[command(flatten)]
+        span: Span,
+    },
     /// Conns that echo once and stay.
     Idle {
         #[arg(long)]
@@ -60,6 +75,12 @@ pub(crate) enum Load {
         #[arg(long, default_value_t = 9_000)]
         conns: usize,
     },
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Rpc {
+    Landline,
+    Tarpc,
 }
 
 #[derive(Clone, Copy, Debug, Subcommand)]

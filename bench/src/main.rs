@@ -23,12 +23,13 @@ mod idle;
 mod lookup;
 mod outcome;
 mod pace;
+mod rpc;
 
 use std::{io, process::ExitCode};
 
 use clap::Parser as _;
 
-use crate::args::{Command, Dialer, Echo, Load, Measure, Resolver, Serve};
+use crate::args::{Command, Dialer, Echo, Load, Measure, Resolver, Rpc, Serve};
 
 fn main() -> ExitCode {
     match run(args::Args::parse().command) {
@@ -51,6 +52,11 @@ fn run(command: Command) -> io::Result<()> {
                 Echo::Tokio => echo::on_tokio::serve_on_one_thread(),
                 Echo::TokioMt => echo::on_tokio::serve_on_every_core(),
             };
+        }
+        Command::Serve(Serve::Rpc { peer: Rpc::Landline }) => return rpc::on_landline::serve(),
+        Command::Serve(Serve::Rpc { peer: Rpc::Tarpc }) => return rpc::on_tarpc::serve(),
+        Command::Load(Load::Rpc { to, pid, conns, in_flight, span }) => {
+            rpc::load::run(to, pid, conns, in_flight, span)?
         }
         Command::Serve(Serve::Accept) => return dial::acceptor::serve(),
         Command::Serve(Serve::Names) => return lookup::names::serve(),

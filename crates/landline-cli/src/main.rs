@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod call;
 mod converse;
 mod dial;
 mod failure;
@@ -31,6 +32,7 @@ Examples:
   landline dial tcp example.com:443 --explain   the same, and see how it got there
   landline listen tcp :8080 --echo              answer with what was said
   landline lookup ip example.com mx example.com ask the DNS
+  landline call localhost:1234 Arith.Add '[1,2]' call a method of a Go service
   landline proxy :3128                          be a proxy for HTTP and SOCKS5
 
 Exit status: 0 done, 1 the network said no, 2 bad usage; 128 and its number when a signal ended it,
@@ -47,6 +49,7 @@ enum Command {
     Listen(listen::Listen),
     Lookup(lookup::Lookup),
     Proxy(proxy::Proxy),
+    Call(call::Call),
 }
 
 fn main() -> ExitCode {
@@ -106,5 +109,6 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Listen(listen) => listen.run().await,
         Command::Lookup(lookup) => lookup.run().await,
         Command::Proxy(proxy) => proxy.run().await,
+        Command::Call(call) => call.run().await,
     }
 }

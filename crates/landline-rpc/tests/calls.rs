@@ -113,9 +113,10 @@ async fn big_messages_pass_beside_small_ones() {
         let config = ClientConfig::new().codec(wire);
         let client = config.dial("tcp", &serving.local_addr().to_string()).await.unwrap();
         let big = "0123456789abcdef".repeat(1 << 18);
+        let six_and_seven = args(6, 7);
         let (echoed, product) = tokio::join!(
             client.call::<_, String>("Text.Echo", &big),
-            client.call::<_, i64>("Arith.Multiply", &args(6, 7)),
+            client.call::<_, i64>("Arith.Multiply", &six_and_seven),
         );
         assert!(echoed.unwrap() == big, "{wire:?}");
         assert_eq!(product.unwrap(), 42);

@@ -5,6 +5,7 @@ mod common;
 use std::time::Duration;
 
 use common::{PATIENCE, args, pair, serve, server};
+use conntest::loopback::{RefusedPort, V4};
 use landline_rpc::{Client, ClientConfig, Error, Reconnect};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -122,7 +123,8 @@ async fn requests_that_are_none_end_the_conn_and_nothing_else() {
 async fn replies_that_are_none_fail_the_calls_under_way() {
     let (ours, mut theirs) = tokio::io::duplex(1 << 16);
     let client = Client::on(ours);
-    let (result, ()) = tokio::join!(client.call::<_, i64>("Arith.Multiply", &args(6, 7)), async {
+    let six_and_seven = args(6, 7);
+    let (result, ()) = tokio::join!(client.call::<_, i64>("Arith.Multiply", &six_and_seven), async {
         let mut request = [0; 4096];
         assert!(theirs.read(&mut request).await.unwrap() > 0);
         theirs.write_all(b"\x00nonsense").await.unwrap();
@@ -157,12 +159,14 @@ async fn a_client_dials_again_when_its_server_is_back() {
 
 #[tokio::test]
 async fn a_server_that_is_not_there_is_not_asked_over_and_over() {
-    let address = conntest::loopback::unused_address();
+    let port = RefusedPort::bind(V4).unwrap();
+    let address = port.addr();
     let config = ClientConfig::new()
         .reconnect(Reconnect::Backoff { first: Duration::from_secs(3600), most: Duration::from_secs(3600) });
     let client = config.dial_later("tcp", &address.to_string()).unwrap();
     let first = client.call::<_, i64>("Arith.Multiply", &args(6, 7)).await.unwrap_err();
     assert!(matches!(&first, Error::Dial(error) if error.is_connection_refused()), "{first:?}");
+    drop(port);
     // Somebody listens now, and is not dialed.
     let listener = landline::listen("tcp", &address.to_string()).await.unwrap();
     let again = client.call::<_, i64>("Arith.Multiply", &args(6, 7)).await.unwrap_err();

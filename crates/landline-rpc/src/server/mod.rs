@@ -2,6 +2,8 @@
 
 mod calls;
 mod debug;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod http;
 mod method;
 mod registry;

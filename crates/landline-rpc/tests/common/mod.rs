@@ -12,29 +12,29 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
 /// As long as a loaded machine may need.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct Args {
+pub(crate) struct Args {
     #[serde(default)]
-    pub a: i64,
+    pub(crate) a: i64,
     #[serde(default)]
-    pub b: i64,
+    pub(crate) b: i64,
 }
 
-pub fn args(a: i64, b: i64) -> Args {
+pub(crate) fn args(a: i64, b: i64) -> Args {
     Args { a, b }
 }
 
 /// Calls of `Gate.Wait` go on until it is opened.
 #[derive(Default)]
-pub struct Gate {
-    pub opened: Notify,
+pub(crate) struct Gate {
+    pub(crate) opened: Notify,
     /// How many have begun, and how many have been dropped or ended.
-    pub begun: std::sync::atomic::AtomicUsize,
-    pub ended: std::sync::atomic::AtomicUsize,
-    pub changed: Notify,
+    pub(crate) begun: std::sync::atomic::AtomicUsize,
+    pub(crate) ended: std::sync::atomic::AtomicUsize,
+    pub(crate) changed: Notify,
 }
 
 struct Ended<'a>(&'a Gate);
@@ -59,11 +59,11 @@ impl Gate {
     }
 
     /// Waits until so many have begun.
-    pub async fn until_begun(&self, count: usize) {
+    pub(crate) async fn until_begun(&self, count: usize) {
         self.until(|gate| gate.begun.load(std::sync::atomic::Ordering::SeqCst) >= count).await;
     }
 
-    pub async fn until_ended(&self, count: usize) {
+    pub(crate) async fn until_ended(&self, count: usize) {
         self.until(|gate| gate.ended.load(std::sync::atomic::Ordering::SeqCst) >= count).await;
     }
 
@@ -83,11 +83,11 @@ impl Gate {
     }
 }
 
-pub fn server() -> (Server, Arc<Gate>) {
+pub(crate) fn server() -> (Server, Arc<Gate>) {
     server_with(Wire::Gob)
 }
 
-pub fn server_with<C: Codec>(codec: C) -> (Server<C>, Arc<Gate>) {
+pub(crate) fn server_with<C: Codec>(codec: C) -> (Server<C>, Arc<Gate>) {
     let gate = Arc::new(Gate::default());
     let server = Server::with_codec(codec)
         .register("Arith.Multiply", |args: Args| async move { Ok::<_, Error>(args.a * args.b) })
@@ -113,13 +113,13 @@ pub fn server_with<C: Codec>(codec: C) -> (Server<C>, Arc<Gate>) {
 }
 
 /// Serves on one core until the `Serving` is dropped, and a client of that.
-pub async fn pair(server: &Server) -> (Serving, Client) {
+pub(crate) async fn pair(server: &Server) -> (Serving, Client) {
     let serving = serve(server).await;
     let client = Client::dial("tcp", &serving.local_addr().to_string()).await.expect("it listens");
     (serving, client)
 }
 
-pub async fn serve<C: Codec>(server: &Server<C>) -> Serving {
+pub(crate) async fn serve<C: Codec>(server: &Server<C>) -> Serving {
     let transport = landline::Server::new().workers(1);
     server.serve_with(&transport, "tcp", "127.0.0.1:0").await.expect("there is a free port")
 }

@@ -2,13 +2,13 @@
 
 use std::io;
 
+use futures_util::StreamExt as _;
 use tarpc::{
     context,
     server::{BaseChannel, Channel as _},
     tokio_serde::formats::Bincode,
     tokio_util::codec::{Framed, LengthDelimitedCodec},
 };
-use futures_util::StreamExt as _;
 use tokio::{net::TcpListener, runtime::Builder};
 
 #[tarpc::service]

@@ -62,7 +62,8 @@ impl Call {
             Codec::Gob => {
                 let args = self.value(&json)?;
                 let client = self.dial(Wire::Gob).await?;
-                let reply = client.call_value(&self.method, &args).await.map_err(|error| self.failure(&error))?;
+                let reply =
+                    client.call_value(&self.method, &args).await.map_err(|error| self.failure(&error))?;
                 serde_json::to_string(&reply)
             }
             Codec::Json if self.of.is_some() => {

@@ -53,10 +53,7 @@ impl Error {
 
     /// Whether it is about the conn, and not about this one call.
     pub fn is_disconnect(&self) -> bool {
-        matches!(
-            self,
-            Error::Disconnected(_) | Error::Protocol(_) | Error::Dial(_) | Error::Handshake(_)
-        )
+        matches!(self, Error::Disconnected(_) | Error::Protocol(_) | Error::Dial(_) | Error::Handshake(_))
     }
 
     pub(crate) fn ended() -> Error {

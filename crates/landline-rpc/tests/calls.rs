@@ -164,7 +164,10 @@ async fn names_of_methods_have_a_form_and_are_registered_once() {
         assert_eq!(error, RegisterError::IllFormed(name.to_owned()));
     }
     let server = register(Server::new(), "a.b.C").unwrap();
-    assert_eq!(register(server.clone(), "a.b.C").unwrap_err(), RegisterError::AlreadyRegistered("a.b.C".into()));
+    assert_eq!(
+        register(server.clone(), "a.b.C").unwrap_err(),
+        RegisterError::AlreadyRegistered("a.b.C".into())
+    );
     assert!(register(server, "a.b.D").is_ok());
 }
 

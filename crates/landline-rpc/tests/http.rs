@@ -54,7 +54,10 @@ async fn other_requests_are_refused() {
     let serving = serve(&server.clone().http(true)).await;
     let address = serving.local_addr().to_string();
     let refused = ask(&address, "GET /_goRPC_ HTTP/1.0\r\n\r\n").await;
-    assert!(refused.starts_with("HTTP/1.0 405 ") && refused.ends_with("\r\n\r\n405 must CONNECT\n"), "{refused}");
+    assert!(
+        refused.starts_with("HTTP/1.0 405 ") && refused.ends_with("\r\n\r\n405 must CONNECT\n"),
+        "{refused}"
+    );
     assert!(ask(&address, "GET / HTTP/1.0\r\n\r\n").await.starts_with("HTTP/1.0 404 "));
     assert!(ask(&address, "GET /\r\n\r\n").await.starts_with("HTTP/1.0 400 "));
     let error = ClientConfig::new().http_path("/x").dial("tcp", &address).await.unwrap_err();

@@ -66,7 +66,12 @@ impl ServerCodec for End {
         Ok(true)
     }
 
-    fn reply<R: Encode + 'static>(&mut self, header: &Header<'_>, reply: &R, out: &mut Vec<u8>) -> Result<(), Fault> {
+    fn reply<R: Encode + 'static>(
+        &mut self,
+        header: &Header<'_>,
+        reply: &R,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Fault> {
         write(out, &format!("{} ok", header.sequence), reply)
     }
 

@@ -72,7 +72,10 @@ async fn every_address_of_a_host_is_a_server() {
     let serving = serve(&server).await;
     let port = serving.local_addr().to_string().rsplit_once(':').unwrap().1.to_owned();
     let names = NameServer::new()
-        .host("calc.example.test", ["127.0.0.1".parse().unwrap(), "127.0.0.2".parse::<std::net::IpAddr>().unwrap()])
+        .host(
+            "calc.example.test",
+            ["127.0.0.1".parse().unwrap(), "127.0.0.2".parse::<std::net::IpAddr>().unwrap()],
+        )
         .start()
         .await
         .unwrap();

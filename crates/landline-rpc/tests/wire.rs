@@ -160,7 +160,8 @@ async fn answers(requests: &str) -> String {
 #[tokio::test]
 async fn an_id_is_any_json_and_comes_back_as_it_was() {
     for id in ["7", "\"x\"", "null", "[1, 2]", "-1", "1.0", "18446744073709551615", "{\"a\": 1}", "007.5e0"] {
-        let request = format!(r#"{{"id": {id}, "method": "Arith.Multiply", "params": [{{"A": 6, "B": 7}}]}}"#);
+        let request =
+            format!(r#"{{"id": {id}, "method": "Arith.Multiply", "params": [{{"A": 6, "B": 7}}]}}"#);
         let expected = match id {
             "007.5e0" => String::new(), // Not JSON: the conn is over.
             id => format!("{{\"id\":{id},\"result\":42,\"error\":null}}\n"),

@@ -150,7 +150,11 @@ async fn our_client_gets_replies_and_errors_from_servers_in_go() {
         let config = ClientConfig::new().codec(wire(codec)).http(codec == "http").timeout(PATIENCE);
         let client = config.dial("tcp", &running.next_line()).await.unwrap();
         for (a, b) in [(6, 7), (0, 7), (-3, 5)] {
-            assert_eq!(client.call::<_, i64>("Arith.Multiply", &Args { a, b }).await.unwrap(), a * b, "{codec}");
+            assert_eq!(
+                client.call::<_, i64>("Arith.Multiply", &Args { a, b }).await.unwrap(),
+                a * b,
+                "{codec}"
+            );
         }
         let quotient: Quotient = client.call("Arith.Divide", &Args { a: 17, b: 5 }).await.unwrap();
         assert_eq!(quotient, Quotient { quo: 3, rem: 2 }, "{codec}");
@@ -174,7 +178,10 @@ async fn our_client_gets_replies_and_errors_from_servers_in_go() {
             calls.spawn(async move {
                 for number in 0..50 {
                     let args = Args { a: caller, b: number };
-                    assert_eq!(client.call::<_, i64>("Arith.Multiply", &args).await.unwrap(), caller * number);
+                    assert_eq!(
+                        client.call::<_, i64>("Arith.Multiply", &args).await.unwrap(),
+                        caller * number
+                    );
                 }
             });
         }

@@ -49,7 +49,7 @@ pub(crate) const OURS: &str = "landline";
 /// The peer that does nothing but what the kernel demands.
 pub(crate) const LIMIT: &str = "bare";
 
-pub(crate) const ALL: [&Workload; 5] = [&ECHO, &IDLE, &DIAL, &DIAL_PLAIN, &LOOKUP];
+pub(crate) const ALL: [&Workload; 8] = [&ECHO, &IDLE, &DIAL, &DIAL_PLAIN, &LOOKUP, &CALL, &CALLS, &CALLS_16];
 
 const fn bench(name: &'static str, what: &'static str, args: &'static [&'static str]) -> Peer {
     Peer { name, what, program: Program::Bench(args) }
@@ -154,6 +154,53 @@ const LOOKUP: Workload = Workload {
         Goal { metric: Metric::Cpu, of: Some("hickory"), bound: Bound::AtMost(0.6) },
         Goal { metric: Metric::Calls, of: None, bound: Bound::AtMost(10.0) },
     ],
+};
+
+const CALL_LANDLINE: Peer =
+    bench("landline", "landline_rpc::Server, one thread", &["serve", "rpc", "landline"]);
+const CALL_TARPC: Peer =
+    bench("tarpc", "tarpc 0.37, bincode over TCP, one thread", &["serve", "rpc", "tarpc"]);
+const CALL_GO: Peer = go("net/rpc", "./rpc", &[]);
+const CALL_PEERS: &[Peer] = &[CALL_LANDLINE, CALL_TARPC, CALL_GO];
+
+/// Against Go, which has the same wire.
+const CALL_GOALS: &[Goal] = &[
+    Goal { metric: Metric::Rate, of: Some("go"), bound: Bound::AtLeast(4.0) },
+    Goal { metric: Metric::Rate, of: Some("tarpc"), bound: Bound::AtLeast(1.0) },
+    Goal { metric: Metric::Cpu, of: Some("go"), bound: Bound::AtMost(1.0 / 3.0) },
+];
+
+const CALL: Workload = Workload {
+    name: "call",
+    title: "one call at a time over one conn; bare is an echo of the same bytes",
+    unit: "call",
+    shape: Shape::Server { load: &["load", "rpc", "--conns", "1", "--in-flight", "1"] },
+    peers: &[
+        bench("bare", "one epoll loop on rustix that echoes", &["serve", "echo", "bare"]),
+        CALL_LANDLINE,
+        CALL_TARPC,
+        CALL_GO,
+    ],
+    // One call at a time, so the rate is the latency's inverse.
+    goals: &[Goal { metric: Metric::Rate, of: Some("bare"), bound: Bound::AtLeast(1.0 / 1.25) }],
+};
+
+const CALLS: Workload = Workload {
+    name: "calls",
+    title: "64 calls in flight over one conn",
+    unit: "call",
+    shape: Shape::Server { load: &["load", "rpc", "--conns", "1", "--in-flight", "64"] },
+    peers: CALL_PEERS,
+    goals: CALL_GOALS,
+};
+
+const CALLS_16: Workload = Workload {
+    name: "calls-16",
+    title: "64 calls in flight over each of 16 conns",
+    unit: "call",
+    shape: Shape::Server { load: &["load", "rpc", "--conns", "16", "--in-flight", "64"] },
+    peers: CALL_PEERS,
+    goals: CALL_GOALS,
 };
 
 impl Workload {

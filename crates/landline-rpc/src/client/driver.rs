@@ -36,12 +36,7 @@ enum Begun<R> {
 impl<C: Codec, Io> Unpin for Driver<C, Io> {}
 
 impl<C: Codec, Io: AsyncRead + AsyncWrite + Unpin> Driver<C, Io> {
-    pub(super) fn new(
-        io: Io,
-        replies: C::Replies,
-        shared: Arc<Shared<C>>,
-        received: &[u8],
-    ) -> Driver<C, Io> {
+    pub(super) fn new(io: Io, replies: C::Replies, shared: Arc<Shared<C>>, received: &[u8]) -> Driver<C, Io> {
         let input = Input::of(received);
         Driver { io, replies, shared, input, out: Output::default(), begun: None, has_yielded: false }
     }

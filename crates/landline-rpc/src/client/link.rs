@@ -171,12 +171,7 @@ impl<C: Codec> Shared<C> {
     }
 
     #[cold]
-    async fn submit_later<R, W>(
-        &self,
-        method: &str,
-        place: &Arc<Place<R>>,
-        write: &W,
-    ) -> Result<u64, Error>
+    async fn submit_later<R, W>(&self, method: &str, place: &Arc<Place<R>>, write: &W) -> Result<u64, Error>
     where
         R: DeserializeOwned + Send + 'static,
         W: Fn(&mut C::Requests, &Header<'_>, &mut Vec<u8>) -> Result<(), Fault>,

@@ -28,8 +28,8 @@ use crate::error::Error;
 pub use config::ClientConfig;
 use link::Link;
 pub use pool::Pool;
-pub use reconnect::Reconnect;
 use reconnect::Attempts;
+pub use reconnect::Reconnect;
 
 /// A client: calls methods of one server, as many at a time as one likes, over one conn. Cheap to clone; clones share the
 /// conn.

@@ -79,10 +79,7 @@ fn body<T: Encode>(encoder: &mut Encoder, value: &T, out: &mut Vec<u8>) -> Resul
 
 /// Decodes a value: into a dynamic one whatever it is, into a `()` nothing.
 #[inline]
-fn take<T: DeserializeOwned + 'static>(
-    decoder: &mut Decoder,
-    input: &mut &[u8],
-) -> Result<Option<T>, Fault> {
+fn take<T: DeserializeOwned + 'static>(decoder: &mut Decoder, input: &mut &[u8]) -> Result<Option<T>, Fault> {
     if TypeId::of::<T>() == TypeId::of::<()>() {
         let mut unit = decoder.skip(input).map_err(fault)?.then_some(());
         return Ok((&mut unit as &mut dyn Any).downcast_mut::<Option<T>>().and_then(Option::take));
@@ -153,13 +150,11 @@ impl ServerCodec for GobServer {
     fn error(&mut self, header: &Header<'_>, error: &str, out: &mut Vec<u8>) {
         let response =
             Response { method: &header.method, sequence: header.sequence, error: Cow::Borrowed(error) };
-        let written =
-            self.writer.message(&response, out, |encoder, out| encoder.encode(&Nothing {}, out));
+        let written = self.writer.message(&response, out, |encoder, out| encoder.encode(&Nothing {}, out));
         if written.is_err() {
             // Only a text longer than a message may be fails.
             let response = Response { error: Cow::Borrowed("error too long to be sent"), ..response };
-            let _ =
-                self.writer.message(&response, out, |encoder, out| encoder.encode(&Nothing {}, out));
+            let _ = self.writer.message(&response, out, |encoder, out| encoder.encode(&Nothing {}, out));
         }
     }
 }

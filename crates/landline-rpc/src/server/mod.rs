@@ -357,8 +357,7 @@ impl<C: Codec> Server<C> {
         let gate = self.gate.clone().map(PollSemaphore::new);
         let served = {
             let registry = self.registry.clone();
-            let mut session =
-                Session::new(&mut conn, codec, registry, self.limits, gate, &received, drain);
+            let mut session = Session::new(&mut conn, codec, registry, self.limits, gate, &received, drain);
             poll_fn(|cx| session.poll(cx)).await
         };
         match served {

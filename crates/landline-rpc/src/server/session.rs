@@ -49,7 +49,11 @@ pub(super) struct Session<C, Io> {
 enum Begun<C> {
     Call(Arc<Entry<C>>, u64),
     /// Its arguments are skipped, and then this is answered.
-    Refused { method: Box<str>, sequence: u64, text: String },
+    Refused {
+        method: Box<str>,
+        sequence: u64,
+        text: String,
+    },
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -79,7 +79,7 @@ pub(crate) struct Dial {
     /// Probe a silent TCP peer, or off [default: 15s,15s,9]
     #[arg(long, value_name = "IDLE,INTERVAL,COUNT", allow_hyphen_values = true)]
     keep_alive: Option<Probes>,
-    /// Go through this proxy: [http|https|socks4|socks4a|socks5|socks5h://][USER[:PASSWORD]@]HOST[:PORT]; given again,
+    /// Go through this proxy, `http://USER:PASSWORD@HOST:PORT` or https, socks4, socks4a, socks5, socks5h; given again,
     /// through each in turn. env: the one that all_proxy and no_proxy name for the address
     #[arg(long, value_name = "URL|env", value_parser = values::proxy)]
     proxy: Vec<Way>,

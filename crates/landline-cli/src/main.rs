@@ -6,6 +6,7 @@ mod call;
 mod converse;
 mod dial;
 mod failure;
+mod forward;
 mod listen;
 mod lookup;
 mod output;
@@ -48,6 +49,7 @@ enum Command {
     Dial(dial::Dial),
     Listen(listen::Listen),
     Lookup(lookup::Lookup),
+    Forward(forward::Forward),
     Proxy(proxy::Proxy),
     Call(call::Call),
 }
@@ -75,7 +77,7 @@ fn main() -> ExitCode {
         }
     };
     // A server takes signals itself, to let its conns finish.
-    let drains = matches!(cli.command, Command::Proxy(_));
+    let drains = matches!(cli.command, Command::Proxy(_) | Command::Forward(_));
     let status = runtime.block_on(async {
         tokio::select! {
             biased;
@@ -108,6 +110,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Dial(dial) => dial.run().await,
         Command::Listen(listen) => listen.run().await,
         Command::Lookup(lookup) => lookup.run().await,
+        Command::Forward(forward) => forward.run().await,
         Command::Proxy(proxy) => proxy.run().await,
         Command::Call(call) => call.run().await,
     }

@@ -291,7 +291,8 @@ mod tests {
 
     #[test]
     fn an_error_says_where_it_happened() {
-        let error = Error::mismatch("int", "string").at_field("Price").at_index(3).at_field("Lines").at_offset(57);
+        let error =
+            Error::mismatch("int", "string").at_field("Price").at_index(3).at_field("Lines").at_offset(57);
         assert_eq!(error.to_string(), "gob: Lines[3].Price: expected int, found string (byte 57)");
         assert_eq!(error.at_offset(3).offset(), Some(57));
         let error = Error::overflow(300, "int8").at_entry(2);
@@ -302,6 +303,6 @@ mod tests {
     fn an_error_becomes_one_of_io() {
         let error = io::Error::from(Error::from(ErrorKind::Truncated));
         assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
-        assert!(error.get_ref().is_some_and(|inner| inner.is::<Error>()));
+        assert!(error.get_ref().unwrap().downcast_ref::<Error>().is_some());
     }
 }

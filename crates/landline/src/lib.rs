@@ -34,6 +34,7 @@ mod interface;
 mod listen;
 mod network;
 mod order;
+mod proxy_protocol;
 pub mod resolve;
 pub mod serve;
 mod socket;
@@ -63,6 +64,7 @@ pub use interface::{
 };
 pub use listen::{Incoming, ListenConfig, Listener, TcpListener, UnixListener, listen, listen_packet};
 pub use network::{Family, Network, ParseNetworkError, Protocol, ToNetwork, UnixKind};
+pub use proxy_protocol::{ProxyHeader, ProxyHeaderError, ProxyHeaderVersion};
 pub use resolve::{Lookup, Mx, Resolver, Srv, Svcb, Txt};
 pub use serve::{Server, Serving, Spread};
 pub use socket::KeepAlive;

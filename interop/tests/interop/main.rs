@@ -5,4 +5,6 @@ mod calls;
 mod dials;
 mod errors;
 mod listens;
+mod mux;
 mod names;
+mod proxies;

@@ -21,6 +21,7 @@ const LEVELS: &[(&str, u32)] = &[
     ("socket", 3),
     ("conn", 4),
     ("copy", 5),
+    ("proxy_protocol", 5),
     // Given addresses, these connect; `dial` itself has the name resolved first.
     ("dial/single", 5),
     ("dial/pace", 5),

@@ -19,12 +19,15 @@ use landline::{Addr, Dialer, Resolver, Server};
 use crate::failure::Failure;
 use crate::output;
 use crate::resolver;
+use crate::signals;
 use crate::values::{self, Span};
 use logins::Logins;
 use rules::{Rule, Rules};
 
-/// Serve as a forward proxy: HTTP CONNECT, HTTP requests for whole URLs, and SOCKS5 with CONNECT and UDP ASSOCIATE, all
-/// on one port.
+/// Be a forward proxy for HTTP and SOCKS5 on one port
+///
+/// It takes HTTP CONNECT, HTTP requests for whole URLs, and SOCKS5 with CONNECT and UDP ASSOCIATE, told apart by the
+/// first byte.
 ///
 /// Without a host it listens on loopback alone. Beyond loopback it connects to no address that is private, link-local or
 /// this host's own, unless a network or address that is allowed holds it. Rules are asked about every address that a
@@ -134,8 +137,11 @@ impl Proxy {
                 async move { proxy.serve(conn).await }
             })
             .await?;
-        announce(&local);
-        serving.drain_on_signals(self.drain.0).await?;
+        let announce = || {
+            announce(&local);
+            Ok(())
+        };
+        signals::announcing(serving.drain_on_signals(self.drain.0), announce).await??;
         Ok(())
     }
 

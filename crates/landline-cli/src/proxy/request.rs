@@ -218,6 +218,8 @@ fn strip_prefix_ignoring_case<'a>(text: &'a str, prefix: &str) -> Option<&'a str
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn asked(head: &str) -> Result<String, String> {
@@ -315,6 +317,30 @@ mod tests {
         // Only one is looked at, so nobody tries a list of passwords with one request.
         let two = head("Proxy-Authorization: Basic YTpj\r\nProxy-Authorization: Basic YTpi\r\n");
         assert!(read(two.as_bytes(), &logins).is_err());
+    }
+
+    proptest! {
+        /// Whatever a client says, at most one request goes out, and its head is one that we would take.
+        #[test]
+        fn what_is_passed_on_is_one_request(
+            target in "(http://)?[a-z0-9.:@/?#\\[\\]-]{0,20}",
+            fields in prop::collection::vec(
+                ("(Connection|Content-Length|Transfer-Encoding|Host|X|Te)", "[ -~\\t]{0,12}|chunked|[0-9]{1,3}"),
+                0..6,
+            ),
+        ) {
+            let fields: String = fields.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+            let head = format!("GET {target} HTTP/1.1\r\n{fields}\r\n");
+            if let Ok(Request::Forward { host, port, head }) = read(head.as_bytes(), &Logins::default()) {
+                prop_assert!(!host.is_empty() && port != 0);
+                prop_assert_eq!(head_end(&head), Some(head.len()));
+                let mut fields = [httparse::EMPTY_HEADER; MOST_FIELDS + 4];
+                let mut again = httparse::Request::new(&mut fields);
+                prop_assert!(again.parse(&head).unwrap().is_complete());
+                prop_assert_eq!(values(again.headers, "host").count(), 1);
+                prop_assert!(check_framing(again.headers).is_ok());
+            }
+        }
     }
 
     #[test]

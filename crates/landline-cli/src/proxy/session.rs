@@ -77,10 +77,11 @@ impl Proxy {
             _ if first[0] == 5 => self.socks(conn, client).await,
             // Methods begin with a letter; leading empty lines are left to the parser (RFC 9112 section 2.2).
             _ if first[0].is_ascii_alphabetic() || first[0] == b'\r' => self.http(conn, client).await,
-            _ => Err(Ended::Refused(format!(
-                "speaks neither HTTP nor SOCKS5, and begins with {:#04x}",
-                first[0]
-            ))),
+            _ => {
+                end_gently(&conn).await;
+                let reason = format!("speaks neither HTTP nor SOCKS5, and begins with {:#04x}", first[0]);
+                Err(Ended::Refused(reason))
+            }
         }
     }
 

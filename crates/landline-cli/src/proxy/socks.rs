@@ -213,6 +213,8 @@ pub(crate) fn reply(code: u8, bound: Option<SocketAddr>) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     /// All that is said, and how it ends, whatever the pieces it comes in.
@@ -271,6 +273,27 @@ mod tests {
         ] {
             let (said, end, left) = converse(&open, bytes);
             assert_eq!((said.as_slice(), end, left), (&b"\x05\0"[..], next, 5), "{}", bytes.escape_ascii());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_client_breaks_it_whatever_the_pieces(
+            mut bytes in any::<Vec<u8>>(),
+            beginning in prop::sample::select(vec![
+                &b""[..],
+                b"\x05\x01\0",
+                b"\x05\x01\0\x05\x01\0\x03",
+                b"\x05\x01\x02\x01\x02me\x02pw",
+            ]),
+            known in any::<bool>(),
+        ) {
+            let mut logins = Logins::default();
+            if known {
+                logins.add("me:pw").unwrap();
+            }
+            bytes.splice(0..0, beginning.iter().copied());
+            converse(&logins, &bytes);
         }
     }
 

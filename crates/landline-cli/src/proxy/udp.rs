@@ -77,10 +77,16 @@ impl Association {
     ) -> Relayed {
         let mut waiting = FuturesUnordered::new();
         let mut from_client = vec![0; LONGEST];
-        let (mut from_v4, mut from_v6) = (vec![0; LONGEST], vec![0; LONGEST]);
+        // Made with their sockets.
+        let (mut from_v4, mut from_v6) = (Vec::new(), Vec::new());
         let mut spoken = [0; 64];
         let mut ends = Instant::now() + idle;
         loop {
+            for (socket, buffer) in [(&self.outside_v4, &mut from_v4), (&self.outside_v6, &mut from_v6)] {
+                if socket.is_some() {
+                    buffer.resize(LONGEST, 0);
+                }
+            }
             tokio::select! {
                 // Whatever the client says here means nothing; its end means the end.
                 read = conn.read(&mut spoken) => if !matches!(read, Ok(1..)) {
@@ -215,7 +221,18 @@ async fn receive(socket: Option<&PacketConn>, buffer: &mut [u8]) -> (usize, Sock
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn no_datagram_breaks_it(datagram in any::<Vec<u8>>()) {
+            if let Some((_, _, data)) = open(&datagram) {
+                prop_assert!(datagram.ends_with(data));
+            }
+        }
+    }
 
     #[test]
     fn datagrams_are_taken_apart() {

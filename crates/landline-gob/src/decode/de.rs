@@ -58,8 +58,8 @@ impl<'s, 'd, 'de> De<'s, 'd, 'de> {
     fn text(&mut self) -> Result<&'de str, Error> {
         self.expect(Tag::Text, "string")?;
         let bytes = self.s.counted()?;
-        let text =
-            std::str::from_utf8(bytes).map_err(|_| Error::from(ErrorKind::Corrupt("a string that is not UTF-8")))?;
+        let text = std::str::from_utf8(bytes)
+            .map_err(|_| Error::from(ErrorKind::Corrupt("a string that is not UTF-8")))?;
         self.s.charge(text.len())?;
         Ok(text)
     }
@@ -74,7 +74,9 @@ impl<'s, 'd, 'de> De<'s, 'd, 'de> {
     }
 
     fn items<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        let Plan::Items { elem, len, size } = *self.s.plans.plan(self.at) else { return Err(self.mismatch("slice")) };
+        let Plan::Items { elem, len, size } = *self.s.plans.plan(self.at) else {
+            return Err(self.mismatch("slice"));
+        };
         let count = self.s.count_of(len)?;
         if len.is_some() {
             self.s.charge_boxed(size_of::<V::Value>(), self.place)?;
@@ -96,7 +98,9 @@ impl<'s, 'd, 'de> De<'s, 'd, 'de> {
     }
 
     fn entries<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        let Plan::Entries { key, value, size } = *self.s.plans.plan(self.at) else { return Err(self.mismatch("map")) };
+        let Plan::Entries { key, value, size } = *self.s.plans.plan(self.at) else {
+            return Err(self.mismatch("map"));
+        };
         let count = self.s.count()?;
         self.s.charge_entries(count, size)?;
         self.s.descend()?;
@@ -180,7 +184,9 @@ impl<'s, 'd, 'de> De<'s, 'd, 'de> {
     }
 
     fn held<V: Visitor<'de>>(self, names: &'static [&'static str], visitor: V) -> Result<V::Value, Error> {
-        let Plan::Interface { local } = *self.s.plans.plan(self.at) else { return Err(self.mismatch("interface")) };
+        let Plan::Interface { local } = *self.s.plans.plan(self.at) else {
+            return Err(self.mismatch("interface"));
+        };
         let Some((name, elem)) = self.s.content()? else { return Err(ErrorKind::Nil.into()) };
         if !names.contains(&name) {
             return Err(ErrorKind::UnknownName(name.to_owned()).into());
@@ -313,7 +319,11 @@ impl<'de> Deserializer<'de> for De<'_, '_, 'de> {
         visitor.visit_unit()
     }
 
-    fn deserialize_unit_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Error> {
+    fn deserialize_unit_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Error> {
         self.deserialize_unit(visitor)
     }
 

@@ -263,7 +263,9 @@ impl<'de> MapAccess<'de> for AllFields<'_, '_, 'de> {
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Error> {
-        let Some(field) = self.next.checked_sub(1) else { return Err(Error::custom("a value without its name")) };
+        let Some(field) = self.next.checked_sub(1) else {
+            return Err(Error::custom("a value without its name"));
+        };
         let at = self.cursor.plan(self.s, field);
         if self.cursor.field == Some(field) {
             return self.cursor.value(self.s, field, at, seed);

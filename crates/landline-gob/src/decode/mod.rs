@@ -151,7 +151,8 @@ impl Decoder {
     pub fn decode<'de, T: Deserialize<'de>>(&mut self, input: &mut &'de [u8]) -> Result<Option<T>, Error> {
         let Some(found) = self.find(input)? else { return Ok(None) };
         self.pass(input, &found);
-        let at = self.plans.root::<T>(&self.types, found.elem).map_err(|error| error.at_offset(found.offset))?;
+        let at =
+            self.plans.root::<T>(&self.types, found.elem).map_err(|error| error.at_offset(found.offset))?;
         let mut session = Session::new(found.bytes, &self.types, &mut self.plans, &self.limits);
         let decoded = root(&mut session, at);
         let left = session.rest.len();
@@ -231,7 +232,7 @@ impl Decoder {
     /// Takes descriptions from the front of the input, up to a value.
     fn find<'de>(&mut self, input: &mut &'de [u8]) -> Result<Option<Found<'de>>, Error> {
         if let Some(scan) = self.scan.take() {
-            return self.scan(*input, scan);
+            return self.scan(input, scan);
         }
         loop {
             let whole = *input;
@@ -246,7 +247,8 @@ impl Decoder {
             let used = |body: &[u8]| (len - body.len()) as u64;
             if id >= 0 {
                 let elem = self.types.find(id).map_err(|error| error.at_offset(here).fatal())?;
-                let holds = self.types.prepare(elem, &self.limits).map_err(|error| error.at_offset(here).fatal())?;
+                let holds =
+                    self.types.prepare(elem, &self.limits).map_err(|error| error.at_offset(here).fatal())?;
                 let offset = here + used(body);
                 if !holds {
                     return Ok(Some(Found { elem, bytes: body, offset, rest: after }));
@@ -255,7 +257,9 @@ impl Decoder {
                 let mut scan = Scan::new(elem, 0, body.len());
                 if elem.tag != Tag::Struct {
                     if body.first() != Some(&0) {
-                        return Err(corrupt("a value that is no struct and does not say so").at_offset(offset).fatal());
+                        return Err(corrupt("a value that is no struct and does not say so")
+                            .at_offset(offset)
+                            .fatal());
                     }
                     scan = Scan::new(elem, 1, body.len());
                 }
@@ -350,6 +354,8 @@ pub fn from_slice<'de, T: Deserialize<'de>>(mut input: &'de [u8]) -> Result<T, E
     match decoder.decode(&mut input)? {
         Some(value) if input.is_empty() => Ok(value),
         Some(_) => Err(corrupt("the stream goes on after its value").at_offset(decoder.offset())),
-        None => Err(Error::from(ErrorKind::Truncated).at_offset(decoder.offset() + input.len() as u64).fatal()),
+        None => {
+            Err(Error::from(ErrorKind::Truncated).at_offset(decoder.offset() + input.len() as u64).fatal())
+        }
     }
 }

@@ -26,10 +26,20 @@ pub(super) struct At {
 pub(super) enum Plan {
     /// What a plan is before it is made, in the middle of making it.
     Unmade,
-    Items { elem: At, len: Option<usize>, size: usize },
-    Entries { key: At, value: At, size: usize },
+    Items {
+        elem: At,
+        len: Option<usize>,
+        size: usize,
+    },
+    Entries {
+        key: At,
+        value: At,
+        size: usize,
+    },
     Struct(StructPlan),
-    Interface { local: Option<Local> },
+    Interface {
+        local: Option<Local>,
+    },
 }
 
 #[derive(Debug)]
@@ -168,7 +178,10 @@ impl Plans {
                 value: self.make(types, *value, None)?,
                 size: 2 * UNKNOWN_SIZE,
             },
-            (Shape::Struct { fields, .. }, Some(Shape::Struct { fields: local_fields, local: Some(wants) })) => {
+            (
+                Shape::Struct { fields, .. },
+                Some(Shape::Struct { fields: local_fields, local: Some(wants) }),
+            ) => {
                 let place_of = |name: &str| {
                     wants.names.iter().find(|(known, _)| *known == name).map(|(_, place)| *place)
                 };
@@ -190,7 +203,10 @@ impl Plans {
                     }
                     plans.push(WireField { at, local });
                 }
-                if !fields.is_empty() && !locals.is_empty() && locals.iter().all(|local| local.wire == NO_FIELD) {
+                if !fields.is_empty()
+                    && !locals.is_empty()
+                    && locals.iter().all(|local| local.wire == NO_FIELD)
+                {
                     return Err(no_field_in_common(fields, &locals));
                 }
                 let known = locals.iter().map(|local| local.wire).filter(|wire| *wire != NO_FIELD);

@@ -148,8 +148,8 @@ impl<'d, 'de> Session<'d, 'de> {
         if name.is_empty() {
             return Ok(None);
         }
-        let name = std::str::from_utf8(name)
-            .map_err(|_| ErrorKind::Corrupt("the name of a type is not UTF-8"))?;
+        let name =
+            std::str::from_utf8(name).map_err(|_| ErrorKind::Corrupt("the name of a type is not UTF-8"))?;
         let id = loop {
             match self.int()? {
                 id if id >= 0 => break id,

@@ -28,7 +28,12 @@ pub(super) struct Types {
 
 impl Types {
     pub(super) fn new() -> Types {
-        Types { graph: Arc::new(Graph::new()), ids: HashMap::new(), ready: HashMap::new(), settled: HashSet::new() }
+        Types {
+            graph: Arc::new(Graph::new()),
+            ids: HashMap::new(),
+            ready: HashMap::new(),
+            settled: HashSet::new(),
+        }
     }
 
     /// The type of an id, which has been defined.

@@ -114,7 +114,9 @@ impl<'de> Deserializer<'de> for Zero<'_, '_, 'de> {
             Tag::Slice => visitor.visit_seq(Zeros { s: self.s, left: 0 }),
             Tag::Map => visitor.visit_map(NoEntries),
             // Structs and arrays are never left out, unless they are behind a pointer that is nil.
-            Tag::Interface | Tag::Struct | Tag::Array | Tag::Opaque | Tag::Unsupported => visitor.visit_unit(),
+            Tag::Interface | Tag::Struct | Tag::Array | Tag::Opaque | Tag::Unsupported => {
+                visitor.visit_unit()
+            }
         }
     }
 
@@ -130,7 +132,11 @@ impl<'de> Deserializer<'de> for Zero<'_, '_, 'de> {
         visitor.visit_unit()
     }
 
-    fn deserialize_unit_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Error> {
+    fn deserialize_unit_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Error> {
         visitor.visit_unit()
     }
 

@@ -4,7 +4,9 @@ use std::cmp::Ordering;
 use std::ops::Range;
 
 use serde::Serialize;
-use serde::ser::{Error as _, SerializeMap, SerializeSeq, SerializeTuple, SerializeTupleStruct, SerializeTupleVariant};
+use serde::ser::{
+    Error as _, SerializeMap, SerializeSeq, SerializeTuple, SerializeTupleStruct, SerializeTupleVariant,
+};
 
 use super::fields::ByName;
 use super::pen::{Pen, Place};
@@ -71,7 +73,17 @@ impl<'p, P: Position> Items<'p, P> {
         if let Some(len) = len {
             pen.uint(len as u64);
         }
-        Ok(Items { graph, pen, elem: basic::ANY, kind: Kind::Each, len, count: 0, position: None, place, content: true })
+        Ok(Items {
+            graph,
+            pen,
+            elem: basic::ANY,
+            kind: Kind::Each,
+            len,
+            count: 0,
+            position: None,
+            place,
+            content: true,
+        })
     }
 
     #[inline]
@@ -124,7 +136,9 @@ impl<'p, P: Position> Items<'p, P> {
     fn finish(self) -> Result<(), Error> {
         let Items { pen, kind, len, count, position, place, content, .. } = self;
         if let Some(len) = len.filter(|len| *len != count) {
-            return Err(Error::custom(format!("a sequence says that it has {len} elements, and has {count}")));
+            return Err(Error::custom(format!(
+                "a sequence says that it has {len} elements, and has {count}"
+            )));
         }
         match position {
             Some(position) if kind == Kind::Complex => {

@@ -100,7 +100,10 @@ impl Pen {
             return Ok(*elem);
         }
         self.wanted = Some((graph.clone(), place));
-        Err(Error::signalling(Signal::Import, ErrorKind::Other("a type that was not brought along".to_owned())))
+        Err(Error::signalling(
+            Signal::Import,
+            ErrorKind::Other("a type that was not brought along".to_owned()),
+        ))
     }
 
     /// Where the next bytes will be.

@@ -199,7 +199,8 @@ impl<'p, P: Position> Ser<'p, P> {
                 Ok(())
             }
             // A method on a pointer may be called on a nil one, and Go's have no bytes for it.
-            Tag::Opaque if matches!(&self.graph.node(self.elem.node).shape, Shape::Opaque(f) if f.addressed) => {
+            Tag::Opaque if matches!(&self.graph.node(self.elem.node).shape, Shape::Opaque(f) if f.addressed) =>
+            {
                 self.pen.bytes.push(0);
                 Ok(())
             }
@@ -365,12 +366,10 @@ impl<'p, P: Position> Serializer for Ser<'p, P> {
                 self.compact = true;
                 inner.serialize(self)
             }
-            Some(Token::Zero) if P::OMITS && !self.through => {
-                match &self.graph.node(self.elem.node).shape {
-                    Shape::Opaque(format) if !format.addressed => Ok(()),
-                    _ => inner.serialize(self),
-                }
-            }
+            Some(Token::Zero) if P::OMITS && !self.through => match &self.graph.node(self.elem.node).shape {
+                Shape::Opaque(format) if !format.addressed => Ok(()),
+                _ => inner.serialize(self),
+            },
             _ => inner.serialize(self),
         }
     }

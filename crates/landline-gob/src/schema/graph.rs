@@ -338,8 +338,23 @@ pub(crate) mod basic {
 
     /// The names of those that are one word in Go, by their place.
     pub(crate) const WORDS: [&str; 17] = [
-        "bool", "int", "int8", "int16", "int32", "int64", "uint", "uint8", "uint16", "uint32", "uint64",
-        "uintptr", "float32", "float64", "complex64", "complex128", "string",
+        "bool",
+        "int",
+        "int8",
+        "int16",
+        "int32",
+        "int64",
+        "uint",
+        "uint8",
+        "uint16",
+        "uint32",
+        "uint64",
+        "uintptr",
+        "float32",
+        "float64",
+        "complex64",
+        "complex128",
+        "string",
     ];
 }
 
@@ -399,7 +414,8 @@ mod tests {
         for place in 0..basics() {
             assert!(graph.find(place).is_some());
         }
-        for elem in [basic::BYTES, basic::ANY, basic::ANY_SLICE, basic::ANY_MAP, basic::EMPTY, basic::STRING] {
+        for elem in [basic::BYTES, basic::ANY, basic::ANY_SLICE, basic::ANY_MAP, basic::EMPTY, basic::STRING]
+        {
             assert_eq!(graph.elem(elem.node), elem);
         }
     }

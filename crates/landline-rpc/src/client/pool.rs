@@ -217,7 +217,7 @@ impl<C: Codec> Pool<C> {
                 let found = resolver.lookup_srv("", "", name).await?;
                 let ttl = found.ttl();
                 let place = |srv: landline::Srv| Place {
-                    address: join_host_port(srv.target.trim_end_matches('.'), &srv.port.to_string()).into(),
+                    address: join_host_port(srv.target.trim_end_matches('.'), srv.port.to_string()).into(),
                     priority: srv.priority,
                     weight: srv.weight,
                 };

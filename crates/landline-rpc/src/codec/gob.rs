@@ -92,6 +92,7 @@ fn take<T: DeserializeOwned + 'static>(decoder: &mut Decoder, input: &mut &[u8])
 }
 
 #[cold]
+#[allow(clippy::needless_pass_by_value)] // For `map_err`.
 fn fault(error: Error) -> Fault {
     Fault { text: error.to_string(), fatal: error.is_fatal() }
 }

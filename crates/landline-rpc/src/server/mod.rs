@@ -348,7 +348,10 @@ impl<C: Codec> Server<C> {
             };
             match opened {
                 Ok(Ok(Opening::Rpc)) => {}
-                Ok(Ok(Opening::Answered)) => return Ok(close(conn).await),
+                Ok(Ok(Opening::Answered)) => {
+                    close(conn).await;
+                    return Ok(());
+                }
                 Ok(Err(error)) => return Err(error.into()),
                 Err(_) => return Err(io::Error::from(io::ErrorKind::TimedOut).into()),
             }
@@ -361,7 +364,10 @@ impl<C: Codec> Server<C> {
             poll_fn(|cx| session.poll(cx)).await
         };
         match served {
-            Ok(()) => Ok(close(conn).await),
+            Ok(()) => {
+                close(conn).await;
+                Ok(())
+            }
             Err(Broken::Io(error)) => Err(error.into()),
             Err(Broken::Codec(fault)) => {
                 close(conn).await;

@@ -170,7 +170,7 @@ impl<C: ServerCodec, Io: AsyncRead + AsyncWrite + Unpin> Session<C, Io> {
                 Some(begun) => begun,
                 None if rest.is_empty() => break Ok(Next::Starved),
                 None => match self.codec.header(&mut rest) {
-                    Ok(Some(header)) => find(&self.registry, &mut self.last, header),
+                    Ok(Some(header)) => find(&self.registry, &mut self.last, &header),
                     Ok(None) => break Ok(Next::Starved),
                     Err(fault) => break Err(fault),
                 },
@@ -230,7 +230,7 @@ fn is_full<C: ServerCodec>(limits: &Limits, out: &Output, calls: &Calls<C>) -> b
 
 /// What is called, or why it cannot be.
 #[inline]
-fn find<C>(registry: &Registry<C>, last: &mut Option<Arc<Entry<C>>>, header: Header<'_>) -> Begun<C> {
+fn find<C>(registry: &Registry<C>, last: &mut Option<Arc<Entry<C>>>, header: &Header<'_>) -> Begun<C> {
     if let Some(entry) = last
         && *entry.name == *header.method
     {

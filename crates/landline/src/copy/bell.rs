@@ -94,7 +94,7 @@ mod tests {
         bells.waker(1).wake_by_ref();
         bells.waker(1).wake_by_ref();
         assert_eq!(bells.rung(&wakers[1]), [false, true]);
-        bells.waker(0).clone().wake();
+        bells.waker(0).wake_by_ref();
         assert_eq!(bells.rung(&wakers[1]), [true, false]);
         assert_eq!(bells.rung(&wakers[1]), [false, false]);
         assert_eq!(tasks.map(|task| task.0.load(Ordering::SeqCst)), [2, 1]);

@@ -47,7 +47,8 @@ mod tests {
         let mut idle = Idle::new(Duration::from_secs(10));
         for second in 1..=3 {
             tokio::time::advance(Duration::from_secs(4)).await;
-            poll_fn(|cx| Poll::Ready(assert!(idle.poll(second, cx).is_pending()))).await;
+            let waits = poll_fn(|cx| Poll::Ready(idle.poll(second, cx).is_pending())).await;
+            assert!(waits);
         }
         poll_fn(|cx| idle.poll(3, cx)).await;
         assert_eq!(start.elapsed(), Duration::from_secs(22));

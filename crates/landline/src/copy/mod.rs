@@ -49,7 +49,7 @@ use crate::error::Result;
 /// the copy as they end a read or a write.
 ///
 /// A copy that waits for its source holds neither a buffer nor a pipe. When the destination is slow, it holds one
-/// portion, at most 256 KiB, and takes no more.
+/// portion, at most 512 KiB, and takes no more.
 ///
 /// Between sockets that keep messages, each message is passed on as one, an empty one too. To a stream, messages are
 /// joined; of a stream, each read makes a message, of 1,200 bytes at most. Datagrams have no end; end the copy with a

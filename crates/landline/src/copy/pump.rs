@@ -22,7 +22,7 @@ use crate::fd::{Relay, RelayError, Spliced};
 const TURN: usize = 1024 * 1024;
 const SHARE: usize = TURN / 128;
 /// What one sendfile is asked for at most: it goes on while the peer takes more, and nobody else has a turn meanwhile.
-const SEND_FILE: usize = 1024 * 1024;
+const SEND_FILE: usize = 2 * TURN;
 
 /// What to copy, and how far.
 pub(super) struct Task<'a> {
@@ -193,7 +193,14 @@ impl<'a, S: Source + ?Sized, D: Sink + ?Sized> Pump<'a, S, D> {
     /// Gives the sink all that was taken from the source.
     fn poll_give(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
         while let Some(left) = &mut self.left {
-            let count = ready!(self.sink.poll_write(cx, left.rest())).map_err(Failure::of_sink)?;
+            let written = match (self.route.path(), self.source.file(), self.sink.socket()) {
+                // A header, and the file behind it.
+                (CopyPath::SendFile, Some(file), Some(to)) if rest_of(file).is_ok_and(|rest| rest > 0) => {
+                    to.fd.poll_write_more(cx, left.rest())
+                }
+                _ => self.sink.poll_write(cx, left.rest()),
+            };
+            let count = ready!(written).map_err(Failure::of_sink)?;
             if count == 0 && !left.rest().is_empty() {
                 return Poll::Ready(Err(Failure::no_progress()));
             }

@@ -44,8 +44,8 @@ impl<T> SharedStream<T> {
         self.stream.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The stream itself, to set something of it.
-    pub fn as_mut(&mut self) -> &mut T {
+    /// The stream itself, to look at it or set something of it, by who has it alone.
+    pub fn stream(&mut self) -> &mut T {
         self.stream.get_mut().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -175,7 +175,8 @@ impl Dialer {
     /// networks, and sockets that this process was started with, do without proxies.
     ///
     /// The conn is that to the first proxy: its `peer_addr` is the proxy's. Nothing is read of what follows the last
-    /// proxy's answer, so a target that speaks first is heard whole.
+    /// proxy's answer, so a target that speaks first is heard whole. Behind a proxy that is spoken to over TLS it is a
+    /// [`Conn`] of TLS, which [`dial_tcp`](Dialer::dial_tcp) refuses.
     ///
     /// ```no_run
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::event::{AttemptReason, OrderedAddress};
 use super::report::{Outcome, Report};
 use super::span::{Answer, Fate, Span, Step};
+use crate::error::Operation;
 
 /// How many items of a list are named; the rest are counted.
 const NAMED: usize = 8;
@@ -84,7 +85,7 @@ pub(crate) fn text(span: &Span) -> String {
 /// The first line: what was done, how it ended, and how long it took.
 pub(crate) fn headline(report: &Report) -> String {
     let took = duration(report.total());
-    let subject = format!("{} {} {}", report.operation(), report.network(), report.address());
+    let subject = subject(report);
     printable(&match report.outcome() {
         Outcome::Connected { peer: Some(peer), .. } if !peer.to_string().is_empty() => {
             format!("{subject}: connected to {peer} in {took}")
@@ -100,6 +101,12 @@ pub(crate) fn headline(report: &Report) -> String {
         }
         Outcome::Failed(_) => format!("{subject}: failed after {took}"),
     })
+}
+
+/// What was done, as in `dial tcp example.com:443`.
+pub(crate) fn subject(report: &Report) -> String {
+    let between = if report.operation() == Operation::Copy { " to " } else { " " };
+    format!("{} {}{between}{}", report.operation(), report.network(), report.address())
 }
 
 /// The error of a report, in one line without control characters.

@@ -1,10 +1,12 @@
 //! Steps 6 and 7: a non-blocking descriptor in tokio's reactor, with deadlines and a close that wakes whoever waits.
 
+mod call;
 mod limits;
 mod message;
 mod meter;
 mod monitor;
 mod net_fd;
+mod opened;
 mod pool;
 mod relay;
 mod splice;

@@ -4,7 +4,7 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{self, Poll, Wake, Waker, ready};
 use std::time::Duration;
@@ -15,10 +15,10 @@ use tokio::io::{Interest, Ready};
 use tokio::task::coop;
 use tokio::time::Instant;
 
-use super::limits::{Direction, Expiry, Limits};
+use super::call::{Call, Waiter};
+use super::limits::{Direction, Limits};
 use super::meter::{Meter, Traffic};
 use super::monitor::Monitor;
-use super::waiters::Seat;
 use crate::context::Context;
 use crate::error::Cause;
 use crate::sys::{self, Entered, Registered};
@@ -29,12 +29,12 @@ use crate::sys::{self, Entered, Registered};
 /// this is dropped, so that it can be lent out as [`BorrowedFd`]; a close releases only what is behind it.
 ///
 /// Everything is on the heap, so that conns stay small: futures hold them by value, and often twice.
-pub(crate) struct NetFd(Arc<Shared>);
+pub(crate) struct NetFd(pub(super) Arc<Shared>);
 
 /// What the reactor wakes, by way of `limits`, which wakes those who wait there. So the reactor's one place in a
 /// direction serves any number of them, and costs less than its list of waiting futures.
 pub(super) struct Shared {
-    io: Registered,
+    pub(super) io: Registered,
     pub(super) limits: Limits,
     pub(super) meter: Meter,
     ends: Ends,
@@ -64,28 +64,26 @@ pub(crate) enum Readiness {
     UsedUp,
 }
 
+/// What the reactor is asked for. Urgent data is asked for to know whether there ever was any.
+pub(super) const INTEREST: Interest = Interest::READABLE.add(Interest::WRITABLE).add(Interest::PRIORITY);
+
 impl NetFd {
     /// Registers a non-blocking socket with the current runtime's reactor.
     ///
     /// # Panics
     /// Outside a tokio runtime, as tokio's own sockets do.
     pub(crate) fn new(fd: OwnedFd) -> io::Result<NetFd> {
-        NetFd::with_meter(fd, Meter::default())
+        Ok(NetFd::with(Registered::new(fd, INTEREST)?, Meter::default()))
     }
 
-    /// The same, and what it moves is added to `traffic`.
-    pub(crate) fn metered(fd: OwnedFd, traffic: Arc<Traffic>) -> io::Result<NetFd> {
-        NetFd::with_meter(fd, Meter::new(traffic))
+    /// For a conn just accepted: registered only when somebody waits for it, since it has its first bytes by then more
+    /// often than not, and one that is short may never have to wait. What it moves is added to `traffic`.
+    pub(crate) fn accepted(fd: OwnedFd, traffic: Arc<Traffic>) -> NetFd {
+        NetFd::with(Registered::on_demand(fd), Meter::new(traffic))
     }
 
-    fn with_meter(fd: OwnedFd, meter: Meter) -> io::Result<NetFd> {
-        let interest = Interest::READABLE | Interest::WRITABLE | Interest::PRIORITY;
-        Ok(NetFd(Arc::new(Shared {
-            io: Registered::new(fd, interest)?,
-            limits: Limits::default(),
-            meter,
-            ends: Ends::default(),
-        })))
+    fn with(io: Registered, meter: Meter) -> NetFd {
+        NetFd(Arc::new(Shared { io, limits: Limits::default(), meter, ends: Ends::default() }))
     }
 
     /// Says that so many bytes were moved; to be called by whoever moves some.
@@ -109,13 +107,7 @@ impl NetFd {
     where
         F: FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<T>> + Unpin,
     {
-        Call {
-            fd: self,
-            direction,
-            at_once: false,
-            waiter: Waiter::Call { seat: None, expiry: None },
-            operation,
-        }
+        Call::new(self, direction, operation)
     }
 
     /// [`NetFd::io`] for `poll_read` and `poll_write`: one task in each direction.
@@ -128,7 +120,7 @@ impl NetFd {
         self.poll_waiting(direction, &mut Waiter::Polled, cx, &mut operation)
     }
 
-    fn poll_waiting<'a, T>(
+    pub(super) fn poll_waiting<'a, T>(
         &'a self,
         direction: Direction,
         waiter: &mut Waiter<'a>,
@@ -149,17 +141,12 @@ impl NetFd {
             if shared.io.is_ended() {
                 return Poll::Ready(Err(Cause::Closed));
             }
+            let io = io.register(INTEREST)?;
             let hub = sys::borrowed_waker(&self.0);
-            if poll_ready(&io, direction, &hub)?.is_pending() {
+            if poll_ready(io, direction, &hub)?.is_pending() {
                 return waiter.poll_reached(&shared.limits, direction, cx).map(Err);
             }
         }
-    }
-
-    /// For several calls in one poll; `None` once it was closed.
-    #[inline]
-    pub(crate) fn open(&self) -> Option<Opened<'_>> {
-        self.0.io.enter().map(|io| Opened { fd: self, io })
     }
 
     /// Does `operation` if the socket is believed ready; `None` if it is not.
@@ -178,7 +165,7 @@ impl NetFd {
     /// Waits until the socket is ready for `interest`, or a limit is reached, or it is closed.
     pub(crate) async fn ready(&self, direction: Direction, interest: Interest) -> Result<Ready, Cause> {
         let Some(io) = self.0.io.enter() else { return Err(Cause::Closed) };
-        let guard = self.unless_ended(direction, io.ready(interest)).await?;
+        let guard = self.unless_ended(direction, io.register(INTEREST)?.ready(interest)).await?;
         Ok(guard?.ready())
     }
 
@@ -190,9 +177,9 @@ impl NetFd {
         operation: &mut impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<T>,
     ) -> Result<Option<T>, Cause> {
         let Some(io) = self.0.io.enter() else { return Err(Cause::Closed) };
-        let mut guard = self.unless_ended(direction, io.ready(interest)).await??;
+        let mut guard = self.unless_ended(direction, io.register(INTEREST)?.ready(interest)).await??;
         loop {
-            match operation(guard.get_inner().as_fd()) {
+            match operation(io.as_fd()) {
                 Ok(value) => return Ok(Some(value)),
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => {
@@ -209,6 +196,7 @@ impl NetFd {
         let shared = self.0.clone();
         async move {
             let Some(io) = shared.io.enter() else { return };
+            let Ok(io) = io.register(INTEREST) else { return };
             if let Ok(mut guard) = io.ready(Interest::ERROR).await {
                 // Forgotten before anybody looks for the error, so that the next is not missed.
                 guard.clear_ready();
@@ -286,14 +274,14 @@ impl NetFd {
         operation: impl FnOnce(BorrowedFd<'_>) -> Result<T, Cause>,
     ) -> Result<T, Cause> {
         match self.0.io.enter() {
-            Some(io) => operation(io.get_ref().as_fd()),
+            Some(io) => operation(io.as_fd()),
             None => Err(Cause::Closed),
         }
     }
 
     /// Whether the peer ever sent urgent data, as far as the reactor knows.
     pub(crate) fn has_had_urgent_data(&self) -> bool {
-        self.0.io.enter().is_some_and(|io| has_had_urgent_data(&io))
+        self.0.io.enter().is_some_and(|io| io.registration().is_some_and(has_had_urgent_data))
     }
 
     pub(crate) fn set_read_deadline(&self, deadline: Option<Instant>) {
@@ -340,50 +328,9 @@ impl Wake for Shared {
     }
 }
 
-/// A socket that is kept from being closed, for the time of a poll.
-pub(crate) struct Opened<'a> {
-    fd: &'a NetFd,
-    io: Entered<'a>,
-}
-
-impl Opened<'_> {
-    /// Does `operation` if the socket is believed ready; `None` if it is not.
-    #[inline]
-    pub(crate) fn attempt<T>(
-        &self,
-        direction: Direction,
-        operation: &mut impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<T>>,
-    ) -> Option<Result<T, Cause>> {
-        match self.fd.0.limits.check(direction) {
-            Ok(()) => try_io(&self.io, direction, operation),
-            Err(cause) => Some(Err(cause)),
-        }
-    }
-
-    /// Waits as `poll_read` and `poll_write` do, one task in each direction, until the socket is believed ready. It
-    /// takes nothing of the task's budget.
-    #[inline]
-    pub(crate) fn poll_ready(
-        &self,
-        direction: Direction,
-        cx: &mut task::Context<'_>,
-    ) -> Poll<Result<(), Cause>> {
-        let shared = &*self.fd.0;
-        shared.limits.register_polled(direction, cx);
-        if shared.io.is_ended() {
-            return Poll::Ready(Err(Cause::Closed));
-        }
-        let hub = sys::borrowed_waker(&self.fd.0);
-        match poll_ready(&self.io, direction, &hub)? {
-            Poll::Ready(()) => Poll::Ready(Ok(())),
-            Poll::Pending => shared.limits.poll_reached_polled(direction, cx).map(Err),
-        }
-    }
-}
-
 /// Asks the reactor, which wakes `hub` if it has to wait.
 #[inline]
-fn poll_ready(io: &AsyncFd<OwnedFd>, direction: Direction, hub: &Waker) -> io::Result<Poll<()>> {
+pub(super) fn poll_ready(io: &AsyncFd<OwnedFd>, direction: Direction, hub: &Waker) -> io::Result<Poll<()>> {
     let mut cx = task::Context::from_waker(hub);
     let readiness = match direction {
         Direction::Read => io.poll_read_ready(&mut cx),
@@ -397,11 +344,12 @@ fn poll_ready(io: &AsyncFd<OwnedFd>, direction: Direction, hub: &Waker) -> io::R
 
 /// Does `operation` if the socket is believed ready; `None` if it is not.
 #[inline]
-fn try_io<T>(
-    io: &AsyncFd<OwnedFd>,
+pub(super) fn try_io<T>(
+    io: &Entered<'_>,
     direction: Direction,
     operation: &mut impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<T>>,
 ) -> Option<Result<T, Cause>> {
+    let Some(io) = io.registration() else { return try_unregistered(io, direction, operation) };
     let mut result = None;
     // `WouldBlock` makes tokio forget the readiness of the event that it saw before the call, and of no later one.
     let _ = io.try_io(direction.interest(), |fd| {
@@ -430,79 +378,39 @@ fn try_io<T>(
     result
 }
 
+/// The same before the reactor knows the socket: it is believed ready until it proves not to be. To register it then tells
+/// of what comes meanwhile, since epoll reports what is ready at that moment.
+fn try_unregistered<T>(
+    io: &Entered<'_>,
+    direction: Direction,
+    operation: &mut impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<T>>,
+) -> Option<Result<T, Cause>> {
+    if io.is_spent(direction as usize) {
+        return None;
+    }
+    loop {
+        match operation(io.as_fd()) {
+            Ok(Io { value, readiness }) => {
+                if readiness == Readiness::UsedUp {
+                    io.set_spent(direction as usize);
+                }
+                return Some(Ok(value));
+            }
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) => {
+                io.set_spent(direction as usize);
+                return None;
+            }
+            Err(error) => return Some(Err(error.into())),
+        }
+    }
+}
+
 /// Whether the peer ever sent urgent data. A read stops before such, with more behind it (tcp(7), unix(7)), and so
 /// looks as if it had taken all there was.
 fn has_had_urgent_data(io: &AsyncFd<OwnedFd>) -> bool {
     // Nobody else asks for this readiness, so it is never taken back.
     io.try_io(Interest::PRIORITY, |_| Ok(())).is_ok()
-}
-
-/// A call under way. A type of its own, because every task that reads or writes keeps one, and what an `async fn` would
-/// keep is twice as large.
-pub(crate) struct Call<'a, F> {
-    fd: &'a NetFd,
-    direction: Direction,
-    at_once: bool,
-    waiter: Waiter<'a>,
-    operation: F,
-}
-
-impl<F> Call<'_, F> {
-    /// Waits for nothing: there is nothing to move.
-    pub(crate) fn at_once(mut self) -> Self {
-        self.at_once = true;
-        self
-    }
-}
-
-impl<T, F> Future for Call<'_, F>
-where
-    F: FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<T>> + Unpin,
-{
-    type Output = Result<T, Cause>;
-
-    #[inline]
-    fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
-        let Call { fd, direction, at_once, waiter, operation } = &mut *self;
-        if *at_once {
-            return Poll::Ready(fd.with_open(|open| {
-                fd.check(*direction)?;
-                Ok(operation(open)?.value)
-            }));
-        }
-        fd.poll_waiting(*direction, waiter, cx, operation)
-    }
-}
-
-/// Who waits for readiness.
-enum Waiter<'a> {
-    /// A call, with what it holds while it waits.
-    Call { seat: Option<Seat<'a>>, expiry: Option<Expiry> },
-    /// The task of `poll_read` or `poll_write`, which holds nothing.
-    Polled,
-}
-
-impl<'a> Waiter<'a> {
-    fn enlist(&mut self, limits: &'a Limits, direction: Direction, cx: &task::Context<'_>) {
-        match self {
-            Waiter::Call { seat, .. } => {
-                seat.get_or_insert_with(|| limits.seat(direction)).register(cx.waker());
-            }
-            Waiter::Polled => limits.register_polled(direction, cx),
-        }
-    }
-
-    fn poll_reached(
-        &mut self,
-        limits: &Limits,
-        direction: Direction,
-        cx: &mut task::Context<'_>,
-    ) -> Poll<Cause> {
-        match self {
-            Waiter::Call { expiry, .. } => limits.poll_reached(direction, expiry, cx),
-            Waiter::Polled => limits.poll_reached_polled(direction, cx),
-        }
-    }
 }
 
 impl Direction {
@@ -604,6 +512,62 @@ mod tests {
             read += theirs.read(&mut buffer).await.unwrap();
         }
         writer.await.unwrap().unwrap();
+    }
+
+    fn accepted() -> (NetFd, UnixStream) {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        ours.set_nonblocking(true).unwrap();
+        (NetFd::accepted(ours.into(), Arc::default()), theirs)
+    }
+
+    fn is_registered(fd: &NetFd) -> bool {
+        fd.0.io.enter().unwrap().registration().is_some()
+    }
+
+    #[tokio::test]
+    async fn what_was_accepted_meets_the_reactor_only_when_it_has_to_wait() {
+        let (fd, mut peer) = accepted();
+        peer.write_all(b"hello").unwrap();
+        let mut buffer = [0; 16];
+        assert_eq!(fd.read(&mut buffer).await.unwrap(), 5);
+        fd.write_all(b"hello").await.unwrap();
+        assert!(!is_registered(&fd));
+        let later = std::thread::spawn(move || {
+            io::Read::read_exact(&mut peer, &mut [0; 5]).unwrap();
+            peer.write_all(b"again").unwrap();
+            peer
+        });
+        assert_eq!(fd.read(&mut buffer).await.unwrap(), 5);
+        let mut peer = later.join().unwrap();
+        // And from then on as any other: more than the socket takes.
+        let sent = vec![7; 1 << 20];
+        let reader = std::thread::spawn(move || {
+            let mut received = vec![0; 1 << 20];
+            io::Read::read_exact(&mut peer, &mut received).unwrap();
+            received
+        });
+        fd.write_all(&sent).await.unwrap();
+        assert_eq!(reader.join().unwrap(), sent);
+        assert!(is_registered(&fd));
+        assert_eq!(fd.read(&mut buffer).await.unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn what_was_accepted_keeps_to_its_limits_before_and_after() {
+        let (fd, mut peer) = accepted();
+        peer.write_all(b"hello").unwrap();
+        fd.set_read_deadline(Some(Instant::now()));
+        assert!(matches!(fd.read(&mut [0; 8]).await, Err(Cause::Timeout)));
+        fd.set_read_deadline(None);
+        assert_eq!(fd.read(&mut [0; 2]).await.unwrap(), 2);
+        assert_eq!(fd.read(&mut [0; 8]).await.unwrap(), 3, "a short buffer left some");
+        fd.set_read_deadline(Some(Instant::now() + Duration::from_millis(5)));
+        assert!(matches!(fd.readable().await, Err(Cause::Timeout)));
+        fd.set_read_deadline(None);
+        let mut buffer = [0; 8];
+        let waiting = fd.read(&mut buffer);
+        fd.close().unwrap();
+        assert!(matches!(waiting.await, Err(Cause::Closed)));
     }
 
     #[tokio::test]

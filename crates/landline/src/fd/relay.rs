@@ -9,7 +9,8 @@ use std::task::{self, Poll, ready};
 use rustix::net::RecvFlags;
 
 use super::limits::Direction;
-use super::net_fd::{Io, NetFd, Opened};
+use super::net_fd::{Io, NetFd};
+use super::opened::Opened;
 use super::stream::{counted, send};
 use crate::error::Cause;
 
@@ -71,13 +72,17 @@ impl<'a> Relay<'a> {
                 None => self.drained = true,
             }
         };
+        self.from.count(Direction::Read, read);
         self.drained = read < buffer.len();
         if read == 0 {
             return Poll::Ready(Ok(Relayed { read, written: 0 }));
         }
         let bytes = &buffer[..read];
         let written = match self.to.attempt(Direction::Write, &mut |fd: BorrowedFd<'_>| send(fd, bytes)) {
-            Some(Ok(written)) => written,
+            Some(Ok(written)) => {
+                self.to.count(Direction::Write, written);
+                written
+            }
             None => 0,
             Some(Err(cause)) => return Poll::Ready(Err(Box::new(RelayError::Write(read, cause)))),
         };

@@ -4,6 +4,7 @@ use std::os::fd::BorrowedFd;
 use std::task::{self, Poll};
 
 use rustix::io::Errno;
+use rustix::net::SendFlags;
 use rustix::pipe::SpliceFlags;
 
 use super::limits::Direction;
@@ -41,7 +42,10 @@ impl NetFd {
         self.poll_io(Direction::Read, cx, |fd| {
             match rustix::pipe::splice(fd, None, pipe, None, most, FLAGS) {
                 // Fewer than asked for does not mean that the socket is drained: the pipe counts pieces, not bytes.
-                Ok(count) => Ok(Io::kept(Spliced::Bytes(count))),
+                Ok(count) => {
+                    self.count(Direction::Read, count);
+                    Ok(Io::kept(Spliced::Bytes(count)))
+                }
                 Err(Errno::AGAIN) if self.has_had_urgent_data() => Ok(Io::kept(Spliced::Stuck)),
                 Err(error) => Err(error),
             }
@@ -57,7 +61,21 @@ impl NetFd {
     ) -> Poll<Result<usize, Cause>> {
         self.poll_io(Direction::Write, cx, |fd| {
             // The pipe has that many, so fewer mean that the socket is full.
-            Ok(counted(rustix::pipe::splice(pipe, None, fd, None, count, FLAGS)?, count))
+            self.sent(
+                rustix::pipe::splice(pipe, None, fd, None, count, FLAGS).map(|sent| counted(sent, count)),
+            )
+        })
+    }
+
+    /// Writes what is known to be followed by more at once, so that it need not have a segment of its own.
+    pub(crate) fn poll_write_more(
+        &self,
+        cx: &mut task::Context<'_>,
+        buffer: &[u8],
+    ) -> Poll<Result<usize, Cause>> {
+        self.poll_io(Direction::Write, cx, |fd| {
+            let flags = SendFlags::NOSIGNAL | SendFlags::MORE;
+            self.sent(rustix::net::send(fd, buffer, flags).map(|sent| counted(sent, buffer.len())))
         })
     }
 
@@ -70,7 +88,7 @@ impl NetFd {
     ) -> Poll<Result<usize, Cause>> {
         self.poll_io(Direction::Write, cx, |fd| {
             // Fewer than asked for may be the end of the file, so it does not mean that the socket is full.
-            rustix::fs::sendfile(fd, file, None, count).map(Io::kept)
+            self.sent(rustix::fs::sendfile(fd, file, None, count).map(Io::kept))
         })
     }
 }

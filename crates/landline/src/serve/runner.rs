@@ -228,15 +228,7 @@ where
     /// Serves a conn that is counted as this worker's.
     fn serve(&self, arrival: Arrival) {
         let Arrival { fd, from, network, peer } = arrival;
-        let fd = match NetFd::metered(fd, self.own.traffic.clone()) {
-            Ok(fd) => fd,
-            Err(_) => {
-                self.own.counts.refused_without_resources.increase();
-                self.own.shared().release(peer);
-                self.own.conn_ended();
-                return;
-            }
-        };
+        let fd = NetFd::accepted(fd, self.own.traffic.clone());
         let silence = self.own.shared().limits.silence.as_ref();
         let monitor = (self.outlived || silence.is_some()).then(|| fd.monitor());
         let mut ticket = Ticket::new(self.own.clone(), peer);

@@ -3,12 +3,12 @@
 use std::cell::UnsafeCell;
 use std::io;
 use std::mem::MaybeUninit;
-use std::ops::Deref;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
+use tokio::runtime::Handle;
 
 use super::descriptor::replace_with_placeholder;
 
@@ -29,16 +29,25 @@ const CLOSED: u32 = 2;
 const OUT: u32 = 4;
 /// The number is a placeholder's, to be closed with this.
 const PLACEHOLDER: u32 = 8;
+/// It has not been registered yet: there is only its number.
+const PENDING: u32 = 16;
+/// Somebody is about to register it.
+const REGISTERING: u32 = 32;
+/// [`Entered::is_spent`], in each direction.
+const SPENT: [u32; 2] = [64, 128];
 /// One user; the bits above count them.
-const USER: u32 = 16;
+const USER: u32 = 256;
 
 /// A registered descriptor that can be closed while others use it: the last of them out takes it from the reactor.
+///
+/// It may be registered only when somebody is to wait for it: a socket that is accepted, read, written and closed
+/// without waiting spares the reactor, and two system calls.
 ///
 /// Entering and leaving are one atomic operation each. After a close the number stays taken until this is dropped, by a
 /// placeholder, so that whoever borrowed it never reaches a stranger's file.
 pub(crate) struct Registered {
     state: AtomicU32,
-    /// Initialized until [`OUT`] is set.
+    /// Initialized from when [`PENDING`] is unset until [`OUT`] is set.
     io: UnsafeCell<MaybeUninit<AsyncFd<OwnedFd>>>,
     number: RawFd,
 }
@@ -56,6 +65,12 @@ impl Registered {
         let number = fd.as_raw_fd();
         let io = UnsafeCell::new(MaybeUninit::new(register(fd, interest)?));
         Ok(Registered { state: AtomicU32::new(0), io, number })
+    }
+
+    /// Not registered until [`Entered::register`].
+    pub(crate) fn on_demand(fd: OwnedFd) -> Registered {
+        let io = UnsafeCell::new(MaybeUninit::uninit());
+        Registered { state: AtomicU32::new(PENDING), io, number: fd.into_raw_fd() }
     }
 
     /// To use it; `None` once it was closed.
@@ -85,9 +100,14 @@ impl Registered {
 
     /// Takes the descriptor out; `None` if it has ended already or somebody uses it.
     pub(crate) fn take(&self) -> Option<OwnedFd> {
-        let free = self.state.compare_exchange(0, ENDED | OUT, Ordering::AcqRel, Ordering::Relaxed);
+        let state = self.state.load(Ordering::Relaxed);
+        if state >= USER || state & ENDED != 0 {
+            return None;
+        }
+        let out = state | ENDED | OUT;
+        let free = self.state.compare_exchange(state, out, Ordering::AcqRel, Ordering::Relaxed);
         // SAFETY: this thread has just set `OUT`.
-        free.is_ok().then(|| unsafe { self.take_out() }.into_inner())
+        free.is_ok().then(|| unsafe { self.take_out(state) })
     }
 
     fn end(&self, how: u32) -> bool {
@@ -110,22 +130,26 @@ impl Registered {
                 Err(now) => state = now,
             }
         }
+        // Out of the reactor, while the number still means this file.
         // SAFETY: this thread has just set `OUT`, with no user left; later ones find `ENDED`.
-        let io = unsafe { self.take_out() };
+        let fd = unsafe { self.take_out(state) };
         if state & CLOSED != 0 {
-            // Out of the reactor first, while the number still means this file.
-            let fd = io.into_inner();
             let _ = replace_with_placeholder(&fd);
-            debug_assert_eq!(fd.into_raw_fd(), self.number);
+            let number = fd.into_raw_fd();
+            debug_assert_eq!(number, self.number);
             self.state.fetch_or(PLACEHOLDER, Ordering::Release);
         }
     }
 
     /// # Safety
-    /// To be called once, by whoever sets `OUT`.
-    unsafe fn take_out(&self) -> AsyncFd<OwnedFd> {
+    /// To be called once, by whoever sets `OUT`, with the state before that.
+    unsafe fn take_out(&self, state: u32) -> OwnedFd {
+        if state & PENDING != 0 {
+            // SAFETY: the number was given up to this by `on_demand`, and nobody else takes it any more.
+            return unsafe { OwnedFd::from_raw_fd(self.number) };
+        }
         // SAFETY: it was initialized, and nobody else reads or takes it any more.
-        unsafe { (*self.io.get()).assume_init_read() }
+        unsafe { (*self.io.get()).assume_init_read() }.into_inner()
     }
 }
 
@@ -144,7 +168,7 @@ impl Drop for Registered {
         let state = *self.state.get_mut();
         if state & OUT == 0 {
             // SAFETY: not taken out, and this is the last there is of it.
-            unsafe { self.io.get_mut().assume_init_drop() };
+            drop(unsafe { self.take_out(state) });
         } else if state & PLACEHOLDER != 0 {
             // SAFETY: the number was kept when the registration was taken out, for this drop to close.
             drop(unsafe { OwnedFd::from_raw_fd(self.number) });
@@ -152,13 +176,95 @@ impl Drop for Registered {
     }
 }
 
-impl Deref for Entered<'_> {
-    type Target = AsyncFd<OwnedFd>;
+/// tokio panics in a runtime that has no reactor, and the descriptor is closed as the panic unwinds: there is nothing
+/// left to close, or to register.
+struct GoneOnPanic<'a>(&'a AtomicU32);
 
+impl Drop for GoneOnPanic<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_or(ENDED | OUT, Ordering::AcqRel);
+        self.0.fetch_and(!REGISTERING, Ordering::Release);
+    }
+}
+
+impl Entered<'_> {
+    /// The registration, if there is one yet.
     #[inline]
-    fn deref(&self) -> &AsyncFd<OwnedFd> {
-        // SAFETY: it is not taken out while somebody has entered.
-        unsafe { (*self.0.io.get()).assume_init_ref() }
+    pub(crate) fn registration(&self) -> Option<&AsyncFd<OwnedFd>> {
+        let is_pending = self.0.state.load(Ordering::Acquire) & PENDING != 0;
+        // SAFETY: it was initialized before `PENDING` was unset, and is not taken out while somebody has entered.
+        (!is_pending).then(|| unsafe { (*self.0.io.get()).assume_init_ref() })
+    }
+
+    /// Registers it with the current runtime's reactor, unless it has been registered. An error leaves it as it is.
+    #[inline]
+    pub(crate) fn register(&self, interest: Interest) -> io::Result<&AsyncFd<OwnedFd>> {
+        match self.registration() {
+            Some(registration) => Ok(registration),
+            None => self.register_first(interest),
+        }
+    }
+
+    #[cold]
+    fn register_first(&self, interest: Interest) -> io::Result<&AsyncFd<OwnedFd>> {
+        Handle::try_current().map_err(io::Error::other)?;
+        let state = &self.0.state;
+        while state.fetch_or(REGISTERING, Ordering::Acquire) & REGISTERING != 0 {
+            // Another thread is in the middle of it, which is one system call.
+            std::thread::yield_now();
+            if let Some(registration) = self.registration() {
+                return Ok(registration);
+            }
+        }
+        if state.load(Ordering::Acquire) & OUT != 0 {
+            state.fetch_and(!REGISTERING, Ordering::Release);
+            return Err(io::Error::other("its registration panicked"));
+        }
+        // Set again by this thread after another was done.
+        if let Some(registration) = self.registration() {
+            state.fetch_and(!REGISTERING, Ordering::Release);
+            return Ok(registration);
+        }
+        // SAFETY: the number was given up to this by `on_demand`, and whoever sets `REGISTERING` while `PENDING` is set
+        // alone takes it; it is not taken out while somebody has entered.
+        let fd = unsafe { OwnedFd::from_raw_fd(self.0.number) };
+        let panicked = GoneOnPanic(state);
+        // SAFETY: as in `register`.
+        let registered = unsafe { AsyncFd::register_with_interest(fd, interest) };
+        std::mem::forget(panicked);
+        match registered {
+            Ok(io) => {
+                // SAFETY: as long as `PENDING` is set nobody looks, and this thread alone writes.
+                unsafe { (*self.0.io.get()).write(io) };
+                state.fetch_and(!(PENDING | REGISTERING), Ordering::AcqRel);
+                // SAFETY: just initialized, and not taken out while somebody has entered.
+                Ok(unsafe { (*self.0.io.get()).assume_init_ref() })
+            }
+            Err(error) => {
+                let (fd, error) = error.into_parts();
+                let number = fd.into_raw_fd();
+                debug_assert_eq!(number, self.0.number);
+                state.fetch_and(!REGISTERING, Ordering::Release);
+                Err(error)
+            }
+        }
+    }
+
+    /// Whether it was found, before it was registered, that nothing can be read (0) or written (1).
+    pub(crate) fn is_spent(&self, direction: usize) -> bool {
+        self.0.state.load(Ordering::Relaxed) & SPENT[direction] != 0
+    }
+
+    pub(crate) fn set_spent(&self, direction: usize) {
+        self.0.state.fetch_or(SPENT[direction], Ordering::Relaxed);
+    }
+}
+
+impl AsFd for Entered<'_> {
+    #[inline]
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        // SAFETY: the descriptor is not taken out while somebody has entered, registered or not.
+        unsafe { BorrowedFd::borrow_raw(self.0.number) }
     }
 }
 
@@ -225,6 +331,95 @@ mod tests {
         assert!(ours.is_ended());
     }
 
+    fn pair_on_demand() -> (Registered, UnixStream) {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        ours.set_nonblocking(true).unwrap();
+        (Registered::on_demand(ours.into()), theirs)
+    }
+
+    #[tokio::test]
+    async fn what_was_never_registered_is_closed_released_taken_and_dropped_as_what_was() {
+        let (ours, mut peer) = pair_on_demand();
+        let user = ours.enter().unwrap();
+        assert!(user.registration().is_none());
+        assert!(ours.close() && is_open(&mut peer));
+        drop(user);
+        assert!(!is_open(&mut peer));
+        assert!(rustix::io::fcntl_getfd(&ours).is_ok(), "the number is a placeholder's");
+
+        let (ours, mut peer) = pair_on_demand();
+        ours.release();
+        assert!(!is_open(&mut peer));
+
+        let (ours, mut peer) = pair_on_demand();
+        let fd = ours.take().unwrap();
+        assert!(ours.enter().is_none() && is_open(&mut peer));
+        drop((ours, fd));
+        assert!(!is_open(&mut peer));
+
+        let (ours, mut peer) = pair_on_demand();
+        drop(ours);
+        assert!(!is_open(&mut peer));
+    }
+
+    #[tokio::test]
+    async fn registering_tells_of_what_came_before() {
+        let (ours, mut peer) = pair_on_demand();
+        io::Write::write_all(&mut peer, b"x").unwrap();
+        let user = ours.enter().unwrap();
+        let registration = user.register(Interest::READABLE).unwrap();
+        registration.readable().await.unwrap().retain_ready();
+        assert!(std::ptr::eq(registration, user.register(Interest::READABLE).unwrap()), "once for all");
+    }
+
+    #[test]
+    fn without_a_runtime_registering_is_an_error_and_nothing_is_lost() {
+        let (ours, mut peer) = pair_on_demand();
+        let user = ours.enter().unwrap();
+        assert!(user.register(Interest::READABLE).is_err());
+        assert!(user.registration().is_none() && rustix::io::fcntl_getfd(&user).is_ok());
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+        runtime.block_on(async { user.register(Interest::READABLE).map(|_| ()) }).unwrap();
+        drop(user);
+        ours.release();
+        assert!(!is_open(&mut peer));
+    }
+
+    #[test]
+    fn what_the_reactor_refuses_stays_open() {
+        // A regular file, which epoll does not take (epoll_ctl(2), EPERM).
+        let ours = Registered::on_demand(std::fs::File::open("/proc/self/exe").unwrap().into());
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+        runtime.block_on(async {
+            let user = ours.enter().unwrap();
+            for _ in 0..2 {
+                let error = user.register(Interest::READABLE).unwrap_err();
+                assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
+                assert!(rustix::io::fcntl_getfd(&user).is_ok());
+            }
+        });
+        assert!(ours.take().is_some());
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn many_threads_register_it_once() {
+        for _ in 0..200 {
+            let (ours, _peer) = pair_on_demand();
+            let handle = Handle::current();
+            let places: Vec<usize> = std::thread::scope(|scope| {
+                let register = || {
+                    let _runtime = handle.enter();
+                    let user = ours.enter().unwrap();
+                    std::ptr::from_ref(user.register(Interest::READABLE).unwrap()).addr()
+                };
+                let threads: Vec<_> = (0..3).map(|_| scope.spawn(register)).collect();
+                threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+            });
+            assert!(places.windows(2).all(|pair| pair[0] == pair[1]));
+            assert!(ours.enter().unwrap().registration().is_some());
+        }
+    }
+
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn users_and_closers_on_many_threads_close_it_once() {
         for _ in 0..500 {
@@ -235,7 +430,7 @@ mod tests {
                         scope.spawn(|| {
                             for _ in 0..20 {
                                 if let Some(user) = ours.enter() {
-                                    assert!(rustix::io::fcntl_getfd(user.get_ref()).is_ok());
+                                    assert!(rustix::io::fcntl_getfd(&user).is_ok());
                                 }
                             }
                             ours.close()
@@ -250,5 +445,23 @@ mod tests {
             assert_eq!(closed, 1);
             assert!(!is_open(&mut peer));
         }
+    }
+
+    #[test]
+    fn a_registration_that_panics_leaves_nothing_to_close_twice() {
+        let (ours, _peer) = UnixStream::pair().unwrap();
+        ours.set_nonblocking(true).unwrap();
+        let ours = Registered::on_demand(ours.into());
+        // Without a reactor.
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let _runtime = runtime.enter();
+        let entered = ours.enter().unwrap();
+        let register = std::panic::AssertUnwindSafe(|| entered.register(Interest::READABLE).is_ok());
+        assert!(std::panic::catch_unwind(register).is_err());
+        assert!(entered.register(Interest::READABLE).is_err(), "and no wait for ever");
+        drop(entered);
+        assert!(ours.enter().is_none());
+        assert!(!ours.close());
+        assert_eq!(ours.state.load(Ordering::Relaxed) & PLACEHOLDER, 0);
     }
 }

@@ -3,17 +3,19 @@
 //! Records have an order, so one call at a time reads from the conn below, and one writes to it: they take turns. The
 //! session itself is locked only for as long as it computes.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io::{self, BufRead, IoSlice, IoSliceMut, Read, Write};
 use std::ops::Range;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{self, Poll, Waker, ready};
 
 use rustix::io::Errno;
+use rustix::net::RecvFlags;
 use rustls::Connection;
 use tokio::io::ReadBuf;
+use tokio::task::coop;
 use tokio::time::Instant;
 
 use super::super::{Conn, StreamConn};
@@ -333,7 +335,7 @@ impl Stream {
         if outgoing.rest().is_some() {
             return Err(busy());
         }
-        match self.poll_flush_below(&mut task::Context::from_waker(Waker::noop()), &mut outgoing) {
+        match at_once(|cx| self.poll_flush_below(cx, &mut outgoing)) {
             Poll::Ready(result) => result?,
             Poll::Pending => return Err(busy()),
         }
@@ -360,19 +362,26 @@ impl Stream {
     /// unread they would make the kernel send a reset (RFC 2525 section 2.17), which can overtake what we wrote last.
     fn absorb(&self) {
         let Some(mut incoming) = self.incoming.try_turn() else { return };
-        let mut cx = task::Context::from_waker(Waker::noop());
         for _ in 0..ABSORBED {
             if self.session().feed(&mut incoming).is_err() || !incoming.is_empty() {
                 return;
             }
-            let mut room = ReadBuf::new(incoming.room());
-            // Whoever waited in the place that this takes is woken by the close that follows.
-            let Poll::Ready(Ok(())) = self.below.poll_read_shared(&mut cx, &mut room) else { return };
-            let count = room.filled().len();
-            if count == 0 {
-                return;
+            match self.read_at_once(incoming.room()) {
+                Some(count @ 1..) => incoming.filled = 0..count,
+                _ => return,
             }
-            incoming.filled = 0..count;
+        }
+    }
+
+    /// What is there already; of a socket asked of the kernel itself, as the reactor may not have heard of it yet.
+    fn read_at_once(&self, room: &mut [u8]) -> Option<usize> {
+        if let Some(fd) = self.below.as_fd() {
+            return rustix::net::recv(fd, room, RecvFlags::DONTWAIT).ok().map(|(count, _)| count);
+        }
+        let mut room = ReadBuf::new(room);
+        match at_once(|cx| self.below.poll_read_shared(cx, &mut room)) {
+            Poll::Ready(Ok(())) => Some(room.filled().len()),
+            _ => None,
         }
     }
 
@@ -476,6 +485,12 @@ impl Outgoing {
         self.bytes.clear();
         self.sent = 0;
     }
+}
+
+/// Polls once, whether or not the task has done its share already (a poll that is put off is not repeated).
+fn at_once<T>(poll: impl FnMut(&mut task::Context<'_>) -> Poll<T>) -> Poll<T> {
+    let once = pin!(coop::unconstrained(poll_fn(poll)));
+    once.poll(&mut task::Context::from_waker(Waker::noop()))
 }
 
 /// On the heap and of a type with a name, since the conn below may be TLS again.

@@ -29,9 +29,9 @@ use super::exempt::Exempt;
 ///
 /// That is what Go, curl and Python agree on. Where they do not, `no_proxy` means what it means in Go, but for a dot at
 /// the end and spaces in between, which are curl's. Go looks for upper case first, has no `all_proxy`, and fails where
-/// CGI makes it ignore `HTTP_PROXY`. curl never reads `HTTP_PROXY`, and like Python it proxies loopback addresses, takes
-/// `.example.com` for `example.com` too, and knows neither `*.example.com` nor ports. For Python an empty variable in
-/// lower case hides the one in upper case.
+/// CGI makes it ignore `HTTP_PROXY`. curl never reads `HTTP_PROXY`, and knows no ports in `no_proxy`. For Python an empty
+/// variable in lower case hides the one in upper case, and `no_proxy` holds no networks. Both proxy loopback addresses,
+/// take `.example.com` for `example.com` too, and do not know `*.example.com`.
 ///
 /// ```
 /// use landline::ProxyEnvironment;

@@ -81,8 +81,7 @@ ul{padding-left:1.2rem}li{overflow-wrap:anywhere}footer{color:var(--soft);font-s
 
 impl fmt::Display for Html<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let subject =
-            format!("{} {} {}", self.report.operation(), self.report.network(), self.report.address());
+        let subject = words::subject(self.report);
         let title = escape(self.title.as_deref().unwrap_or(&subject));
         let outcome = match self.report.outcome() {
             Outcome::Failed(_) => "failed",

@@ -130,13 +130,11 @@ pub(super) mod testing {
         Endpoint { host, port: port.parse().unwrap() }
     }
 
-    /// How a handshake ends that is given `answers` in pieces of at most `size` bytes: all it said, and either the
-    /// answer that opened the way with what was not taken, or why it failed.
-    pub(crate) fn converse(
-        handshake: &mut dyn Handshake,
-        mut answers: &[u8],
-        size: usize,
-    ) -> (Vec<u8>, Result<(String, Vec<u8>), String>) {
+    /// All that was said, and either the answer that opened the way with what was not taken, or why it failed.
+    pub(crate) type Conversation = (Vec<u8>, Result<(String, Vec<u8>), String>);
+
+    /// How a handshake ends that is given `answers` in pieces of at most `size` bytes.
+    pub(crate) fn converse(handshake: &mut dyn Handshake, mut answers: &[u8], size: usize) -> Conversation {
         let mut said = handshake.begin().bytes;
         let mut shown = 0;
         loop {
@@ -162,10 +160,7 @@ pub(super) mod testing {
     }
 
     /// The same whatever the pieces.
-    pub(crate) fn outcome<H: Handshake>(
-        make: impl Fn() -> H,
-        answers: &[u8],
-    ) -> (Vec<u8>, Result<(String, Vec<u8>), String>) {
+    pub(crate) fn outcome<H: Handshake>(make: impl Fn() -> H, answers: &[u8]) -> Conversation {
         let whole = converse(&mut make(), answers, usize::MAX / 2);
         for size in [1, 2, 3, 7] {
             assert_eq!(converse(&mut make(), answers, size), whole, "in pieces of {size}");

@@ -187,16 +187,14 @@ fn refused_request(code: u8) -> ProxyErrorKind {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{outcome, to};
+    use super::super::testing::{Conversation, outcome, to};
     use super::*;
 
-    type Outcome = (Vec<u8>, Result<(String, Vec<u8>), String>);
-
-    fn anonymous(target: &str, answers: &[u8]) -> Outcome {
+    fn anonymous(target: &str, answers: &[u8]) -> Conversation {
         outcome(|| Socks5::new(to(target), None).unwrap(), answers)
     }
 
-    fn with_login(answers: &[u8]) -> Outcome {
+    fn with_login(answers: &[u8]) -> Conversation {
         outcome(|| Socks5::new(to("a:1"), Some((b"me".to_vec(), b"pw".to_vec()))).unwrap(), answers)
     }
 

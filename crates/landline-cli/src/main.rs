@@ -33,7 +33,7 @@ Examples:
   landline dial tcp example.com:443 --explain   the same, and see how it got there
   landline listen tcp :8080 --echo              answer with what was said
   landline lookup ip example.com mx example.com ask the DNS
-  landline call localhost:1234 Arith.Add '[1,2]' call a method of a Go service
+  landline call localhost:1234 Arith.Square 7   call a method of a service in Go
   landline proxy :3128                          be a proxy for HTTP and SOCKS5
 
 Exit status: 0 done, 1 the network said no, 2 bad usage; 128 and its number when a signal ended it,

@@ -49,6 +49,8 @@ pub(crate) enum Serve {
     },
     /// Send back every datagram.
     Datagrams { peer: Datagrams },
+    /// Answer calls.
+    Rpc { peer: Rpc },
     /// Accept, wait for the end, reset.
     Accept,
     /// Answer A and AAAA for every name.
@@ -79,6 +81,17 @@ pub(crate) enum Load {
     Bulk {
         #[command(flatten)]
         server: Server,
+        #[command(flatten)]
+        span: Span,
+    },
+    /// So many calls in flight over each of some conns.
+    Rpc {
+        #[command(flatten)]
+        server: Server,
+        #[arg(long, default_value_t = 1)]
+        conns: usize,
+        #[arg(long, default_value_t = 64)]
+        in_flight: u64,
         #[command(flatten)]
         span: Span,
     },
@@ -147,6 +160,12 @@ pub(crate) struct Messages {
     /// Bytes a message.
     #[arg(long, default_value_t = 64)]
     pub(crate) size: usize,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Rpc {
+    Landline,
+    Tarpc,
 }
 
 #[derive(Clone, Copy, Debug, Subcommand)]

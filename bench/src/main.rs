@@ -32,6 +32,7 @@ mod lookup;
 mod outcome;
 mod pace;
 mod poller;
+mod rpc;
 mod runtime;
 mod serving;
 mod sockets;
@@ -72,6 +73,7 @@ fn run_server(serve: Serve) -> io::Result<()> {
         Serve::Forward { peer, to } => forward::serve(peer, to),
         Serve::File { peer, file } => file::serve(peer, &file),
         Serve::Datagrams { peer } => datagrams::serve(peer),
+        Serve::Rpc { peer } => rpc::serve(peer),
         Serve::Accept => dial::acceptor::serve(),
         Serve::Names => lookup::names::serve(),
     }
@@ -84,6 +86,9 @@ fn run_load(load: Load) -> io::Result<Outcome> {
         }
         Load::Relay { server: Server { to, pid }, messages: Messages { conns, size }, span } => {
             echo::load::run_through(to, pid, conns, size, span)
+        }
+        Load::Rpc { server: Server { to, pid }, conns, in_flight, span } => {
+            rpc::load::run(to, pid, conns, in_flight, span)
         }
         Load::Bulk { server: Server { to, pid }, span } => forward::load::run(to, pid, span),
         Load::Idle { server: Server { to, pid }, conns } => idle::run(to, pid, conns),

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod call;
 mod converse;
 mod dial;
 mod failure;
@@ -32,7 +33,7 @@ Examples:
   landline dial tcp example.com:443 --explain   the same, and see how it got there
   landline listen tcp :8080 --echo              answer with what was said
   landline lookup ip example.com mx example.com ask the DNS
-  landline forward tcp :8080 unix /run/app.sock pass conns on
+  landline call localhost:1234 Arith.Square 7   call a method of a service in Go
   landline proxy :3128                          be a proxy for HTTP and SOCKS5
 
 Exit status: 0 done, 1 the network said no, 2 bad usage; 128 and its number when a signal ended it,
@@ -50,6 +51,7 @@ enum Command {
     Lookup(lookup::Lookup),
     Forward(forward::Forward),
     Proxy(proxy::Proxy),
+    Call(call::Call),
 }
 
 fn main() -> ExitCode {
@@ -110,5 +112,6 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Lookup(lookup) => lookup.run().await,
         Command::Forward(forward) => forward.run().await,
         Command::Proxy(proxy) => proxy.run().await,
+        Command::Call(call) => call.run().await,
     }
 }

@@ -1,11 +1,16 @@
 //! What both ends of the HTTP handshake know.
 
+use std::time::Duration;
+
 /// Where calls are asked for.
 pub(crate) const RPC_PATH: &str = "/_goRPC_";
 /// Where the page about the services is.
 pub(crate) const DEBUG_PATH: &str = "/debug/rpc";
 /// The longest head of a request or response.
 pub(crate) const HEAD: usize = 16 << 10;
+
+/// How long either end waits for the other's part of it.
+pub(crate) const HANDSHAKE: Duration = Duration::from_secs(10);
 
 /// Where the head ends: after the first empty line.
 pub(crate) fn head_end(received: &[u8]) -> Option<usize> {

@@ -1,6 +1,7 @@
 //! The program against servers and clients of other hands.
 
 mod addresses;
+mod calls;
 mod dials;
 mod errors;
 mod listens;

@@ -38,6 +38,11 @@ impl<T> Place<T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn is_done(&self) -> bool {
+        matches!(*self.state(), State::Done(_))
+    }
+
     fn set(&self, result: Result<T, Error>) {
         let mut state = self.state();
         if let State::Waiting(waker) = &mut *state {

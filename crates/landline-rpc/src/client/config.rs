@@ -12,7 +12,7 @@ use super::reconnect::Reconnect;
 use super::{Client, Target, handshake};
 use crate::codec::{Codec, Wire};
 use crate::error::Error;
-use crate::handshake::RPC_PATH;
+use crate::handshake::{HANDSHAKE, RPC_PATH};
 
 /// How to be a client: by which codec, with or without HTTP, how to dial, and within which limits. Every default is
 /// usable; cheap to clone.
@@ -185,7 +185,11 @@ impl<C: Codec> ClientConfig<C> {
     pub(super) async fn open(&self, target: &Target) -> Result<Link<C>, Error> {
         let mut conn: Conn = self.dialer.dial(target.network, &target.address).await?;
         let received = match &self.http {
-            Some(path) => handshake::connect(&mut conn, path).await?,
+            Some(path) => {
+                let connecting = handshake::connect(&mut conn, path);
+                let late = |_| Err(Error::Handshake("no answer in time".to_owned()));
+                tokio::time::timeout(HANDSHAKE, connecting).await.unwrap_or_else(late)?
+            }
             None => Vec::new(),
         };
         Ok(Link::open(conn, &self.codec, self.limits, &received))

@@ -63,21 +63,7 @@ impl<C: Codec> Link<C> {
     where
         Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let state = State {
-            requests: codec.requests(limits.message),
-            out: Vec::new(),
-            pending: BySequence::default(),
-            next: 0,
-            queued: 0,
-            failure: None,
-        };
-        let shared = Arc::new(Shared {
-            state: Mutex::new(state),
-            limits,
-            room: Notify::new(),
-            driver: AtomicWaker::new(),
-            in_flight: AtomicUsize::new(0),
-        });
+        let shared = Arc::new(Shared::new(codec, limits));
         let driver = Driver::new(conn, codec.replies(limits.message), shared.clone(), received);
         let driver = tokio::spawn(driver).abort_handle();
         Link { shared, driver }
@@ -128,12 +114,35 @@ impl<C: Codec> Drop for Link<C> {
 }
 
 impl<C: Codec> Shared<C> {
+    pub(super) fn new(codec: &C, limits: Limits) -> Shared<C> {
+        let state = State {
+            requests: codec.requests(limits.message),
+            out: Vec::new(),
+            pending: BySequence::default(),
+            next: 0,
+            queued: 0,
+            failure: None,
+        };
+        Shared {
+            state: Mutex::new(state),
+            limits,
+            room: Notify::new(),
+            driver: AtomicWaker::new(),
+            in_flight: AtomicUsize::new(0),
+        }
+    }
+
     pub(super) fn state(&self) -> MutexGuard<'_, State<C>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Writes a request, to be sent by the driver; nothing if there is no room for it.
-    fn submit<R, W>(&self, method: &str, place: &Arc<Place<R>>, write: &W) -> Result<Option<u64>, Error>
+    pub(super) fn submit<R, W>(
+        &self,
+        method: &str,
+        place: &Arc<Place<R>>,
+        write: &W,
+    ) -> Result<Option<u64>, Error>
     where
         R: DeserializeOwned + Send + 'static,
         W: Fn(&mut C::Requests, &Header<'_>, &mut Vec<u8>) -> Result<(), Fault>,

@@ -4,6 +4,8 @@ mod balance;
 mod call;
 mod config;
 mod driver;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod handshake;
 mod link;
 mod pending;

@@ -221,7 +221,8 @@ impl<C: Codec> Pool<C> {
                     priority: srv.priority,
                     weight: srv.weight,
                 };
-                (found.into_vec().into_iter().map(place).collect(), ttl)
+                // A dot says that there is none (RFC 2782).
+                (found.into_vec().into_iter().filter(|srv| srv.target != ".").map(place).collect(), ttl)
             }
         };
         // The same server twice is one server.

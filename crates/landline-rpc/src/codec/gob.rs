@@ -31,9 +31,10 @@ struct Response<'a> {
     error: Cow<'a, str>,
 }
 
-/// The body that goes with an error, and in place of a `()`.
+/// The body that goes with an error, and in place of a `()`: `struct{}`, which has no name.
 #[derive(Serialize, Deserialize)]
-struct InvalidRequest {}
+#[serde(rename = "")]
+struct Nothing {}
 
 /// What is written on a conn.
 struct Writer(Encoder);
@@ -70,7 +71,7 @@ impl Writer {
 #[inline]
 fn body<T: Encode>(encoder: &mut Encoder, value: &T, out: &mut Vec<u8>) -> Result<(), Error> {
     if typeid::of::<T>() == TypeId::of::<()>() {
-        encoder.encode(&InvalidRequest {}, out)
+        encoder.encode(&Nothing {}, out)
     } else {
         encoder.encode(value, out)
     }
@@ -150,13 +151,11 @@ impl ServerCodec for GobServer {
     fn error(&mut self, header: &Header<'_>, error: &str, out: &mut Vec<u8>) {
         let response =
             Response { method: &header.method, sequence: header.sequence, error: Cow::Borrowed(error) };
-        let written =
-            self.writer.message(&response, out, |encoder, out| encoder.encode(&InvalidRequest {}, out));
+        let written = self.writer.message(&response, out, |encoder, out| encoder.encode(&Nothing {}, out));
         if written.is_err() {
             // Only a text longer than a message may be fails.
             let response = Response { error: Cow::Borrowed("error too long to be sent"), ..response };
-            let _ =
-                self.writer.message(&response, out, |encoder, out| encoder.encode(&InvalidRequest {}, out));
+            let _ = self.writer.message(&response, out, |encoder, out| encoder.encode(&Nothing {}, out));
         }
     }
 }

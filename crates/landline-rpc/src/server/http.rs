@@ -38,7 +38,7 @@ fn first(received: &[u8]) -> First {
 
 /// What is answered to a request.
 #[derive(Debug, PartialEq, Eq)]
-enum Answer {
+pub(super) enum Answer {
     Connected,
     Debug { head_only: bool },
     MustConnect,
@@ -46,7 +46,7 @@ enum Answer {
     Malformed,
 }
 
-fn answer(head: &[u8]) -> Answer {
+pub(super) fn answer(head: &[u8]) -> Answer {
     let line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let Ok(line) = std::str::from_utf8(line) else { return Answer::Malformed };
     let mut words = line.split_ascii_whitespace();

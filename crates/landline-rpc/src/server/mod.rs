@@ -2,6 +2,8 @@
 
 mod calls;
 mod debug;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod http;
 mod method;
 mod registry;
@@ -22,6 +24,7 @@ use tokio_util::sync::PollSemaphore;
 
 use crate::codec::{Codec, Wire};
 use crate::error::Error;
+use crate::handshake::HANDSHAKE;
 use http::Opening;
 use method::Entry;
 pub use registry::RegisterError;
@@ -98,9 +101,6 @@ pub(crate) const MESSAGE: usize = 64 << 20;
 
 /// How long a conn that has been served is kept for the client to take what was sent.
 const LINGER: Duration = Duration::from_secs(1);
-
-/// How long a client may take for its part of the HTTP handshake.
-const HANDSHAKE: Duration = Duration::from_secs(10);
 
 impl Server {
     /// A server without methods, that speaks gob as Go's `net/rpc` does.

@@ -1,5 +1,6 @@
 //! The workloads, their peers, and what they must show.
 
+mod calls;
 mod datagrams;
 mod dial;
 mod echo;
@@ -81,7 +82,7 @@ pub(crate) const OURS: &str = "landline";
 /// The peer that does nothing but what the kernel demands.
 pub(crate) const LIMIT: &str = "bare";
 
-pub(crate) const ALL: [&Workload; 14] = [
+pub(crate) const ALL: [&Workload; 17] = [
     &echo::ECHO,
     &echo::ECHO_1000,
     &echo::CHURN,
@@ -96,6 +97,9 @@ pub(crate) const ALL: [&Workload; 14] = [
     &dial::DIAL,
     &dial::DIAL_PLAIN,
     &lookup::LOOKUP,
+    &calls::ONE,
+    &calls::MANY,
+    &calls::MANY_CONNS,
 ];
 
 const fn bench(name: &'static str, what: &'static str, args: &'static [&'static str]) -> Peer {

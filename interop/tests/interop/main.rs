@@ -4,4 +4,5 @@ mod addresses;
 mod dials;
 mod errors;
 mod listens;
+mod mux;
 mod names;

@@ -36,7 +36,12 @@ fn every_target_can_be_fuzzed() {
         assert!(text.contains(&format!("landline::fuzzing::{name}(")), "{}", file.display());
     }
     let files = std::fs::read_dir(workspace().join("fuzz/fuzz_targets")).unwrap();
-    assert_eq!(files.count(), TARGETS.len());
+    let ours = files.filter(|file| {
+        // Other crates have theirs in the same folder.
+        let text = std::fs::read_to_string(file.as_ref().unwrap().path()).unwrap();
+        text.contains(" landline::fuzzing::")
+    });
+    assert_eq!(ours.count(), TARGETS.len());
 }
 
 fn attempt(name: &str, target: Target, input: &[u8]) {

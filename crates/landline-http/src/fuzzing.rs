@@ -1,0 +1,71 @@
+//! What must hold of every parser of outside data, whatever it is given. The fuzzer calls these functions with inputs
+//! of its own finding (`fuzz/`), and a test here calls them with the seeds and a few thousand variations.
+//!
+//! Not part of the API: it is only there when testing or fuzzing.
+
+#![allow(missing_docs)] // Each is named after what it parses.
+
+use http::Method;
+
+use crate::mux::{Pattern, Route, ServeMux};
+
+/// Takes any input, and panics where something does not hold.
+pub type Target = fn(&[u8]);
+
+/// All of them by name, which is also that of the fuzz target and of the folder of its seeds.
+pub const TARGETS: &[(&str, Target)] = &[("mux", mux)];
+
+/// The input is a list of lines: patterns, an empty line, then requests, each a method, a host and a target.
+pub fn mux(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let (patterns, requests) = text.split_once("\n\n").unwrap_or((&text, ""));
+    let mut mux = ServeMux::new();
+    let mut backwards = Vec::new();
+    for pattern in patterns.split('\n').take(64) {
+        match mux.handle(pattern, pattern) {
+            Ok(()) => backwards.push(pattern),
+            Err(error) => {
+                assert_eq!(error.pattern(), pattern);
+                assert!(error.conflicts_with().is_none_or(|other| backwards.contains(&other)));
+            }
+        }
+    }
+    // No order of registration changes what conflicts, or who gets a request.
+    let mut other = ServeMux::new();
+    for pattern in backwards.iter().rev() {
+        other.handle(pattern, *pattern).expect("it did not conflict before");
+    }
+    for request in requests.split('\n').take(64) {
+        let mut words = request.splitn(3, ' ');
+        let (Some(method), Some(host), Some(target)) = (words.next(), words.next(), words.next()) else {
+            continue;
+        };
+        let Ok(method) = method.parse::<Method>() else { continue };
+        let (path, query) =
+            target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
+        let route = mux.route(&method, host, path, query);
+        assert_eq!(route, other.route(&method, host, path, query));
+        match route {
+            Route::Found { pattern, values, .. } => {
+                let names: Vec<&str> = values.iter().map(|(name, _)| name).collect();
+                assert_eq!(names, pattern.names().collect::<Vec<_>>());
+                assert_eq!(pattern.as_str().parse().as_ref(), Ok::<&Pattern, _>(pattern));
+            }
+            // A redirect leads to a place from where none leads on.
+            Route::Redirect { location } => {
+                assert!(location.starts_with('/') || method == Method::CONNECT, "{location}");
+                assert!(!location.starts_with("//") || method == Method::CONNECT, "{location}");
+                let path = location.split_once('?').map_or(&*location, |(path, _)| path);
+                assert!(
+                    !matches!(mux.route(&method, host, path, None), Route::Redirect { .. }),
+                    "{location}"
+                );
+            }
+            Route::MethodNotAllowed { allow } => assert!(!allow.is_empty()),
+            Route::NotFound => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod mutate;

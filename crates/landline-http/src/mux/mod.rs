@@ -130,7 +130,7 @@ impl<H> ServeMux<H> {
             return Route::NotFound;
         }
         let found = self.find(method, &host, &clean);
-        if !found.is_some_and(|found| !found.is_loose) && !clean.ends_with('/') {
+        if found.is_none_or(|found| found.is_loose) && !clean.ends_with('/') {
             let slashed = format!("{clean}/");
             if self.find(method, &host, &slashed).is_some_and(|found| !found.is_loose) {
                 return redirect(&slashed);

@@ -101,6 +101,8 @@ pub(crate) enum Echo {
 pub(crate) enum Dialer {
     Bare,
     Landline,
+    /// Explained to a listener that ignores it.
+    LandlineHeard,
     Tokio,
 }
 

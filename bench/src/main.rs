@@ -60,7 +60,8 @@ fn run(command: Command) -> io::Result<()> {
         Command::Load(Load::Idle { to, pid, conns }) => idle::run(to, pid, conns)?,
         Command::Measure(Measure::Dial { peer, to, plain, span }) => match peer {
             Dialer::Bare => dial::bare::run(to, plain, span)?,
-            Dialer::Landline => dial::on_landline::run(to, plain, span)?,
+            Dialer::Landline => dial::on_landline::run(landline::Dialer::new(), to, plain, span)?,
+            Dialer::LandlineHeard => dial::on_landline::run(dial::on_landline::heard(), to, plain, span)?,
             Dialer::Tokio => dial::on_tokio::run(to, plain, span)?,
         },
         Command::Measure(Measure::Lookup { peer, to, in_flight, span }) => match peer {

@@ -29,7 +29,7 @@ use crate::values::{self, Probes, Span, Switch};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Networks and their addresses:
-  tcp tcp4 tcp6        HOST:PORT: example.com:http, 192.0.2.1:80, [2001:db8::1]:80, :80 for this host
+  tcp tcp4 tcp6        HOST:PORT: example.com:http, [2001:db8::1]:80, :80 for this host
   udp udp4 udp6        the same
   ip4:PROTO ip6:PROTO  HOST; the protocol by name or number, as in ip4:icmp
   unix                 /a/path, or @name in the abstract namespace; a stream
@@ -58,7 +58,8 @@ pub(crate) struct Dial {
     /// Write the report of the dial as a web page, - for stdout (then without a conversation)
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
-    /// How long the dial may take, looking the name up included, such as 250ms, 1.5s or 2m
+    /// How long the dial may take, looking the name up included, such as 250ms, 1.5s or 2m; a number alone is in
+    /// seconds
     #[arg(long, value_name = "D", value_parser = values::timeout, allow_hyphen_values = true)]
     timeout: Option<Span>,
     /// Dial from this address: IP, IP:PORT, :PORT, or the path or @name of a Unix socket; unixgram has one of the
@@ -96,13 +97,13 @@ impl Dial {
             check_stdin()?;
         }
         if !(self.explain || self.json || self.html.is_some()) {
-            let conn = dialer.dial(network, &self.address).await.map_err(|error| self.failure(error))?;
+            let conn = dialer.dial(network, &self.address).await.map_err(|error| self.failure(&error))?;
             return converse(&conn, network.into()).await;
         }
         let page = self.html.as_deref().map(Page::create).transpose()?;
         let (result, report) = dialer.explain(network, &self.address).await;
         self.show(&report, page)?;
-        let conn = result.map_err(|error| match self.failure(error) {
+        let conn = result.map_err(|error| match self.failure(&error) {
             // The drawing ends with the error.
             failure if self.explain => Failure::Told(failure.status()),
             failure => failure,
@@ -138,12 +139,12 @@ impl Dial {
         }
     }
 
-    fn failure(&self, error: Error) -> Failure {
+    fn failure(&self, error: &Error) -> Failure {
         let unsuitable = matches!(error.cause(),
             Cause::Address(address) if *address.kind() == AddressErrorKind::NoSuitableAddress);
         match &self.local {
             Some(local) if unsuitable => Failure::Usage(format!("{error} for --local {local}")),
-            _ => error.into(),
+            _ => Failure::at(&self.address, error),
         }
     }
 

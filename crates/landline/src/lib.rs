@@ -33,6 +33,7 @@ mod listen;
 mod network;
 mod order;
 pub mod resolve;
+pub mod serve;
 mod socket;
 mod sys;
 #[cfg(feature = "tower")]
@@ -47,12 +48,14 @@ pub use conn::{
 pub use context::{CancelOnDrop, Context, Ended};
 pub use dial::{Dialer, Race, dial};
 pub use error::{Cause, Error, LookupError, LookupErrorKind, Operation, Result};
+pub use fd::PooledBuf;
 pub use interface::{
     AddrScope, HardwareAddr, Interface, InterfaceAddr, InterfaceFlags, interface_addrs, interfaces,
 };
 pub use listen::{Incoming, ListenConfig, Listener, TcpListener, UnixListener, listen, listen_packet};
 pub use network::{Family, Network, ParseNetworkError, Protocol, ToNetwork, UnixKind};
 pub use resolve::{Lookup, Mx, Resolver, Srv, Svcb, Txt};
+pub use serve::{Server, Serving, Spread};
 pub use socket::KeepAlive;
 
 /// Compiles the example of the README.

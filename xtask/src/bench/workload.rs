@@ -98,6 +98,11 @@ const DIAL: Workload = Workload {
     peers: &[
         bench("bare", "connect on an epoll loop on rustix", &["measure", "dial", "bare"]),
         bench("landline", "Dialer::dial_tcp with its defaults", &["measure", "dial", "landline"]),
+        bench(
+            "landline-heard",
+            "the same, explained to nobody in particular",
+            &["measure", "dial", "landline-heard"],
+        ),
         bench("tokio", "TcpStream::connect, then the same options", &["measure", "dial", "tokio"]),
         go("net.Dialer with its defaults", "./dial", &[]),
     ],

@@ -4,16 +4,18 @@ use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::task::{self, Poll};
 
+use futures_util::future::Either;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketType, ipproto, sockopt};
 use tokio::io::ReadBuf;
 use tokio::time::Instant;
 
 use super::halves::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
-use super::{IpConn, Pipe, StreamConn, TcpConn, UdpConn, UnixConn, apart, impl_async_io};
+use super::{AnyCall, IpConn, Pipe, StreamConn, TcpConn, UdpConn, UnixConn, apart, impl_async_io};
 use crate::addr::Addr;
 use crate::context::Context;
 use crate::error::{Cause, Error, Operation, Result};
+use crate::fd::PooledBuf;
 use crate::network::{Family, Network};
 
 /// A conn of any network.
@@ -87,13 +89,58 @@ impl Conn {
 
     /// Reads what has arrived, up to the size of `buffer`, waiting for at least one byte, or one message. `Ok(0)` is
     /// the end of the stream, an empty message, or an empty buffer.
-    pub async fn read(&self, buffer: &mut [u8]) -> Result<usize> {
+    pub fn read<'a>(&'a self, buffer: &'a mut [u8]) -> impl Future<Output = Result<usize>> {
         match self {
-            Conn::Tcp(conn) => conn.read(buffer).await,
-            Conn::Unix(conn) => conn.read(buffer).await,
-            Conn::Pipe(conn) => apart(conn.read(buffer)).await,
-            Conn::Udp(conn) => apart(conn.recv(buffer)).await,
-            Conn::Ip(conn) => apart(conn.recv(buffer)).await,
+            Conn::Tcp(conn) => AnyCall::Left(conn.read(buffer)),
+            Conn::Unix(conn) => AnyCall::Right(Either::Left(conn.read(buffer))),
+            Conn::Pipe(conn) => AnyCall::Right(Either::Right(apart(conn.read(buffer)))),
+            Conn::Udp(conn) => AnyCall::Right(Either::Right(apart(conn.recv(buffer)))),
+            Conn::Ip(conn) => AnyCall::Right(Either::Right(apart(conn.recv(buffer)))),
+        }
+    }
+
+    /// Reads what has arrived, or one message, into a buffer of the thread's, which is borrowed only when there is
+    /// something to read: a conn that waits here holds no buffer. Empty at the end of the stream, or of an empty message.
+    ///
+    /// Up to 16 KiB of a stream are read; a message may have up to 64 KiB.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> landline::Result<()> {
+    /// let (ours, theirs) = landline::UnixConn::pair(landline::UnixKind::Stream)?;
+    /// ours.write_all(b"hello").await?;
+    /// let bytes = landline::Conn::from(theirs).read_pooled().await?;
+    /// assert_eq!(*bytes, *b"hello");
+    /// # Ok(()) }
+    /// ```
+    pub fn read_pooled(&self) -> impl Future<Output = Result<PooledBuf>> {
+        match self {
+            Conn::Tcp(conn) => AnyCall::Left(conn.read_pooled()),
+            Conn::Unix(conn) => AnyCall::Right(Either::Left(conn.read_pooled())),
+            Conn::Pipe(conn) => AnyCall::Right(Either::Right(apart(conn.read_pooled()))),
+            Conn::Udp(conn) => AnyCall::Right(Either::Right(apart(conn.recv_pooled()))),
+            Conn::Ip(conn) => AnyCall::Right(Either::Right(apart(conn.recv_pooled()))),
+        }
+    }
+
+    /// Waits until there is something to read, the end of the stream included, without a buffer.
+    pub async fn readable(&self) -> Result<()> {
+        match self {
+            Conn::Tcp(conn) => conn.readable().await,
+            Conn::Unix(conn) => conn.readable().await,
+            Conn::Pipe(conn) => conn.readable().await,
+            Conn::Udp(conn) => apart(conn.readable()).await,
+            Conn::Ip(conn) => apart(conn.readable()).await,
+        }
+    }
+
+    /// Waits until something can be written.
+    pub async fn writable(&self) -> Result<()> {
+        match self {
+            Conn::Tcp(conn) => conn.writable().await,
+            Conn::Unix(conn) => conn.writable().await,
+            Conn::Pipe(conn) => conn.writable().await,
+            Conn::Udp(conn) => apart(conn.writable()).await,
+            Conn::Ip(conn) => apart(conn.writable()).await,
         }
     }
 
@@ -110,24 +157,28 @@ impl Conn {
 
     /// Writes some of `buffer`, waiting until at least one byte, or the message, has been taken; returns how many
     /// bytes were.
-    pub async fn write(&self, buffer: &[u8]) -> Result<usize> {
+    pub fn write<'a>(&'a self, buffer: &'a [u8]) -> impl Future<Output = Result<usize>> {
         match self {
-            Conn::Tcp(conn) => conn.write(buffer).await,
-            Conn::Unix(conn) => conn.write(buffer).await,
-            Conn::Pipe(conn) => apart(conn.write(buffer)).await,
-            Conn::Udp(conn) => apart(conn.send(buffer)).await,
-            Conn::Ip(conn) => apart(conn.send(buffer)).await,
+            Conn::Tcp(conn) => AnyCall::Left(conn.write(buffer)),
+            Conn::Unix(conn) => AnyCall::Right(Either::Left(conn.write(buffer))),
+            Conn::Pipe(conn) => AnyCall::Right(Either::Right(apart(conn.write(buffer)))),
+            Conn::Udp(conn) => AnyCall::Right(Either::Right(apart(conn.send(buffer)))),
+            Conn::Ip(conn) => AnyCall::Right(Either::Right(apart(conn.send(buffer)))),
         }
     }
 
     /// Writes all of `buffer`. After an error or a cancel, an unknown part has been written.
-    pub async fn write_all(&self, buffer: &[u8]) -> Result<()> {
+    pub fn write_all<'a>(&'a self, buffer: &'a [u8]) -> impl Future<Output = Result<()>> {
         match self {
-            Conn::Tcp(conn) => conn.write_all(buffer).await,
-            Conn::Unix(conn) => conn.write_all(buffer).await,
-            Conn::Pipe(conn) => apart(conn.write_all(buffer)).await,
-            Conn::Udp(conn) => apart(conn.send(buffer)).await.map(|_| ()),
-            Conn::Ip(conn) => apart(conn.send(buffer)).await.map(|_| ()),
+            Conn::Tcp(conn) => AnyCall::Left(conn.write_all(buffer)),
+            Conn::Unix(conn) => AnyCall::Right(Either::Left(conn.write_all(buffer))),
+            Conn::Pipe(conn) => AnyCall::Right(Either::Right(apart(conn.write_all(buffer)))),
+            Conn::Udp(conn) => {
+                AnyCall::Right(Either::Right(apart(async { conn.send(buffer).await.map(|_| ()) })))
+            }
+            Conn::Ip(conn) => {
+                AnyCall::Right(Either::Right(apart(async { conn.send(buffer).await.map(|_| ()) })))
+            }
         }
     }
 

@@ -3,6 +3,7 @@
 mod ancillary;
 mod any;
 mod async_io;
+mod call;
 mod halves;
 mod ip;
 mod ip_options;
@@ -17,8 +18,6 @@ mod udp_batch;
 mod unix;
 mod unix_fd;
 mod unix_message;
-
-use std::pin::Pin;
 
 pub use ancillary::{Ancillary, Ecn};
 pub use any::Conn;
@@ -35,9 +34,4 @@ pub use unix::UnixConn;
 pub use unix_message::{Credentials, UnixMessage};
 
 pub(crate) use async_io::{StreamConn, impl_async_io};
-
-/// Puts a future on the heap. Waiting for a message, or on a pipe, takes twice the room of waiting for a socket's bytes,
-/// and where one function does either, every stream would pay for it.
-fn apart<F: Future>(future: F) -> Pin<Box<F>> {
-    Box::pin(future)
-}
+pub(crate) use call::{AnyCall, Named, apart};

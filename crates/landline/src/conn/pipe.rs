@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io::{IoSlice, IoSliceMut, Read};
+use std::os::fd::BorrowedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{self, Poll, ready};
 
@@ -16,7 +17,7 @@ use super::{StreamConn, impl_async_io};
 use crate::addr::Addr;
 use crate::context::Context;
 use crate::error::{Cause, Error, Operation, Result};
-use crate::fd::{Direction, Limits};
+use crate::fd::{Direction, Limits, PooledBuf, STREAM};
 
 /// The most bytes that wait in one direction: as many as in a pipe of Linux (pipe(7)).
 const CAPACITY: usize = 64 * 1024;
@@ -73,6 +74,11 @@ impl Pipe {
         Ok(Addr::Pipe)
     }
 
+    /// None: it is all in memory. As [`Conn::as_fd`](crate::Conn::as_fd).
+    pub fn as_fd(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+
     fn named<T>(&self, operation: Operation, result: Result<T, Cause>) -> Result<T> {
         result.map_err(|cause| self.error(operation, cause))
     }
@@ -123,6 +129,14 @@ impl Side {
 impl End {
     async fn read(&self, buffer: &mut [u8]) -> Result<usize, Cause> {
         self.until(Direction::Read, || self.try_read(buffer)).await
+    }
+
+    async fn read_pooled(&self) -> Result<PooledBuf, Cause> {
+        self.until(Direction::Read, || {
+            let mut buffer = PooledBuf::take(STREAM);
+            self.try_read(buffer.room()).map(|read| read.map(|count| buffer.filled(count)))
+        })
+        .await
     }
 
     async fn read_vectored(&self, buffers: &mut [IoSliceMut<'_>]) -> Result<usize, Cause> {

@@ -3,7 +3,6 @@
 use std::io::IoSlice;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::OnceLock;
 use std::task::{self, Poll};
 use std::time::Duration;
 
@@ -16,7 +15,7 @@ use super::tcp_info::TcpInfo;
 use super::{StreamConn, impl_async_io};
 use crate::addr::{Addr, canonical};
 use crate::error::{Cause, Error, Operation, Result};
-use crate::fd::NetFd;
+use crate::fd::{Ends, NetFd};
 use crate::network::{Family, Network};
 use crate::socket::{KeepAlive, Traced};
 use crate::sys;
@@ -48,17 +47,15 @@ use crate::sys;
 /// ```
 pub struct TcpConn {
     fd: NetFd,
-    /// Asked of the kernel at most once, and only when somebody wants to know.
-    /// Boxed, since few ask, and futures hold conns by value.
-    local: OnceLock<Box<SocketAddr>>,
-    peer: OnceLock<SocketAddr>,
 }
 
 impl TcpConn {
     /// `peer` where it is already known, so that it is still known after the peer has gone.
     pub(crate) fn new(fd: NetFd, peer: Option<SocketAddr>) -> TcpConn {
-        let peer = peer.map(|peer| OnceLock::from(canonical(peer))).unwrap_or_default();
-        TcpConn { fd, local: OnceLock::new(), peer }
+        if let Some(peer) = peer {
+            let _ = fd.ends().peer.set(canonical(peer));
+        }
+        TcpConn { fd }
     }
 
     /// Takes over a connected TCP socket, which is made non-blocking.
@@ -110,8 +107,9 @@ impl TcpConn {
 
     /// Takes the descriptor out; it stays open, connected and non-blocking. Fails if it was closed.
     pub fn into_owned_fd(self) -> Result<OwnedFd> {
-        let TcpConn { fd, .. } = self;
-        fd.into_owned_fd().map_err(|cause| Error::new(Operation::Set, cause).on(Network::Tcp(Family::Any)))
+        self.fd
+            .into_owned_fd()
+            .map_err(|cause| Error::new(Operation::Set, cause).on(Network::Tcp(Family::Any)))
     }
 
     read_write_methods!(fd);
@@ -143,22 +141,24 @@ impl TcpConn {
     }
 
     fn local(&self) -> Result<SocketAddr, Cause> {
-        if let Some(addr) = self.local.get() {
+        let Ends { local, .. } = self.fd.ends();
+        if let Some(addr) = local.get() {
             return Ok(**addr);
         }
         let addr =
             self.fd.with_fd("getsockname", |fd| SocketAddr::try_from(rustix::net::getsockname(fd)?))?;
-        Ok(**self.local.get_or_init(|| Box::new(canonical(addr))))
+        Ok(**local.get_or_init(|| Box::new(canonical(addr))))
     }
 
     fn peer(&self) -> Result<SocketAddr, Cause> {
-        if let Some(addr) = self.peer.get() {
+        let Ends { peer, .. } = self.fd.ends();
+        if let Some(addr) = peer.get() {
             return Ok(*addr);
         }
         let addr = self.fd.with_fd("getpeername", |fd| {
             SocketAddr::try_from(rustix::net::getpeername(fd)?.ok_or(Errno::NOTCONN)?)
         })?;
-        Ok(*self.peer.get_or_init(|| canonical(addr)))
+        Ok(*peer.get_or_init(|| canonical(addr)))
     }
 
     /// Whether small writes are sent at once, without waiting to be joined with later ones (`TCP_NODELAY`, tcp(7)).

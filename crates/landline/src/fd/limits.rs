@@ -68,6 +68,7 @@ impl Limits {
 
     /// For a call that waits, after its seat was registered: ready with the cause once a limit is reached. Arms a
     /// timer in `expiry` only if there is a limit.
+    #[inline]
     pub(crate) fn poll_reached(
         &self,
         direction: Direction,
@@ -78,6 +79,15 @@ impl Limits {
             *expiry = None;
             return Poll::Pending;
         }
+        self.poll_reached_limited(direction, expiry, cx)
+    }
+
+    fn poll_reached_limited(
+        &self,
+        direction: Direction,
+        expiry: &mut Option<Expiry>,
+        cx: &mut task::Context<'_>,
+    ) -> Poll<Cause> {
         let limit = self.set().limits[direction as usize].clone();
         limit.poll_reached(expiry, cx)
     }

@@ -2,11 +2,19 @@
 
 mod limits;
 mod message;
+mod meter;
+mod monitor;
 mod net_fd;
+mod pool;
 mod stream;
 mod waiters;
 
 pub(crate) use limits::{Direction, Limits};
-pub(crate) use message::ErrorWatch;
-pub(crate) use net_fd::{Io, NetFd};
+pub(crate) use message::Beside;
+pub(crate) use meter::Traffic;
+pub(crate) use monitor::Monitor;
+pub(crate) use net_fd::{Ends, Io, NetFd};
+pub(crate) use pool::STREAM;
 pub(crate) use stream::{IOV_MAX, counted};
+
+pub use pool::PooledBuf;

@@ -2,18 +2,22 @@
 
 use std::future::{Future, poll_fn};
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::pin::{Pin, pin};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{self, Poll, Wake, ready};
 use std::time::Duration;
 
 use rustix::io::Errno;
 use tokio::io::unix::AsyncFd;
 use tokio::io::{Interest, Ready};
+use tokio::task::coop;
 use tokio::time::Instant;
 
 use super::limits::{Direction, Expiry, Limits};
+use super::meter::{Meter, Traffic};
+use super::monitor::Monitor;
 use super::waiters::Seat;
 use crate::context::Context;
 use crate::error::Cause;
@@ -29,9 +33,19 @@ pub(crate) struct NetFd(Arc<Shared>);
 
 /// What the reactor wakes, by way of `limits`, which wakes those who wait there. So the reactor's one place in a
 /// direction serves any number of them, and costs less than its list of waiting futures.
-struct Shared {
+pub(super) struct Shared {
     io: Registered,
-    limits: Limits,
+    pub(super) limits: Limits,
+    pub(super) meter: Meter,
+    ends: Ends,
+}
+
+/// The addresses of a conn, asked of the kernel at most once, and only when somebody wants to know.
+#[derive(Default)]
+pub(crate) struct Ends {
+    /// Boxed, since few ask for it.
+    pub(crate) local: OnceLock<Box<SocketAddr>>,
+    pub(crate) peer: OnceLock<SocketAddr>,
 }
 
 /// What one system call gave, and what it says about the next one.
@@ -56,8 +70,37 @@ impl NetFd {
     /// # Panics
     /// Outside a tokio runtime, as tokio's own sockets do.
     pub(crate) fn new(fd: OwnedFd) -> io::Result<NetFd> {
+        NetFd::with_meter(fd, Meter::default())
+    }
+
+    /// The same, and what it moves is added to `traffic`.
+    pub(crate) fn metered(fd: OwnedFd, traffic: Arc<Traffic>) -> io::Result<NetFd> {
+        NetFd::with_meter(fd, Meter::new(traffic))
+    }
+
+    fn with_meter(fd: OwnedFd, meter: Meter) -> io::Result<NetFd> {
         let interest = Interest::READABLE | Interest::WRITABLE | Interest::PRIORITY;
-        Ok(NetFd(Arc::new(Shared { io: Registered::new(fd, interest)?, limits: Limits::default() })))
+        Ok(NetFd(Arc::new(Shared {
+            io: Registered::new(fd, interest)?,
+            limits: Limits::default(),
+            meter,
+            ends: Ends::default(),
+        })))
+    }
+
+    /// Says that so many bytes were moved; to be called by whoever moves some.
+    #[inline]
+    pub(crate) fn count(&self, direction: Direction, bytes: usize) {
+        self.0.meter.count(direction, bytes);
+    }
+
+    /// For whoever watches over it without owning it.
+    pub(crate) fn monitor(&self) -> Monitor {
+        Monitor::new(self.0.clone())
+    }
+
+    pub(crate) fn ends(&self) -> &Ends {
+        &self.0.ends
     }
 
     /// Does `operation` once the socket is ready in `direction`, as often as it takes; cancel-safe, since a call of
@@ -66,7 +109,13 @@ impl NetFd {
     where
         F: FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<T>> + Unpin,
     {
-        Call { fd: self, direction, waiter: Waiter::Call { seat: None, expiry: None }, operation }
+        Call {
+            fd: self,
+            direction,
+            at_once: false,
+            waiter: Waiter::Call { seat: None, expiry: None },
+            operation,
+        }
     }
 
     /// [`NetFd::io`] for `poll_read` and `poll_write`: one task in each direction.
@@ -87,12 +136,13 @@ impl NetFd {
         operation: &mut impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<T>>,
     ) -> Poll<Result<T, Cause>> {
         // As tokio's own sockets do, so that a busy conn does not starve the other tasks of its thread.
-        ready!(pin!(tokio::task::coop::consume_budget()).poll(cx));
+        let budget = ready!(coop::poll_proceed(cx));
         let shared = &*self.0;
         let Some(io) = shared.io.enter() else { return Poll::Ready(Err(Cause::Closed)) };
         loop {
             shared.limits.check(direction)?;
             if let Some(result) = try_io(&io, direction, operation) {
+                budget.made_progress();
                 return Poll::Ready(result);
             }
             waiter.enlist(&shared.limits, direction, cx);
@@ -298,8 +348,8 @@ fn try_io<T>(
             match operation(fd.as_fd()) {
                 Ok(Io { value, readiness }) => {
                     result = Some(Ok(value));
-                    break match direction {
-                        Direction::Read if has_had_urgent_data(io) => Readiness::Kept,
+                    break match (direction, readiness) {
+                        (Direction::Read, Readiness::UsedUp) if has_had_urgent_data(io) => Readiness::Kept,
                         _ => readiness,
                     };
                 }
@@ -331,8 +381,17 @@ fn has_had_urgent_data(io: &AsyncFd<OwnedFd>) -> bool {
 pub(crate) struct Call<'a, F> {
     fd: &'a NetFd,
     direction: Direction,
+    at_once: bool,
     waiter: Waiter<'a>,
     operation: F,
+}
+
+impl<F> Call<'_, F> {
+    /// Waits for nothing: there is nothing to move.
+    pub(crate) fn at_once(mut self) -> Self {
+        self.at_once = true;
+        self
+    }
 }
 
 impl<T, F> Future for Call<'_, F>
@@ -341,8 +400,15 @@ where
 {
     type Output = Result<T, Cause>;
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
-        let Call { fd, direction, waiter, operation } = &mut *self;
+        let Call { fd, direction, at_once, waiter, operation } = &mut *self;
+        if *at_once {
+            return Poll::Ready(fd.with_open(|open| {
+                fd.check(*direction)?;
+                Ok(operation(open)?.value)
+            }));
+        }
         fd.poll_waiting(*direction, waiter, cx, operation)
     }
 }

@@ -45,6 +45,7 @@ pub(crate) struct Seat<'a> {
 }
 
 impl Waiters {
+    #[inline]
     pub(crate) fn seat(&self, direction: Direction) -> Seat<'_> {
         let number = if self.take_first(direction, CALL) {
             FIRST
@@ -75,8 +76,10 @@ impl Waiters {
                 first.wake();
             }
         }
-        self.wake_more(Direction::Read);
-        self.wake_more(Direction::Write);
+        if self.more.get().is_some() {
+            self.wake_more(Direction::Read);
+            self.wake_more(Direction::Write);
+        }
     }
 
     pub(crate) fn wake_all(&self, direction: Direction) {
@@ -122,6 +125,7 @@ impl More {
 
 impl Seat<'_> {
     /// Enlists the task; what it waits for must be looked at again after this.
+    #[inline]
     pub(crate) fn register(&self, waker: &Waker) {
         match self.number {
             FIRST => self.waiters.first[self.direction as usize].register(waker),
@@ -131,6 +135,7 @@ impl Seat<'_> {
 }
 
 impl Drop for Seat<'_> {
+    #[inline]
     fn drop(&mut self) {
         if self.number == FIRST {
             let direction = self.direction as usize;

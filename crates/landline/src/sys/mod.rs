@@ -12,6 +12,7 @@ mod message;
 mod multicast;
 mod read_buf;
 mod registered;
+mod signal;
 mod socket_option;
 mod waker;
 
@@ -25,8 +26,9 @@ pub(crate) use message::{ControlBuffer, Incoming, Rights, recv_msg, recv_msg_int
 pub(crate) use multicast::{Membership, set_membership, set_multicast_interface_v4};
 pub(crate) use read_buf::fill;
 pub(crate) use registered::{Registered, register};
+pub(crate) use signal::is_ignored;
 pub(crate) use socket_option::{
     bind_to_device, get_int, peer_credentials, peer_pidfd, set_bind_address_no_port, set_fast_open_connect,
-    set_int, set_mark, tcp_info,
+    set_incoming_cpu, set_int, set_mark, tcp_info,
 };
 pub(crate) use waker::borrowed_waker;

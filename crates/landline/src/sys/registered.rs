@@ -4,9 +4,8 @@ use std::cell::UnsafeCell;
 use std::io;
 use std::mem::MaybeUninit;
 use std::ops::Deref;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -23,24 +22,25 @@ pub(crate) fn register(fd: OwnedFd, interest: Interest) -> io::Result<AsyncFd<Ow
 }
 
 /// No longer to be entered.
-const ENDED: usize = 1;
+const ENDED: u32 = 1;
 /// Ended by a close: the number stays taken.
-const CLOSED: usize = 2;
+const CLOSED: u32 = 2;
 /// The registration has been taken out.
-const OUT: usize = 4;
+const OUT: u32 = 4;
+/// The number is a placeholder's, to be closed with this.
+const PLACEHOLDER: u32 = 8;
 /// One user; the bits above count them.
-const USER: usize = 8;
+const USER: u32 = 16;
 
 /// A registered descriptor that can be closed while others use it: the last of them out takes it from the reactor.
 ///
 /// Entering and leaving are one atomic operation each. After a close the number stays taken until this is dropped, by a
 /// placeholder, so that whoever borrowed it never reaches a stranger's file.
 pub(crate) struct Registered {
-    state: AtomicUsize,
+    state: AtomicU32,
     /// Initialized until [`OUT`] is set.
     io: UnsafeCell<MaybeUninit<AsyncFd<OwnedFd>>>,
     number: RawFd,
-    placeholder: OnceLock<OwnedFd>,
 }
 
 // SAFETY: what is inside is shared as a `&AsyncFd<OwnedFd>`, which is Sync, and is taken out by one thread alone, the
@@ -55,7 +55,7 @@ impl Registered {
     pub(crate) fn new(fd: OwnedFd, interest: Interest) -> io::Result<Registered> {
         let number = fd.as_raw_fd();
         let io = UnsafeCell::new(MaybeUninit::new(register(fd, interest)?));
-        Ok(Registered { state: AtomicUsize::new(0), io, number, placeholder: OnceLock::new() })
+        Ok(Registered { state: AtomicU32::new(0), io, number })
     }
 
     /// To use it; `None` once it was closed.
@@ -90,7 +90,7 @@ impl Registered {
         free.is_ok().then(|| unsafe { self.take_out() }.into_inner())
     }
 
-    fn end(&self, how: usize) -> bool {
+    fn end(&self, how: u32) -> bool {
         let entered = self.enter();
         // Still entered, so that whoever leaves last finds how it is to end.
         entered.is_some_and(|_entered| self.state.fetch_or(how, Ordering::AcqRel) & ENDED == 0)
@@ -116,7 +116,8 @@ impl Registered {
             // Out of the reactor first, while the number still means this file.
             let fd = io.into_inner();
             let _ = replace_with_placeholder(&fd);
-            let _ = self.placeholder.set(fd);
+            debug_assert_eq!(fd.into_raw_fd(), self.number);
+            self.state.fetch_or(PLACEHOLDER, Ordering::Release);
         }
     }
 
@@ -140,9 +141,13 @@ impl AsFd for Registered {
 
 impl Drop for Registered {
     fn drop(&mut self) {
-        if *self.state.get_mut() & OUT == 0 {
+        let state = *self.state.get_mut();
+        if state & OUT == 0 {
             // SAFETY: not taken out, and this is the last there is of it.
             unsafe { self.io.get_mut().assume_init_drop() };
+        } else if state & PLACEHOLDER != 0 {
+            // SAFETY: the number was kept when the registration was taken out, for this drop to close.
+            drop(unsafe { OwnedFd::from_raw_fd(self.number) });
         }
     }
 }

@@ -51,7 +51,6 @@ mod tests {
         assert_eq!(Arc::strong_count(&count), 2);
         clone.wake();
         waker.wake_by_ref();
-        drop(waker);
         assert_eq!((count.0.load(Ordering::SeqCst), Arc::strong_count(&count)), (2, 1));
     }
 }

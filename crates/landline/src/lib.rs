@@ -40,14 +40,18 @@ mod sys;
 mod tower;
 
 pub use addr::{Addr, AddressError, AddressErrorKind, ScopedIp, UnixAddr, join_host_port, split_host_port};
+#[cfg(feature = "tls")]
+pub use conn::TlsConn;
 pub use conn::{
     Ancillary, CloseWrite, Conn, Credentials, Datagram, Ecn, IpConn, OwnedReadHalf, OwnedWriteHalf,
     PacketConn, Pipe, ReadHalf, Received, RecvBatch, ReuniteError, SendBatch, TcpConn, TcpInfo, TcpState,
     UdpBatchConn, UdpConn, UnixConn, UnixMessage, WriteHalf, pipe,
 };
 pub use context::{CancelOnDrop, Context, Ended};
-pub use dial::{Dialer, Race, dial};
-pub use error::{Cause, Error, LookupError, LookupErrorKind, Operation, Result};
+pub use dial::{Dialer, ParseProxyError, Proxies, Proxy, ProxyEnvironment, ProxyScheme, Race, dial};
+pub use error::{
+    Cause, Error, LookupError, LookupErrorKind, Operation, ProxyError, ProxyErrorKind, ProxyStep, Result,
+};
 pub use fd::PooledBuf;
 pub use interface::{
     AddrScope, HardwareAddr, Interface, InterfaceAddr, InterfaceFlags, interface_addrs, interfaces,

@@ -17,6 +17,17 @@ pub(crate) trait StreamConn {
         buffers: &[IoSlice<'_>],
     ) -> Poll<Result<usize, Cause>>;
     fn close_write_shared(&self) -> Result<(), Cause>;
+
+    /// For a conn that keeps written bytes back.
+    fn poll_flush_shared(&self, _: &mut Context<'_>) -> Poll<Result<(), Cause>> {
+        Poll::Ready(Ok(()))
+    }
+
+    /// For a conn that has something to say before its writing side ends.
+    fn poll_close_write_shared(&self, _: &mut Context<'_>) -> Poll<Result<(), Cause>> {
+        Poll::Ready(self.close_write_shared())
+    }
+
     fn error(&self, operation: Operation, cause: Cause) -> Error;
 }
 
@@ -69,20 +80,23 @@ macro_rules! impl_async_io {
             }
 
             fn poll_flush(
-                self: std::pin::Pin<&mut Self>,
-                _: &mut std::task::Context<'_>,
+                $self: std::pin::Pin<&mut Self>,
+                cx: &mut std::task::Context<'_>,
             ) -> std::task::Poll<std::io::Result<()>> {
-                std::task::Poll::Ready(Ok(()))
+                use $crate::conn::StreamConn;
+                let conn = $conn;
+                conn.poll_flush_shared(cx)
+                    .map_err(|cause| conn.error($crate::error::Operation::Write, cause).into())
             }
 
             /// Ends the writing side. A conn that is no longer connected has nothing left to end.
             fn poll_shutdown(
                 $self: std::pin::Pin<&mut Self>,
-                _: &mut std::task::Context<'_>,
+                cx: &mut std::task::Context<'_>,
             ) -> std::task::Poll<std::io::Result<()>> {
                 use $crate::conn::StreamConn;
                 let conn = $conn;
-                std::task::Poll::Ready(match conn.close_write_shared() {
+                conn.poll_close_write_shared(cx).map(|ended| match ended {
                     Err($crate::error::Cause::System { error: rustix::io::Errno::NOTCONN, .. }) => Ok(()),
                     result => result.map_err(|cause| conn.error($crate::error::Operation::Close, cause).into()),
                 })

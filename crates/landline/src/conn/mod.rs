@@ -13,6 +13,8 @@ mod received;
 mod shared;
 mod tcp;
 mod tcp_info;
+#[cfg(feature = "tls")]
+mod tls;
 mod udp;
 mod udp_batch;
 mod unix;
@@ -28,6 +30,8 @@ pub use pipe::{Pipe, pipe};
 pub use received::Received;
 pub use tcp::TcpConn;
 pub use tcp_info::{TcpInfo, TcpState};
+#[cfg(feature = "tls")]
+pub use tls::TlsConn;
 pub use udp::UdpConn;
 pub use udp_batch::{Datagram, RecvBatch, SendBatch, UdpBatchConn};
 pub use unix::UnixConn;

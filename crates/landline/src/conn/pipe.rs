@@ -79,6 +79,11 @@ impl Pipe {
         None
     }
 
+    #[cfg(feature = "tls")]
+    pub(super) fn check(&self, direction: Direction) -> Result<(), Cause> {
+        self.end.attempt(direction, |_| Some(Ok(()))).unwrap_or(Ok(()))
+    }
+
     fn named<T>(&self, operation: Operation, result: Result<T, Cause>) -> Result<T> {
         result.map_err(|cause| self.error(operation, cause))
     }

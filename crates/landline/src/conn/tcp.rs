@@ -206,6 +206,11 @@ impl TcpConn {
         self.option("getsockopt TCP_INFO", sys::tcp_info).map(|raw| TcpInfo::from_raw(&raw))
     }
 
+    #[cfg(feature = "tls")]
+    pub(super) fn check(&self, direction: crate::fd::Direction) -> Result<(), Cause> {
+        self.fd.with_open(|_| self.fd.check(direction))
+    }
+
     fn named<T>(&self, operation: Operation, result: Result<T, Cause>) -> Result<T> {
         result.map_err(|cause| self.error(operation, cause))
     }

@@ -307,6 +307,11 @@ impl UnixConn {
         Ok(self.rest.peer.get_or_init(|| addr).clone())
     }
 
+    #[cfg(feature = "tls")]
+    pub(super) fn check(&self, direction: crate::fd::Direction) -> Result<(), Cause> {
+        self.fd.with_open(|_| self.fd.check(direction))
+    }
+
     pub(super) fn named<T>(&self, operation: Operation, result: Result<T, Cause>) -> Result<T> {
         result.map_err(|cause| self.error(operation, cause))
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::addr::Addr;
-use crate::error::Error;
+use crate::error::{Error, ProxyStep};
 use crate::network::Network;
 
 /// One thing that happened, and when.
@@ -212,6 +212,54 @@ pub enum What {
     SelfConnect {
         /// The attempt.
         attempt: u32,
+    },
+
+    // 4 dial, through proxies
+    /// Which proxies the environment asks for.
+    ProxyChosen {
+        /// The proxies in order, as URLs without passwords; none for a direct conn.
+        proxies: Vec<String>,
+        /// Why.
+        reason: String,
+    },
+    /// The conn has reached a proxy, which is now asked to go on.
+    HopStarted {
+        /// Its place in the chain, from 1.
+        hop: u32,
+        /// The proxy as a URL without its password.
+        proxy: String,
+        /// Where it is to connect to: the next proxy, or the target.
+        target: String,
+    },
+    /// Something was said to a proxy.
+    HopAsked {
+        /// The proxy's place in the chain.
+        hop: u32,
+        /// The step.
+        step: ProxyStep,
+        /// What was said, in words and without secrets.
+        question: String,
+    },
+    /// A proxy answered.
+    HopAnswered {
+        /// The proxy's place in the chain.
+        hop: u32,
+        /// The step.
+        step: ProxyStep,
+        /// What it said, in words.
+        answer: String,
+    },
+    /// The way through a proxy is open.
+    HopDone {
+        /// The proxy's place in the chain.
+        hop: u32,
+    },
+    /// The way through a proxy failed.
+    HopFailed {
+        /// The proxy's place in the chain.
+        hop: u32,
+        /// Why.
+        error: Error,
     },
     /// The dial ended with a conn.
     Connected {

@@ -30,6 +30,7 @@ enum Key {
     Lookup(String),
     Query(u32),
     Attempt(u32),
+    Hop(u32),
 }
 
 impl fmt::Debug for Open {
@@ -59,7 +60,7 @@ impl Tracing {
     fn open(&self, key: Key, make: impl FnOnce(&Span) -> Span) {
         let parent = match key {
             Key::Query(_) => self.lookup(),
-            Key::Lookup(_) | Key::Attempt(_) => self.root.clone(),
+            Key::Lookup(_) | Key::Attempt(_) | Key::Hop(_) => self.root.clone(),
         };
         let span = make(&parent);
         self.opened().push(Open { key, span });
@@ -178,6 +179,21 @@ impl Sink for Tracing {
             }
             What::AttemptAbandoned { attempt } => {
                 debug_in!(&self.close(&Key::Attempt(*attempt)), "given up");
+            }
+            What::ProxyChosen { proxies, reason } => debug_in!(root, ?proxies, reason, "proxies chosen"),
+            What::HopStarted { hop, proxy, target } => self.open(
+                Key::Hop(*hop),
+                |parent| debug_span!(target: "landline", parent: parent, "hop", hop, proxy, target),
+            ),
+            What::HopAsked { hop, step, question } => {
+                trace_in!(&self.find(&Key::Hop(*hop)), %step, question, "asked the proxy");
+            }
+            What::HopAnswered { hop, step, answer } => {
+                trace_in!(&self.find(&Key::Hop(*hop)), %step, answer, "the proxy answered");
+            }
+            What::HopDone { hop } => debug_in!(&self.close(&Key::Hop(*hop)), "open"),
+            What::HopFailed { hop, error } => {
+                debug_in!(&self.close(&Key::Hop(*hop)), error = %error.cause(), "failed");
             }
             What::Connected { attempt, peer } => debug_in!(root, attempt, %peer, "connected"),
             What::DialFailed { error } => debug_in!(root, %error, "failed"),

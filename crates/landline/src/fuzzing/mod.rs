@@ -13,6 +13,7 @@ mod mutate;
 pub use address::{host_port, network, order};
 pub use kernel::{control, multicast, netlink};
 
+pub use crate::dial::fuzzing::{proxy, proxy_url};
 pub use crate::resolve::fuzzing::{dns, hosts, name, nsswitch, resolv_conf, services};
 
 /// Takes any input, and panics where something does not hold.
@@ -30,6 +31,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("network", network),
     ("nsswitch", nsswitch),
     ("order", order),
+    ("proxy", proxy),
+    ("proxy_url", proxy_url),
     ("resolv_conf", resolv_conf),
     ("services", services),
 ];

@@ -234,6 +234,9 @@ fn brief(span: &Span) -> String {
         Step::Call { detail, .. } => detail.clone(),
         Step::Note { text, .. } => text.clone(),
         Step::Source { answer, .. } => answer.clone(),
+        Step::Proxies { proxies, .. } => proxies.join(", "),
+        Step::Hop { proxy, .. } => proxy.clone(),
+        Step::HopStep { question, .. } => question.clone(),
         Step::System { .. } | Step::ResolutionDelay { .. } | Step::DialFailed => String::new(),
     };
     let text = words::printable(format!("{label} {of}").trim_end());
@@ -276,6 +279,11 @@ fn escape(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::explain::render::samples;
+
+    #[test]
+    fn a_dial_through_proxies() {
+        insta::assert_snapshot!(Html::new(&samples::proxied_dial()).to_string());
+    }
 
     #[test]
     fn a_raced_dial() {

@@ -26,10 +26,11 @@ use crate::explain::words;
 ///             { status: "failed", error: { message, timeout, temporary, canceled, not_found, refused,
 ///                                          attempts: [{ address, message }] } }
 /// steps       in the order in which they began; each has
-///   step      parse lookup policy source name query cache shared system order delay attempt call note connected failed
+///   step      parse lookup policy source name query cache shared system order delay attempt call note proxies hop
+///             hop_step connected failed
 ///   start_us  from the beginning of the report
 ///   end_us    null for a moment
-///   depth     1 for a step that was part of the lookup or attempt before it, else 0
+///   depth     1 for a step that was part of the lookup, attempt or hop before it, else 0
 ///   fate      done won failed abandoned unfinished
 ///   error     why it failed, where it did
 ///   text      the step and its end in words, which may change
@@ -38,7 +39,8 @@ use crate::explain::words;
 ///             cache: name record remaining_s stale · shared: name record · system: reason
 ///             order: addresses [{ address, source, decided_by }] (the number of the rule of RFC 6724 section 6)
 ///             delay: delay_us · attempt: attempt peer reason (first previous_failed delay_passed) budget_us
-///             call: attempt call detail · note: attempt note · connected: attempt peer
+///             call: attempt call detail · note: attempt note · proxies: proxies reason · hop: hop proxy target
+///             hop_step: hop name (tls greeting auth request) question answer · connected: attempt peer
 /// ```
 ///
 /// Addresses are in the form in which they are dialed. Values that are not known are null; whoever reads it should
@@ -253,6 +255,21 @@ enum StepView<'a> {
         attempt: u32,
         note: &'a str,
     },
+    Proxies {
+        proxies: &'a [String],
+        reason: &'a str,
+    },
+    Hop {
+        hop: u32,
+        proxy: &'a str,
+        target: &'a str,
+    },
+    HopStep {
+        hop: u32,
+        name: &'static str,
+        question: &'a str,
+        answer: Option<&'a str>,
+    },
     Connected {
         attempt: u32,
         peer: String,
@@ -318,6 +335,11 @@ impl StepView<'_> {
             },
             Step::Call { attempt, call, detail } => StepView::Call { attempt: *attempt, call, detail },
             Step::Note { attempt, text } => StepView::Note { attempt: *attempt, note: text },
+            Step::Proxies { proxies, reason } => StepView::Proxies { proxies, reason },
+            Step::Hop { hop, proxy, target } => StepView::Hop { hop: *hop, proxy, target },
+            Step::HopStep { hop, step, question, answer } => {
+                StepView::HopStep { hop: *hop, name: step.as_str(), question, answer: answer.as_deref() }
+            }
             Step::Connected { attempt, peer } => {
                 StepView::Connected { attempt: *attempt, peer: peer.to_string() }
             }
@@ -361,6 +383,11 @@ fn civil(days: u64) -> (u64, u64, u64) {
 mod tests {
     use super::*;
     use crate::explain::render::samples;
+
+    #[test]
+    fn a_dial_through_proxies() {
+        insta::assert_snapshot!(to_string_pretty(&samples::proxied_dial()));
+    }
 
     #[test]
     fn dates_are_those_of_the_calendar() {

@@ -171,7 +171,14 @@ fn style(span: &Span) -> Style {
         (Fate::Won, _) => Style::Good,
         (Fate::Failed(_), _) => Style::Bad,
         (Fate::Abandoned | Fate::Unfinished, _) => Style::Faint,
-        (Fate::Done, Step::Lookup { .. } | Step::Query { .. } | Step::Attempt { .. }) => Style::Busy,
+        (
+            Fate::Done,
+            Step::Lookup { .. }
+            | Step::Query { .. }
+            | Step::Attempt { .. }
+            | Step::Hop { .. }
+            | Step::HopStep { .. },
+        ) => Style::Busy,
         (Fate::Done, _) => Style::Plain,
     }
 }
@@ -263,6 +270,11 @@ fn wrap(text: &str, width: Option<usize>) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::explain::render::samples;
+
+    #[test]
+    fn a_dial_through_proxies() {
+        insta::assert_snapshot!(samples::proxied_dial().waterfall().to_string());
+    }
 
     #[test]
     fn a_raced_dial_plain() {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::event::{AttemptReason, OrderedAddress};
 use crate::addr::Addr;
+use crate::error::ProxyStep;
 
 pub(crate) use build::build;
 
@@ -18,7 +19,7 @@ pub struct Span {
     pub start: Duration,
     /// When it ended; `None` for a step that was a moment.
     pub end: Option<Duration>,
-    /// 0 for a step of its own, 1 for one that was part of the lookup or attempt before it.
+    /// 0 for a step of its own, 1 for one that was part of the lookup, attempt or hop before it.
     pub depth: u8,
     /// What it was.
     pub step: Step,
@@ -159,6 +160,33 @@ pub enum Step {
         attempt: u32,
         /// In words.
         text: String,
+    },
+    /// The choice of proxies.
+    Proxies {
+        /// The proxies in order, as URLs without passwords; none for a direct conn.
+        proxies: Vec<String>,
+        /// Why these.
+        reason: String,
+    },
+    /// The way through one proxy.
+    Hop {
+        /// Its place in the chain, from 1.
+        hop: u32,
+        /// The proxy as a URL without its password.
+        proxy: String,
+        /// Where it is to connect to.
+        target: String,
+    },
+    /// Something said to the proxy of the hop before it, until the answer.
+    HopStep {
+        /// The proxy's place in the chain.
+        hop: u32,
+        /// The step.
+        step: ProxyStep,
+        /// What was said, in words.
+        question: String,
+        /// What it answered, where it did.
+        answer: Option<String>,
     },
     /// The end of a dial that has a conn.
     Connected {

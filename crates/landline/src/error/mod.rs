@@ -57,6 +57,7 @@ pub enum Operation {
     Copy,
     Serve,
     Interface,
+    Request,
 }
 
 impl Operation {
@@ -75,6 +76,7 @@ impl Operation {
             Operation::Copy => "copy",
             Operation::Serve => "serve",
             Operation::Interface => "interface",
+            Operation::Request => "request",
         }
     }
 }

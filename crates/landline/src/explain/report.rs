@@ -41,6 +41,11 @@ pub enum Outcome {
     },
     /// The lookup has an answer, in presentation form.
     Answered(Vec<String>),
+    /// The request has a response.
+    Responded {
+        /// Its status in words, such as `200 OK`.
+        status: String,
+    },
     /// It failed.
     Failed(Error),
 }
@@ -60,17 +65,17 @@ impl Report {
         Report { operation, network, address, outcome, started, began, total, events, spans }
     }
 
-    /// What was done: [`Operation::Dial`] or [`Operation::Lookup`].
+    /// What was done: [`Operation::Dial`], [`Operation::Lookup`] or [`Operation::Request`].
     pub fn operation(&self) -> Operation {
         self.operation
     }
 
-    /// The network as it was given; of a lookup, the kind of record asked for.
+    /// The network as it was given; of a lookup, the kind of record asked for; of a request, its method.
     pub fn network(&self) -> &str {
         &self.network
     }
 
-    /// The address as it was given; of a lookup, the name.
+    /// The address as it was given; of a lookup, the name; of a request, its URL.
     pub fn address(&self) -> &str {
         &self.address
     }

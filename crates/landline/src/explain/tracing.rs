@@ -45,6 +45,9 @@ impl Tracing {
         let root = match operation {
             Operation::Listen => debug_span!(target: "landline", "listen", %network, address),
             Operation::Lookup => debug_span!(target: "landline", "lookup", kind = %network, name = address),
+            Operation::Request => {
+                debug_span!(target: "landline", "request", method = %network, url = address)
+            }
             _ => debug_span!(target: "landline", "dial", %network, address),
         };
         Tracing { root, open: Mutex::default() }
@@ -197,6 +200,10 @@ impl Sink for Tracing {
             }
             What::Connected { attempt, peer } => debug_in!(root, attempt, %peer, "connected"),
             What::DialFailed { error } => debug_in!(root, %error, "failed"),
+            What::StageStarted { stage, subject } => trace_in!(root, stage, subject, "stage began"),
+            What::StageDone { stage, result } => debug_in!(root, stage, result, "stage done"),
+            What::StageFailed { stage, error } => debug_in!(root, stage, error, "stage failed"),
+            What::Remarked { stage, text } => debug_in!(root, stage, text),
         }
     }
 }

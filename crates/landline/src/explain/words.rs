@@ -4,6 +4,9 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use crate::error::Operation;
+
+
 use super::event::{AttemptReason, OrderedAddress};
 use super::report::{Outcome, Report};
 use super::span::{Answer, Fate, Span, Step};
@@ -33,6 +36,7 @@ pub(crate) fn label(step: &Step) -> String {
         Step::HopStep { step, .. } => step.as_str(),
         Step::Connected { .. } => "connected",
         Step::DialFailed => "failed",
+        Step::Stage { stage, .. } => stage,
     }
     .to_owned()
 }
@@ -82,7 +86,11 @@ pub(crate) fn text(span: &Span) -> String {
 /// The first line: what was done, how it ended, and how long it took.
 pub(crate) fn headline(report: &Report) -> String {
     let took = duration(report.total());
-    let subject = format!("{} {} {}", report.operation(), report.network(), report.address());
+    let subject = match report.operation() {
+        // The method says what is done.
+        Operation::Request => format!("{} {}", report.network(), report.address()),
+        operation => format!("{operation} {} {}", report.network(), report.address()),
+    };
     printable(&match report.outcome() {
         Outcome::Connected { peer: Some(peer), .. } if !peer.to_string().is_empty() => {
             format!("{subject}: connected to {peer} in {took}")
@@ -91,6 +99,7 @@ pub(crate) fn headline(report: &Report) -> String {
         Outcome::Answered(answer) => {
             format!("{subject}: {} in {took}", count(answer.len(), "answer", "answers"))
         }
+        Outcome::Responded { status } => format!("{subject}: {status} in {took}"),
         Outcome::Failed(_) => format!("{subject}: failed after {took}"),
     })
 }
@@ -146,6 +155,7 @@ fn what(step: &Step) -> String {
         Step::Connected { attempt: 0, peer } => format!("to {peer}"),
         Step::Connected { attempt, peer } => format!("to {peer} by attempt {attempt}"),
         Step::DialFailed => "the dial ended without a conn".to_owned(),
+        Step::Stage { subject, .. } => subject.clone(),
     }
 }
 
@@ -159,6 +169,7 @@ fn fate(span: &Span) -> String {
         (Step::Attempt { .. }, Fate::Done) => "connected".to_owned(),
         (Step::Attempt { .. }, Fate::Won) => "connected, and won".to_owned(),
         (Step::Attempt { .. }, Fate::Abandoned) => "no longer needed".to_owned(),
+        (Step::Stage { result, .. }, Fate::Done) => result.clone(),
         // The report gives the whole error once, and its parts stand at the steps they belong to.
         (_, Fate::Done | Fate::Won) | (Step::DialFailed, _) => String::new(),
         (_, Fate::Failed(error)) => error.clone(),

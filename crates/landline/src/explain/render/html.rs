@@ -86,7 +86,7 @@ impl fmt::Display for Html<'_> {
         let title = escape(self.title.as_deref().unwrap_or(&subject));
         let outcome = match self.report.outcome() {
             Outcome::Failed(_) => "failed",
-            Outcome::Connected { .. } | Outcome::Answered(_) => "won",
+            Outcome::Connected { .. } | Outcome::Answered(_) | Outcome::Responded { .. } => "won",
         };
         writeln!(f, "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">")?;
         writeln!(f, "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">")?;
@@ -237,6 +237,7 @@ fn brief(span: &Span) -> String {
         Step::Proxies { proxies, .. } => proxies.join(", "),
         Step::Hop { proxy, .. } => proxy.clone(),
         Step::HopStep { question, .. } => question.clone(),
+        Step::Stage { subject, .. } => subject.clone(),
         Step::System { .. } | Step::ResolutionDelay { .. } | Step::DialFailed => String::new(),
     };
     let text = words::printable(format!("{label} {of}").trim_end());

@@ -16,13 +16,15 @@ use crate::explain::words;
 ///
 /// ```text
 /// schema      1
-/// operation   "dial" or "lookup"
+/// operation   "dial", "lookup" or "request"
 /// network, address   of a dial, as given
 /// kind, name         of a lookup, as given
+/// method, url        of a request, as given
 /// started     when it began: RFC 3339, UTC, microseconds
 /// total_us    how long it took, in microseconds
 /// outcome     { status: "connected", local, peer }
 ///             { status: "answered", answer: [text] }
+///             { status: "responded", response }
 ///             { status: "failed", error: { message, timeout, temporary, canceled, not_found, refused,
 ///                                          attempts: [{ address, message }] } }
 /// steps       in the order in which they began; each has
@@ -41,6 +43,7 @@ use crate::explain::words;
 ///             delay: delay_us · attempt: attempt peer reason (first previous_failed delay_passed) budget_us
 ///             call: attempt call detail · note: attempt note · proxies: proxies reason · hop: hop proxy target
 ///             hop_step: hop name (tls greeting auth request) question answer · connected: attempt peer
+///             stage: stage subject result
 /// ```
 ///
 /// Addresses are in the form in which they are dialed. Values that are not known are null; whoever reads it should
@@ -57,10 +60,13 @@ pub fn to_string_pretty(report: &Report) -> String {
 /// In the schema of [`to_string`].
 impl Serialize for Report {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let (network, address, kind, name) = match self.operation() {
-            Operation::Lookup => (None, None, Some(self.network()), Some(self.address())),
-            _ => (Some(self.network()), Some(self.address()), None, None),
-        };
+        let (what, whom) = (Some(self.network()), Some(self.address()));
+        let (mut network, mut address, mut kind, mut name, mut method, mut url) = Default::default();
+        match self.operation() {
+            Operation::Lookup => (kind, name) = (what, whom),
+            Operation::Request => (method, url) = (what, whom),
+            _ => (network, address) = (what, whom),
+        }
         ReportView {
             schema: 1,
             operation: self.operation().as_str(),
@@ -68,6 +74,8 @@ impl Serialize for Report {
             address,
             kind,
             name,
+            method,
+            url,
             started: rfc3339(self.started()),
             total_us: micros(self.total()),
             outcome: OutcomeView::of(self.outcome()),
@@ -89,6 +97,10 @@ struct ReportView<'a> {
     kind: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    method: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<&'a str>,
     started: String,
     total_us: u64,
     outcome: OutcomeView<'a>,
@@ -100,6 +112,7 @@ struct ReportView<'a> {
 enum OutcomeView<'a> {
     Connected { local: Option<String>, peer: Option<String> },
     Answered { answer: &'a [String] },
+    Responded { response: &'a str },
     Failed { error: ErrorView },
 }
 
@@ -128,6 +141,7 @@ impl OutcomeView<'_> {
                 peer: peer.as_ref().map(Addr::to_string),
             },
             Outcome::Answered(answer) => OutcomeView::Answered { answer },
+            Outcome::Responded { status } => OutcomeView::Responded { response: status },
             Outcome::Failed(error) => OutcomeView::Failed { error: ErrorView::of(error) },
         }
     }
@@ -275,6 +289,11 @@ enum StepView<'a> {
         peer: String,
     },
     Failed,
+    Stage {
+        stage: &'static str,
+        subject: &'a str,
+        result: &'a str,
+    },
 }
 
 #[derive(Serialize)]
@@ -344,6 +363,7 @@ impl StepView<'_> {
                 StepView::Connected { attempt: *attempt, peer: peer.to_string() }
             }
             Step::DialFailed => StepView::Failed,
+            Step::Stage { stage, subject, result } => StepView::Stage { stage, subject, result },
         }
     }
 }
@@ -410,6 +430,18 @@ mod tests {
     #[test]
     fn a_failed_dial() {
         insta::assert_snapshot!(to_string_pretty(&samples::failed_dial()));
+    }
+
+    #[test]
+    fn a_request() {
+        let report = serde_json::to_value(samples::request()).unwrap();
+        assert_eq!((&report["method"], &report["url"]), (&"GET".into(), &"https://shop.example/".into()));
+        assert_eq!(report["outcome"], serde_json::json!({ "status": "responded", "response": "200 OK" }));
+        let steps = report["steps"].as_array().unwrap();
+        let tls = steps.iter().find(|step| step["stage"] == "tls").unwrap();
+        assert_eq!((&tls["step"], &tls["subject"]), (&"stage".into(), &"shop.example".into()));
+        assert_eq!(tls["result"], "TLS1_3, h2");
+        assert_eq!(steps.last().unwrap()["error"], "unexpected end of stream");
     }
 
     #[test]

@@ -178,6 +178,25 @@ impl Builder {
                 span.fate = Fate::Won;
                 self.groups.push(Group { head: span, parts: Vec::new() });
             }
+            What::StageStarted { stage, subject } => {
+                self.open(at, Step::Stage { stage, subject, result: String::new() });
+            }
+            What::StageDone { stage, result: came } => {
+                if let Some(span) = self.stage(stage) {
+                    if let Step::Stage { result, .. } = &mut span.step {
+                        *result = came;
+                    }
+                    close(span, at, Fate::Done);
+                }
+            }
+            What::StageFailed { stage, error } => {
+                if let Some(span) = self.stage(stage) {
+                    close(span, at, Fate::Failed(error));
+                }
+            }
+            What::Remarked { stage, text } => {
+                self.moment(at, Step::Stage { stage, subject: text, result: String::new() });
+            }
             What::DialFailed { error } => {
                 let mut span = moment(at, Step::DialFailed);
                 span.fate = Fate::Failed(error.to_string());
@@ -241,6 +260,13 @@ impl Builder {
     fn hop(&mut self, number: u32) -> Option<&mut Group> {
         let mut groups = self.groups.iter_mut().rev();
         groups.find(|group| matches!(group.head.step, Step::Hop { hop, .. } if hop == number))
+    }
+
+    /// The latest stage of this name that goes on.
+    fn stage(&mut self, name: &str) -> Option<&mut Span> {
+        self.groups.iter_mut().rev().map(|group| &mut group.head).find(|span| {
+            matches!(span.step, Step::Stage { stage, .. } if stage == name) && span.fate == Fate::Unfinished
+        })
     }
 
     fn only_attempt(&mut self) -> Option<&mut Group> {
@@ -429,6 +455,7 @@ mod tests {
                 samples::raced_dial(),
                 samples::failed_dial(),
                 samples::proxied_dial(),
+                samples::request(),
                 samples::lookup_with_everything(),
             ]
                 .iter()

@@ -197,6 +197,15 @@ pub enum Step {
     },
     /// The end of a dial that has none.
     DialFailed,
+    /// What a protocol on top did: a stage, or a remark.
+    Stage {
+        /// Its name: `tls`, `wait`, `body`, …
+        stage: &'static str,
+        /// What it was about, in words.
+        subject: String,
+        /// What came of it, in words; empty where there is nothing to say.
+        result: String,
+    },
 }
 
 /// What a server answered.

@@ -212,9 +212,9 @@ fn chain(ways: &[Way]) -> Result<Vec<Proxy>, Failure> {
     ways.iter()
         .map(|way| match way {
             Way::Proxy(proxy) => Ok(proxy.clone()),
-            Way::Environment => {
-                Err(Failure::Usage("--proxy env: the environment names the whole way, so it stands alone".to_owned()))
-            }
+            Way::Environment => Err(Failure::Usage(
+                "--proxy env: the environment names the whole way, so it stands alone".to_owned(),
+            )),
         })
         .collect()
 }

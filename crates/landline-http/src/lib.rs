@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod client;
 pub mod mux;
 
 #[cfg(any(test, fuzzing))]

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use crate::error::Operation;
 
-
 use super::event::{AttemptReason, OrderedAddress};
 use super::report::{Outcome, Report};
 use super::span::{Answer, Fate, Span, Step};

@@ -5,7 +5,7 @@ mod conn;
 mod cookie;
 mod error;
 mod exchange;
-mod origin;
+pub(crate) mod origin;
 mod pool;
 mod redirect;
 mod response;

@@ -1,6 +1,7 @@
 //! Whom a URL is for, and where a reference in it leads. Pure.
 
 use std::fmt;
+use std::net::Ipv6Addr;
 
 use http::Uri;
 
@@ -29,11 +30,19 @@ impl Origin {
         if authority.as_str().contains('@') {
             return Err("credentials belong into an Authorization header, not into the URL");
         }
-        let host = authority.host();
-        let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-        if host.is_empty() {
-            return Err("the URL names no host");
-        }
+        let host = match authority.host() {
+            "" => return Err("the URL names no host"),
+            host => match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+                Some(literal) => literal_host(literal)?,
+                None if host
+                    .chars()
+                    .all(|ch| ch.is_ascii_alphanumeric() || matches!(ch, '-' | '.' | '_')) =>
+                {
+                    host.to_ascii_lowercase()
+                }
+                None => return Err("the host is no name; beyond ASCII it is written in punycode"),
+            },
+        };
         let port = match authority.as_str().rsplit_once(':') {
             // The colons of an IPv6 address are no port's.
             Some((_, port)) if !port.contains(']') && !port.is_empty() => {
@@ -42,7 +51,7 @@ impl Origin {
             _ if is_secure => 443,
             _ => 80,
         };
-        Ok(Origin { is_secure, host: host.to_ascii_lowercase(), port })
+        Ok(Origin { is_secure, host, port })
     }
 
     /// What a dialer takes.
@@ -50,13 +59,14 @@ impl Origin {
         landline::join_host_port(&self.host, self.port)
     }
 
-    /// The value of `Host`: without the port where it is the scheme's own.
+    /// The value of `Host`: without the port where it is the scheme's own, and without a zone, which is ours alone.
     pub(crate) fn authority(&self) -> String {
         let is_default = self.port == if self.is_secure { 443 } else { 80 };
-        match (is_default, self.host.contains(':')) {
-            (true, true) => format!("[{}]", self.host),
-            (true, false) => self.host.clone(),
-            (false, _) => self.address(),
+        let host = self.host.split('%').next().unwrap_or_default();
+        match (is_default, host.contains(':')) {
+            (true, true) => format!("[{host}]"),
+            (true, false) => host.to_owned(),
+            (false, _) => landline::join_host_port(host, self.port),
         }
     }
 }
@@ -64,6 +74,20 @@ impl Origin {
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}://{}", if self.is_secure { "https" } else { "http" }, self.authority())
+    }
+}
+
+/// What stands between brackets: an IPv6 address, its zone after `%25` (RFC 6874) or `%`.
+fn literal_host(literal: &str) -> Result<String, &'static str> {
+    let (address, zone) = match literal.split_once('%') {
+        Some((address, zone)) => (address, Some(zone.strip_prefix("25").unwrap_or(zone))),
+        None => (literal, None),
+    };
+    let address: Ipv6Addr = address.parse().map_err(|_| "what stands in brackets is no IPv6 address")?;
+    match zone {
+        None => Ok(address.to_string()),
+        Some(zone) if !zone.is_empty() && !zone.contains('%') => Ok(format!("{address}%{zone}")),
+        Some(_) => Err("the zone of the address is none"),
     }
 }
 
@@ -149,12 +173,21 @@ mod tests {
             ("https://example.com:80", "example.com:80", "example.com:80"),
             ("http://[::1]", "[::1]:80", "[::1]"),
             ("http://[::1]:8080/", "[::1]:8080", "[::1]:8080"),
+            ("http://[fe80::1%25lo]:8080/", "[fe80::1%lo]:8080", "[fe80::1]:8080"),
             ("http://example.com:/", "example.com:80", "example.com"),
         ] {
             let origin = Origin::of(&url.parse().unwrap()).unwrap();
             assert_eq!((origin.address(), origin.authority()), (address.into(), authority.into()), "{url}");
         }
-        for url in ["/path", "ftp://x/", "http://u:p@x/", "example.com", "http://x:65536/"] {
+        for url in [
+            "/path",
+            "ftp://x/",
+            "http://u:p@x/",
+            "example.com",
+            "http://x:65536/",
+            "http://[x]/",
+            "http://a,b/",
+        ] {
             assert!(Origin::of(&url.parse().unwrap()).is_err(), "{url}");
         }
     }

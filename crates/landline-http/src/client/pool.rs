@@ -78,7 +78,7 @@ impl<K: Hash + Eq + Clone, S, M: Clone> Pool<K, S, M> {
         key: &K,
         may_share: bool,
         now: Instant,
-        usable: (impl Fn(&S) -> bool, impl Fn(&M) -> bool),
+        usable: &(impl Fn(&S) -> bool, impl Fn(&M) -> bool),
     ) -> Answer<S, M> {
         let Limits { per_host, idle_timeout, .. } = self.limits;
         let host = self.hosts.entry(key.clone()).or_default();

@@ -74,9 +74,9 @@ impl Next {
 mod tests {
     use super::*;
 
-    fn follow(status: u16, method: Method, from: &str, to: &str) -> Option<Result<Next, &'static str>> {
+    fn follow(status: u16, method: &Method, from: &str, to: &str) -> Option<Result<Next, &'static str>> {
         let headers = HeaderMap::from_iter([(header::LOCATION, to.parse().unwrap())]);
-        next(StatusCode::from_u16(status).unwrap(), &method, &from.parse().unwrap(), &headers)
+        next(StatusCode::from_u16(status).unwrap(), method, &from.parse().unwrap(), &headers)
     }
 
     #[test]
@@ -90,11 +90,11 @@ mod tests {
             (307, Method::POST, Method::POST, true),
             (308, Method::DELETE, Method::DELETE, true),
         ] {
-            let next = follow(status, method, "http://a/", "/b").unwrap().unwrap();
+            let next = follow(status, &method, "http://a/", "/b").unwrap().unwrap();
             assert_eq!((next.method, next.keeps_body), (then, keeps_body), "{status}");
         }
         for status in [200, 300, 304, 305, 306, 404] {
-            assert_eq!(follow(status, Method::GET, "http://a/", "/b"), None);
+            assert_eq!(follow(status, &Method::GET, "http://a/", "/b"), None);
         }
         assert_eq!(
             next(StatusCode::FOUND, &Method::GET, &"http://a/".parse().unwrap(), &HeaderMap::new()),
@@ -115,7 +115,7 @@ mod tests {
             ("https://a/", "http://a:443/", false),
             ("http://a/", "https://a/", false),
         ] {
-            let next = follow(302, Method::GET, from, to).unwrap().unwrap();
+            let next = follow(302, &Method::GET, from, to).unwrap().unwrap();
             assert_eq!(next.keeps_credentials, keeps, "{from} {to}");
             let mut headers = HeaderMap::new();
             for name in CREDENTIALS.iter().chain(&[header::HOST, header::ACCEPT]) {
@@ -130,7 +130,7 @@ mod tests {
     #[test]
     fn places_that_cannot_be_gone_to() {
         for to in ["ftp://a/", "http://u:p@a/", "http:///", "javascript:x"] {
-            assert!(follow(302, Method::GET, "http://a/", to).unwrap().is_err(), "{to}");
+            assert!(follow(302, &Method::GET, "http://a/", to).unwrap().is_err(), "{to}");
         }
     }
 }

@@ -72,7 +72,7 @@ impl Drop for Held {
 pub struct ResponseBody(Inner);
 
 enum Inner {
-    Plain(Raw),
+    Plain(Box<Raw>),
     Decoded(Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>),
 }
 
@@ -107,7 +107,7 @@ impl ResponseBody {
             ResponseBody(Inner::Decoded(Box::pin(ReaderStream::with_capacity(reader, 16 * 1024))))
         }
         if coding == Coding::Plain {
-            return ResponseBody(Inner::Plain(raw));
+            return ResponseBody(Inner::Plain(Box::new(raw)));
         }
         let reader = StreamReader::new(raw.into_data_stream().map_err(io::Error::from));
         match coding {
@@ -171,7 +171,7 @@ impl HttpBody for ResponseBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         match &mut self.0 {
-            Inner::Plain(raw) => Pin::new(raw).poll_frame(cx),
+            Inner::Plain(raw) => Pin::new(&mut **raw).poll_frame(cx),
             Inner::Decoded(stream) => {
                 let chunk = ready!(stream.as_mut().poll_next(cx));
                 Poll::Ready(chunk.map(|chunk| chunk.map(Frame::data).map_err(undo)))

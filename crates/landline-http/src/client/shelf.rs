@@ -53,7 +53,7 @@ impl Shelf {
                     |single: &Single| single.sender.is_ready(),
                     |shared: &Shared| !shared.sender.is_closed(),
                 );
-                let answer = state.pool.take(origin, may_share, Instant::now(), usable);
+                let answer = state.pool.take(origin, may_share, Instant::now(), &usable);
                 let receiver = match &answer {
                     Answer::Wait(ticket) => {
                         let (sender, receiver) = oneshot::channel();

@@ -196,15 +196,20 @@ impl Dial {
                 }
             });
         }
-        dialer = match self.proxy.as_slice() {
-            [Way::Environment] => dialer.proxy(ProxyEnvironment::from_env()),
-            ways => dialer.proxy(chain(ways)?),
-        };
+        dialer = through(dialer, &self.proxy)?;
         if !self.server.is_empty() {
             dialer = dialer.resolver(resolver::asking(&self.server));
         }
         Ok(dialer)
     }
+}
+
+/// A dialer that goes this way.
+pub(crate) fn through(dialer: Dialer, ways: &[Way]) -> Result<Dialer, Failure> {
+    Ok(match ways {
+        [Way::Environment] => dialer.proxy(ProxyEnvironment::from_env()),
+        ways => dialer.proxy(chain(ways)?),
+    })
 }
 
 /// The proxies to go through, in order.

@@ -5,6 +5,7 @@
 mod converse;
 mod dial;
 mod failure;
+mod get;
 mod listen;
 mod lookup;
 mod output;
@@ -20,7 +21,7 @@ use clap::{Parser, Subcommand};
 
 use failure::Failure;
 
-/// Dials, listens and looks names up, and shows every step on the way.
+/// Dials, listens, looks names up and speaks HTTP, and shows every step on the way.
 #[derive(Debug, Parser)]
 #[command(name = "landline", version, max_term_width = 100, arg_required_else_help = true)]
 #[command(after_help = "\
@@ -30,6 +31,7 @@ Examples:
   landline dial tcp example.com:443 --explain   the same, and see how it got there
   landline listen tcp :8080 --echo              answer with what was said
   landline lookup ip example.com mx example.com ask the DNS
+  landline get https://example.com/ --explain   ask a web server, and see where the time went
 
 Exit status: 0 done, 1 the network said no, 2 bad usage; 128 and its number when a signal ended it,
 so 130 after Ctrl-C.")]
@@ -44,6 +46,7 @@ enum Command {
     Dial(dial::Dial),
     Listen(listen::Listen),
     Lookup(lookup::Lookup),
+    Get(get::Get),
 }
 
 fn main() -> ExitCode {
@@ -100,5 +103,6 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Dial(dial) => dial.run().await,
         Command::Listen(listen) => listen.run().await,
         Command::Lookup(lookup) => lookup.run().await,
+        Command::Get(get) => Box::pin(get.run()).await,
     }
 }

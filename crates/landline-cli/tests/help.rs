@@ -12,6 +12,7 @@ fn help_of_every_command() {
         ("dial", &["dial", "--help"]),
         ("listen", &["listen", "--help"]),
         ("lookup", &["lookup", "--help"]),
+        ("get", &["get", "--help"]),
     ] {
         let done = run(arguments).expect(0);
         assert_eq!(done.stderr, "");

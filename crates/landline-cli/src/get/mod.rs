@@ -106,7 +106,10 @@ impl Get {
                 (self.body.is_some(), "--body"),
             ] {
                 if given {
-                    return Err(Failure::Usage(format!("{option}: takes one URL, and there are {}", self.urls.len())));
+                    return Err(Failure::Usage(format!(
+                        "{option}: takes one URL, and there are {}",
+                        self.urls.len()
+                    )));
                 }
             }
         }
@@ -217,7 +220,8 @@ impl Get {
         if !self.server.is_empty() {
             dialer = dialer.resolver(resolver::asking(&self.server));
         }
-        let mut client = Client::new().dialer(dialer).max_redirects(self.redirects).http2_prior_knowledge(self.http2);
+        let mut client =
+            Client::new().dialer(dialer).max_redirects(self.redirects).http2_prior_knowledge(self.http2);
         if let Some(path) = &self.unix {
             client = client.unix_socket(path);
         }

@@ -25,7 +25,13 @@ impl Progress {
     /// Begins with a file of `from` bytes, which will be `whole` long if that is known.
     pub(super) fn new(from: u64, whole: Option<u64>) -> Progress {
         let now = Instant::now();
-        Progress { shown: std::io::stderr().is_terminal().then_some(now), began: now, from, whole, last: from }
+        Progress {
+            shown: std::io::stderr().is_terminal().then_some(now),
+            began: now,
+            from,
+            whole,
+            last: from,
+        }
     }
 
     /// Tells how long the file is now.
@@ -93,7 +99,13 @@ mod tests {
     fn lines() {
         for (written, whole, came, millis, expected) in [
             (0, Some(100), 0, 0, "  0% [                        ] 0 B of 100 B, "),
-            (50_000, Some(100_000), 25_000, 500, " 50% [============            ] 50.0 kB of 100 kB, 50.0 kB/s"),
+            (
+                50_000,
+                Some(100_000),
+                25_000,
+                500,
+                " 50% [============            ] 50.0 kB of 100 kB, 50.0 kB/s",
+            ),
             (3_000_000, Some(3_000_000), 1, 1000, "100% [========================] 3.0 MB of 3.0 MB, 1 B/s"),
             (5, Some(3), 5, 1000, "100% [========================] 5 B of 3 B, 5 B/s"),
             (1_500_000_000, None, 1_500_000_000, 2000, "1.5 GB, 750 MB/s"),

@@ -96,7 +96,9 @@ mod tests {
     fn words_and_what_they_mean() {
         assert_eq!(url("example.com:8080/x#y").unwrap(), "http://example.com:8080/x");
         assert_eq!(url("https://example.com").unwrap(), "https://example.com/");
-        assert!(matches!(url("http://a b/"), Err(Failure::Usage(message)) if message.starts_with("http://a b/: ")));
+        assert!(
+            matches!(url("http://a b/"), Err(Failure::Usage(message)) if message.starts_with("http://a b/: "))
+        );
         assert_eq!(method("put"), Ok(Method::PUT));
         assert!(method("P T").is_err());
         let (name, value) = header("X-Y:  z: 1 ").unwrap();

@@ -3,8 +3,8 @@
 use std::io;
 use std::path::Path;
 
-use http::header::{CONTENT_RANGE, HeaderMap};
 use http::StatusCode;
+use http::header::{CONTENT_RANGE, HeaderMap};
 use tokio::fs::File;
 use tokio::io::AsyncWriteExt;
 

@@ -4,8 +4,6 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::Args;
-use landline::explain::Report;
-use landline::explain::render::{self, Html};
 use landline::resolve::NameServer;
 use landline::{
     Addr, AddressErrorKind, Cause, Dialer, Error, Family, Interface, KeepAlive, Network, Proxy,
@@ -14,7 +12,7 @@ use landline::{
 
 use crate::converse::{Shape, check_stdin, converse};
 use crate::failure::Failure;
-use crate::output::{self, Page, To};
+use crate::output::{self, Page};
 use crate::resolver;
 use crate::values::{self, Probes, Span, Switch, Way};
 
@@ -107,7 +105,7 @@ impl Dial {
         }
         let page = self.html.as_deref().map(Page::create).transpose()?;
         let (result, report) = dialer.explain(network, &self.address).await;
-        self.show(&report, page)?;
+        output::give(&report, self.explain, self.json, page)?;
         let conn = result.map_err(|error| match self.failure(&error) {
             // The drawing ends with the error.
             failure if self.explain => Failure::Told(failure.status()),
@@ -152,20 +150,6 @@ impl Dial {
             Some(local) if unsuitable => Failure::Usage(format!("{error} for --local {local}")),
             _ => Failure::at(&self.address, error),
         }
-    }
-
-    /// Gives the report where it is wanted.
-    fn show(&self, report: &Report, page: Option<Page<'_>>) -> Result<(), Failure> {
-        if self.explain {
-            output::tell(&output::waterfall(report, To::Stderr));
-        }
-        if self.json {
-            output::print(&format!("{}\n", render::to_string(report)))?;
-        }
-        if let Some(page) = page {
-            page.write(&Html::new(report))?;
-        }
-        Ok(())
     }
 
     fn dialer(&self, network: Network) -> Result<Dialer, Failure> {

@@ -108,4 +108,5 @@ pub fn mux(data: &[u8]) {
 }
 
 #[cfg(test)]
+#[path = "../../landline/src/fuzzing/mutate.rs"]
 mod mutate;

@@ -3,6 +3,7 @@
 mod addresses;
 mod dials;
 mod errors;
+mod gets;
 mod listens;
 mod mux;
 mod names;

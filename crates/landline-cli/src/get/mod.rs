@@ -8,8 +8,6 @@ use std::path::PathBuf;
 
 use clap::Args;
 use http::{HeaderName, HeaderValue, Method, Request, StatusCode, header};
-use landline::explain::Report;
-use landline::explain::render::{self, Html};
 use landline::resolve::NameServer;
 use landline::{Cause, Dialer};
 use landline_http::client::{Client, Error, ErrorKind, ResponseBody};
@@ -17,7 +15,7 @@ use tokio::io::AsyncWriteExt;
 
 use crate::dial::through;
 use crate::failure::{Failure, is_usage};
-use crate::output::{self, Page, To};
+use crate::output::{self, Page};
 use crate::resolver;
 use crate::values::{self, Span, Way};
 
@@ -151,7 +149,7 @@ impl Get {
             (self.receive(client.send(request).await, &name, place.as_mut()).await, None)
         };
         if let Some(report) = &report {
-            self.show(report, page)?;
+            output::give(report, self.explain, self.json, page)?;
         }
         result
     }
@@ -233,20 +231,6 @@ impl Get {
         }
         Ok(client)
     }
-
-    /// Gives the report where it is wanted.
-    fn show(&self, report: &Report, page: Option<Page<'_>>) -> Result<(), Failure> {
-        if self.explain {
-            output::tell(&output::waterfall(report, To::Stderr));
-        }
-        if self.json {
-            output::print(&format!("{}\n", render::to_string(report)))?;
-        }
-        if let Some(page) = page {
-            page.write(&Html::new(report))?;
-        }
-        Ok(())
-    }
 }
 
 /// Writes the body to its file, telling how far it is.
@@ -266,6 +250,7 @@ async fn fill(mut store: Store, body: &mut ResponseBody, length: Option<u64>) ->
     filled.and(finished)
 }
 
+#[allow(clippy::needless_pass_by_value)] // `map_err` hands it over.
 fn failure(error: Error) -> Failure {
     let is_usage = match error.kind() {
         ErrorKind::Invalid(_) => true,

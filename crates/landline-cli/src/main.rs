@@ -7,6 +7,7 @@ mod converse;
 mod dial;
 mod failure;
 mod forward;
+mod get;
 mod listen;
 mod lookup;
 mod output;
@@ -23,7 +24,7 @@ use clap::{Parser, Subcommand};
 
 use failure::Failure;
 
-/// Dials, listens and looks names up, and shows every step on the way.
+/// Dials, listens, looks names up and speaks HTTP, and shows every step on the way.
 #[derive(Debug, Parser)]
 #[command(name = "landline", version, max_term_width = 100, arg_required_else_help = true)]
 #[command(after_help = "\
@@ -35,6 +36,7 @@ Examples:
   landline lookup ip example.com mx example.com ask the DNS
   landline call localhost:1234 Arith.Square 7   call a method of a service in Go
   landline proxy :3128                          be a proxy for HTTP and SOCKS5
+  landline get https://example.com/ --explain   ask a web server, and see where the time went
 
 Exit status: 0 done, 1 the network said no, 2 bad usage; 128 and its number when a signal ended it,
 so 130 after Ctrl-C.")]
@@ -52,6 +54,7 @@ enum Command {
     Forward(forward::Forward),
     Proxy(proxy::Proxy),
     Call(call::Call),
+    Get(get::Get),
 }
 
 fn main() -> ExitCode {
@@ -113,5 +116,6 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Forward(forward) => forward.run().await,
         Command::Proxy(proxy) => proxy.run().await,
         Command::Call(call) => call.run().await,
+        Command::Get(get) => Box::pin(get.run()).await,
     }
 }

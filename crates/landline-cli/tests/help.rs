@@ -13,6 +13,7 @@ fn help_of_every_command() {
         ("listen", &["listen", "--help"]),
         ("lookup", &["lookup", "--help"]),
         ("call", &["call", "--help"]),
+        ("get", &["get", "--help"]),
     ] {
         let done = run(arguments).expect(0);
         assert_eq!(done.stderr, "");

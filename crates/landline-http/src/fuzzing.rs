@@ -5,15 +5,55 @@
 
 #![allow(missing_docs)] // Each is named after what it parses.
 
-use http::Method;
+use http::header::SET_COOKIE;
+use http::{HeaderMap, HeaderValue, Method, Uri};
 
+use crate::client::Cookies;
+use crate::client::origin::{Origin, resolve};
 use crate::mux::{Pattern, Route, ServeMux};
 
 /// Takes any input, and panics where something does not hold.
 pub type Target = fn(&[u8]);
 
 /// All of them by name, which is also that of the fuzz target and of the folder of its seeds.
-pub const TARGETS: &[(&str, Target)] = &[("mux", mux)];
+pub const TARGETS: &[(&str, Target)] = &[("cookie", cookie), ("location", location), ("mux", mux)];
+
+/// The input is a list of lines: `Set-Cookie` headers, each of which both a secure and a plain host send.
+pub fn cookie(data: &[u8]) {
+    let (secure, plain): (Uri, Uri) =
+        (Uri::from_static("https://www.example.com/a/b"), Uri::from_static("http://evil.com/"));
+    let cookies = Cookies::new();
+    let mut count = 0;
+    for line in data.split(|&byte| byte == b'\n').take(64) {
+        let Ok(value) = HeaderValue::from_bytes(line) else { continue };
+        let headers = HeaderMap::from_iter([(SET_COOKIE, value)]);
+        cookies.store(&secure, &headers);
+        cookies.store(&plain, &headers);
+        count += 2;
+    }
+    assert!(cookies.len() <= count);
+    for uri in [&secure, &plain] {
+        if let Some(header) = cookies.header(uri) {
+            assert!(header.as_bytes().len() <= 64 * (4096 + 3));
+        }
+    }
+    // Neither can set anything for a third.
+    assert_eq!(cookies.header(&Uri::from_static("https://example.org/")), None);
+    assert_eq!(cookies.header(&Uri::from_static("https://another.com/a/b")), None);
+}
+
+/// The input is the value of a `Location`.
+pub fn location(data: &[u8]) {
+    let base = Uri::from_static("https://www.example.com/a/b?c");
+    if let Ok(uri) = resolve(&base, data)
+        && let Ok(origin) = Origin::of(&uri)
+    {
+        assert_eq!(resolve(&base, uri.to_string().as_bytes()).as_ref(), Ok(&uri));
+        assert!(!origin.host.is_empty());
+        let again = origin.to_string().parse::<Uri>().ok().and_then(|uri| Origin::of(&uri).ok());
+        assert!(again.as_ref() == Some(&origin) || origin.host.contains('%'), "{origin:?} {again:?}");
+    }
+}
 
 /// The input is a list of lines: patterns, an empty line, then requests, each a method, a host and a target.
 pub fn mux(data: &[u8]) {
@@ -68,4 +108,5 @@ pub fn mux(data: &[u8]) {
 }
 
 #[cfg(test)]
+#[path = "../../landline/src/fuzzing/mutate.rs"]
 mod mutate;

@@ -3,11 +3,13 @@
 //! | module | what is in it |
 //! |---|---|
 //! | [`client`] | a client: conns that are kept, shared and limited, redirects, cookies, and requests that explain themselves |
+//! | [`files`] | files of a directory, served |
 //! | [`mux`] | from a request to its handler, by patterns as Go has them |
 
 #![forbid(unsafe_code)]
 
 pub mod client;
+pub mod files;
 pub mod mux;
 
 #[cfg(any(test, fuzzing))]

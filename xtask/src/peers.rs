@@ -35,6 +35,8 @@ pub(crate) const INTEROP: &[Peer] = &[
     NGINX,
     peer("socat", "socat"),
     peer("curl", "curl"),
+    peer("wget", "wget"),
+    peer("chromium", "chromium"),
     peer("squid", "squid"),
     peer("tinyproxy", "tinyproxy-bin"),
     peer("microsocks", "microsocks"),

@@ -32,23 +32,14 @@ impl FileServer {
         if !matches!(*method, Method::GET | Method::HEAD) {
             let mut response = error(StatusCode::METHOD_NOT_ALLOWED);
             set(&mut response, ALLOW, "GET, HEAD");
-            return response;
+            return finish(response, method);
         }
         let asked = Asked { method, uri, headers };
-        let mut response = match self.find(&asked).await {
+        let response = match self.find(&asked).await {
             Ok(response) => response,
             Err(failed) => error(status_of(&failed)),
         };
-        set(&mut response, X_CONTENT_TYPE_OPTIONS, "nosniff");
-        if let Some(length) = http_body::Body::size_hint(response.body()).exact()
-            && response.status() != StatusCode::NOT_MODIFIED
-        {
-            response.headers_mut().insert(CONTENT_LENGTH, length.into());
-        }
-        if *method == Method::HEAD {
-            *response.body_mut() = Body::empty();
-        }
-        response
+        finish(response, method)
     }
 
     async fn find(&self, asked: &Asked<'_>) -> io::Result<Response<Body>> {
@@ -142,6 +133,20 @@ impl FileServer {
         }
         (file, None)
     }
+}
+
+/// What every response has, and only those to GET.
+fn finish(mut response: Response<Body>, method: &Method) -> Response<Body> {
+    set(&mut response, X_CONTENT_TYPE_OPTIONS, "nosniff");
+    if let Some(length) = http_body::Body::size_hint(response.body()).exact()
+        && response.status() != StatusCode::NOT_MODIFIED
+    {
+        response.headers_mut().insert(CONTENT_LENGTH, length.into());
+    }
+    if *method == Method::HEAD {
+        *response.body_mut() = Body::empty();
+    }
+    response
 }
 
 /// What of a request counts.

@@ -6,3 +6,4 @@ mod harness;
 mod paths;
 mod ranges;
 mod streaming;
+mod wire;

@@ -13,6 +13,7 @@ mod lookup;
 mod output;
 mod proxy;
 mod resolver;
+mod serve;
 mod signals;
 mod tour;
 mod usage;
@@ -37,6 +38,7 @@ Examples:
   landline call localhost:1234 Arith.Square 7   call a method of a service in Go
   landline proxy :3128                          be a proxy for HTTP and SOCKS5
   landline get https://example.com/ --explain   ask a web server, and see where the time went
+  landline serve site :8080                     be a web server, of the files in site
 
 Exit status: 0 done, 1 the network said no, 2 bad usage; 128 and its number when a signal ended it,
 so 130 after Ctrl-C.")]
@@ -55,6 +57,7 @@ enum Command {
     Proxy(proxy::Proxy),
     Call(call::Call),
     Get(get::Get),
+    Serve(serve::Serve),
 }
 
 fn main() -> ExitCode {
@@ -80,7 +83,7 @@ fn main() -> ExitCode {
         }
     };
     // A server takes signals itself, to let its conns finish.
-    let drains = matches!(cli.command, Command::Proxy(_) | Command::Forward(_));
+    let drains = matches!(cli.command, Command::Proxy(_) | Command::Forward(_) | Command::Serve(_));
     let status = runtime.block_on(async {
         tokio::select! {
             biased;
@@ -117,5 +120,6 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Proxy(proxy) => proxy.run().await,
         Command::Call(call) => call.run().await,
         Command::Get(get) => Box::pin(get.run()).await,
+        Command::Serve(serve) => serve.run().await,
     }
 }

@@ -14,6 +14,7 @@ fn help_of_every_command() {
         ("lookup", &["lookup", "--help"]),
         ("call", &["call", "--help"]),
         ("get", &["get", "--help"]),
+        ("serve", &["serve", "--help"]),
     ] {
         let done = run(arguments).expect(0);
         assert_eq!(done.stderr, "");

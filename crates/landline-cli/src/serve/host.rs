@@ -1,0 +1,92 @@
+//! HTTP on conns that were accepted: HTTP/1.1 and HTTP/2 on one port, with TLS or without.
+
+use std::convert::Infallible;
+use std::io;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use hyper::body::Incoming;
+use hyper::rt::Executor;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use landline::serve::Draining;
+use landline::{Addr, Conn, TlsConn};
+use rustls::ServerConfig;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tower_service::Service;
+
+/// How long a client may take for a handshake, and for each head.
+const HEAD: Duration = Duration::from_secs(10);
+/// The longest head of HTTP/1.1, and the most that is kept of what a client sends ahead.
+const BUFFER: usize = 64 * 1024;
+/// How many requests of one conn may be under way; RFC 9113 section 6.5.2 wants no fewer than 100.
+const STREAMS: u32 = 128;
+
+/// Where a request comes from.
+#[derive(Clone, Debug)]
+pub(super) struct Peer(pub(super) Addr);
+
+/// What serves conns, cheap to clone.
+#[derive(Clone)]
+pub(super) struct Host<S> {
+    service: S,
+    tls: Option<Arc<ServerConfig>>,
+}
+
+impl<S, R> Host<S>
+where
+    S: Service<Request<Incoming>, Response = Response<R>, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send,
+    R: Body<Data = Bytes, Error = io::Error> + Send + 'static,
+{
+    pub(super) fn new(service: S, tls: Option<Arc<ServerConfig>>) -> Host<S> {
+        Host { service, tls }
+    }
+
+    /// Serves a conn to its end, which comes soon after a drain has begun. What goes wrong is the client's matter.
+    pub(super) async fn serve(self, conn: Conn, draining: Draining) {
+        let peer = conn.peer_addr().map(Peer);
+        let Some(conn) = self.secured(conn).await else { return };
+        let service = self.service;
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            if let Ok(peer) = &peer {
+                request.extensions_mut().insert(peer.clone());
+            }
+            service.clone().call(request)
+        });
+        let mut builder = auto::Builder::new(Tasks::default());
+        builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(BUFFER);
+        builder.http2().timer(TokioTimer::new()).max_concurrent_streams(STREAMS);
+        let mut served = pin!(builder.serve_connection(TokioIo::new(conn), service));
+        tokio::select! {
+            _ = served.as_mut() => return,
+            () = draining.begun() => served.as_mut().graceful_shutdown(),
+        }
+        let _ = served.await;
+    }
+
+    /// The conn, behind a handshake if there is to be one; none where that fails.
+    async fn secured(&self, conn: Conn) -> Option<Conn> {
+        let Some(config) = &self.tls else { return Some(conn) };
+        let accepted = timeout(HEAD, TlsConn::accept(conn, config.clone())).await;
+        Some(accepted.ok()?.ok()?.into())
+    }
+}
+
+/// The tasks of a conn: requests of HTTP/2 that are under way, which end with it.
+#[derive(Clone, Default)]
+struct Tasks(Arc<Mutex<JoinSet<()>>>);
+
+impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Tasks {
+    fn execute(&self, task: F) {
+        let mut running = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        while running.try_join_next().is_some() {}
+        running.spawn(task);
+    }
+}

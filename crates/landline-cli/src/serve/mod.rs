@@ -1,0 +1,150 @@
+//! `landline serve`: the files of a directory, by HTTP.
+
+mod certificate;
+mod host;
+mod log;
+mod logged;
+mod place;
+mod tls;
+
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Args;
+use landline::{Addr, Server};
+use landline_http::files::FileServer;
+use rustls::ServerConfig;
+
+use crate::failure::Failure;
+use crate::output;
+use crate::signals;
+use crate::values::{self, Span};
+
+use host::{Host, Peer};
+use log::{Format, Log};
+use logged::Logged;
+use place::{Place, network, url};
+
+/// Serve the files of a directory by HTTP
+///
+/// Files come whole, in ranges, or compressed where there is a FILE.br, FILE.zst or FILE.gz beside them that is not older.
+/// A directory is its index.html, or a list of what is in it. Nothing outside the directory is served, whatever links
+/// lead there, and nothing whose name begins with a dot, but for /.well-known.
+///
+/// HTTP/1.1 and HTTP/2 are spoken on the same port. One word alone is a directory if there is such, and else an address.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  landline serve                                   this directory, at http://127.0.0.1:8080/
+  landline serve site :3000 --log                  another one, and see who asks for what
+  landline serve site 0.0.0.0:8443 --self-signed   for others too, with a certificate made on the spot
+  landline serve site :443 --tls-cert site.pem --tls-key site.key
+  landline serve site unix:/run/site.sock          behind a proxy of this host
+  landline serve --json | jq .target               the log as JSON
+
+SIGTERM and Ctrl-C give requests --drain to finish, and a second one ends them at once.
+
+Exit status: 0 done, 1 the network said no, 2 bad usage.")]
+pub(crate) struct Serve {
+    /// What to serve [default: .]
+    #[arg(value_name = "DIR")]
+    directory: Option<String>,
+    /// Where: HOST:PORT, unix:PATH, fd:N or systemd:NAME; :PORT is that of 127.0.0.1 [default: 127.0.0.1:8080]
+    #[arg(value_name = "ADDRESS")]
+    address: Option<String>,
+    /// TLS with this certificate, and those between it and its root; PEM
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// The key of the certificate; PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// TLS with a certificate made on the spot, whose fingerprint is printed; for trying out
+    #[arg(long, conflicts_with = "tls_cert")]
+    self_signed: bool,
+    /// Directories without an index.html are not found
+    #[arg(long)]
+    no_listing: bool,
+    /// Serve and list names that begin with a dot, too
+    #[arg(long)]
+    hidden: bool,
+    /// Serve no more than N conns at the same time; others wait to be accepted
+    #[arg(long, value_name = "N", default_value = "10000", value_parser = values::count, allow_hyphen_values = true)]
+    max_conns: NonZeroUsize,
+    /// End a conn on which nothing has moved for D
+    #[arg(long, value_name = "D", default_value = "2m", value_parser = values::timeout, allow_hyphen_values = true)]
+    idle: Span,
+    /// How long requests may take to finish when the program is asked to end
+    #[arg(long, value_name = "D", default_value = "10s", allow_hyphen_values = true)]
+    drain: Span,
+    /// Print a line for every request on stderr, in the Common Log Format
+    #[arg(short = 'v', long, conflicts_with = "json")]
+    log: bool,
+    /// Print a line of JSON for every request on stdout
+    #[arg(long)]
+    json: bool,
+}
+
+impl Serve {
+    /// Runs the command, until a signal ends it.
+    pub(crate) async fn run(self) -> Result<(), Failure> {
+        let place =
+            Place::of(self.directory.as_deref(), self.address.as_deref(), |word| Path::new(word).is_dir())?;
+        let files = FileServer::new(&place.directory)
+            .map_err(|error| Failure::of_file(&place.directory, &error))?
+            .listing(!self.no_listing)
+            .hidden(self.hidden);
+        let from_files = match (&self.tls_cert, &self.tls_key) {
+            (Some(certificates), Some(key)) => Some(tls::from_files(certificates, key)?),
+            _ => None,
+        };
+        let server = Server::new()
+            .max_conns(self.max_conns.get())
+            .first_byte_timeout(self.idle.0)
+            .idle_timeout(self.idle.0);
+        let (network, address) = network(&place.address);
+        let bound = server.bind(network, &address).await;
+        let bound = bound.map_err(|error| Failure::at(&place.address, &error))?;
+        let local = bound.local_addr();
+        let tls = if self.self_signed { Some(tls::self_signed(&local)?) } else { from_files };
+        let (log, writer) = self.format().map(Log::begin).unzip();
+        let host = Host::new(Logged::new(files, log, client), tls.clone());
+        let serving = bound
+            .serve_with(move |worker| {
+                let (host, draining) = (host.clone(), worker.draining());
+                move |conn| host.clone().serve(conn, draining.clone())
+            })
+            .await?;
+        let announce = || {
+            announce(&place.directory, &local, tls.as_ref());
+            Ok(())
+        };
+        let drained = signals::announcing(serving.drain_on_signals(self.drain.0), announce).await;
+        // The workers have ended, and with them all that writes into the log.
+        drop(serving);
+        if let Some(writer) = writer {
+            writer.end();
+        }
+        drained??;
+        Ok(())
+    }
+
+    fn format(&self) -> Option<Format> {
+        match (self.log, self.json) {
+            (_, true) => Some(Format::Json),
+            (true, _) => Some(Format::Common),
+            _ => None,
+        }
+    }
+}
+
+fn announce(directory: &str, local: &Addr, tls: Option<&Arc<ServerConfig>>) {
+    let directory = landline::explain::render::printable(directory);
+    output::tell(&format!("serving {directory} at {}\n", url(local, tls.is_some())));
+}
+
+/// Who asks, for the log: an IP address, as clients of Unix sockets have no name.
+fn client(extensions: &http::Extensions) -> Option<String> {
+    let Peer(peer) = extensions.get()?;
+    peer.ip().map(|ip| ip.to_canonical().to_string())
+}

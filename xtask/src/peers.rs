@@ -30,6 +30,11 @@ pub(crate) const INTEROP: &[Peer] = &[
     peer("dig", "bind9-dnsutils"),
     peer("nginx", "nginx-light"),
     peer("socat", "socat"),
+    peer("curl", "curl"),
+    peer("squid", "squid"),
+    peer("tinyproxy", "tinyproxy-bin"),
+    peer("microsocks", "microsocks"),
+    peer("danted", "dante-server"),
     // Go comes from PyPI, through a venv.
     Peer { program: "python3", package: "python3-venv", probe: &["-c", "import venv, ensurepip"] },
 ];

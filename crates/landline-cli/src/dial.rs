@@ -8,15 +8,15 @@ use landline::explain::Report;
 use landline::explain::render::{self, Html};
 use landline::resolve::NameServer;
 use landline::{
-    Addr, AddressErrorKind, Cause, Dialer, Error, Family, Interface, KeepAlive, Network, Race, UnixAddr,
-    UnixKind, split_host_port,
+    Addr, AddressErrorKind, Cause, Dialer, Error, Family, Interface, KeepAlive, Network, Proxy,
+    ProxyEnvironment, Race, UnixAddr, UnixKind, split_host_port,
 };
 
 use crate::converse::{Shape, check_stdin, converse};
 use crate::failure::Failure;
 use crate::output::{self, Page, To};
 use crate::resolver;
-use crate::values::{self, Probes, Span, Switch};
+use crate::values::{self, Probes, Span, Switch, Way};
 
 /// Connect, and converse: stdin goes to the peer, what it sends goes to stdout.
 ///
@@ -42,6 +42,7 @@ Examples:
   landline dial tcp example.com:443 --json
   landline dial tcp example.com:443 --server 9.9.9.9 --race off --timeout 3s
   landline dial unix /run/app.sock
+  landline dial tcp example.com:22 --proxy socks5h://localhost:1080 --explain
 
 Exit status: 0 done, 1 the network said no, 2 bad usage.")]
 pub(crate) struct Dial {
@@ -78,6 +79,10 @@ pub(crate) struct Dial {
     /// Probe a silent TCP peer, or off [default: 15s,15s,9]
     #[arg(long, value_name = "IDLE,INTERVAL,COUNT", allow_hyphen_values = true)]
     keep_alive: Option<Probes>,
+    /// Go through this proxy: [http|https|socks4|socks4a|socks5|socks5h://][USER[:PASSWORD]@]HOST[:PORT]; given again,
+    /// through each in turn. env: the one that all_proxy and no_proxy name for the address
+    #[arg(long, value_name = "URL|env", value_parser = values::proxy)]
+    proxy: Vec<Way>,
     /// Use Multipath TCP where both ends can
     #[arg(long)]
     mptcp: bool,
@@ -123,6 +128,7 @@ impl Dial {
             (self.mptcp, tcp, "--mptcp"),
             (self.fast_open, tcp, "--fast-open"),
             (self.keep_alive.is_some(), tcp, "--keep-alive"),
+            (!self.proxy.is_empty(), tcp, "--proxy"),
             (self.interface.is_some(), !unix, "--interface"),
             (!self.server.is_empty(), !unix, "--server"),
             (self.race.is_some(), !unix, "--race"),
@@ -190,11 +196,27 @@ impl Dial {
                 }
             });
         }
+        dialer = match self.proxy.as_slice() {
+            [Way::Environment] => dialer.proxy(ProxyEnvironment::from_env()),
+            ways => dialer.proxy(chain(ways)?),
+        };
         if !self.server.is_empty() {
             dialer = dialer.resolver(resolver::asking(&self.server));
         }
         Ok(dialer)
     }
+}
+
+/// The proxies to go through, in order.
+fn chain(ways: &[Way]) -> Result<Vec<Proxy>, Failure> {
+    ways.iter()
+        .map(|way| match way {
+            Way::Proxy(proxy) => Ok(proxy.clone()),
+            Way::Environment => Err(Failure::Usage(
+                "--proxy env: the environment names the whole way, so it stands alone".to_owned(),
+            )),
+        })
+        .collect()
 }
 
 /// An address of this host, without a lookup.

@@ -5,9 +5,11 @@
 mod converse;
 mod dial;
 mod failure;
+mod forward;
 mod listen;
 mod lookup;
 mod output;
+mod proxy;
 mod resolver;
 mod signals;
 mod tour;
@@ -30,6 +32,8 @@ Examples:
   landline dial tcp example.com:443 --explain   the same, and see how it got there
   landline listen tcp :8080 --echo              answer with what was said
   landline lookup ip example.com mx example.com ask the DNS
+  landline forward tcp :8080 unix /run/app.sock pass conns on
+  landline proxy :3128                          be a proxy for HTTP and SOCKS5
 
 Exit status: 0 done, 1 the network said no, 2 bad usage; 128 and its number when a signal ended it,
 so 130 after Ctrl-C.")]
@@ -44,6 +48,8 @@ enum Command {
     Dial(dial::Dial),
     Listen(listen::Listen),
     Lookup(lookup::Lookup),
+    Forward(forward::Forward),
+    Proxy(proxy::Proxy),
 }
 
 fn main() -> ExitCode {
@@ -68,11 +74,13 @@ fn main() -> ExitCode {
             return ExitCode::from(1);
         }
     };
+    // A server takes signals itself, to let its conns finish.
+    let drains = matches!(cli.command, Command::Proxy(_) | Command::Forward(_));
     let status = runtime.block_on(async {
         tokio::select! {
             biased;
             // What was going on is dropped, and with it sockets, their files and child processes.
-            Ok(status) = signals::asked_to_end() => status,
+            Ok(status) = signals::asked_to_end(), if !drains => status,
             ended = run(cli.command) => match ended {
                 Ok(()) => 0,
                 Err(failure) => {
@@ -100,5 +108,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Dial(dial) => dial.run().await,
         Command::Listen(listen) => listen.run().await,
         Command::Lookup(lookup) => lookup.run().await,
+        Command::Forward(forward) => forward.run().await,
+        Command::Proxy(proxy) => proxy.run().await,
     }
 }

@@ -6,6 +6,7 @@ use std::num::NonZeroUsize;
 use std::str::FromStr;
 use std::time::Duration;
 
+use landline::Proxy;
 use landline::resolve::NameServer;
 
 /// A duration as people write it: `250ms`, `1.5s`, `2m`, `1m30s`, `1h`; 0 may stand without a unit.
@@ -35,6 +36,15 @@ pub(crate) enum Probes {
         /// How many may go unanswered.
         count: u32,
     },
+}
+
+/// A proxy, or the environment's choice.
+#[derive(Clone, Debug)]
+pub(crate) enum Way {
+    /// `env`.
+    Environment,
+    /// Its URL.
+    Proxy(Proxy),
 }
 
 /// Why a value was refused.
@@ -76,6 +86,14 @@ fn in_seconds(text: &str) -> Result<Span, Refused> {
 /// How many, and not none.
 pub(crate) fn count(text: &str) -> Result<NonZeroUsize, Refused> {
     text.parse().map_err(|_| Refused("a number from 1"))
+}
+
+/// A proxy's URL, or `env`. The error does without the URL, which may hold a password and is printed beside it anyway.
+pub(crate) fn proxy(text: &str) -> Result<Way, String> {
+    if text == "env" {
+        return Ok(Way::Environment);
+    }
+    text.parse().map(Way::Proxy).map_err(|error: landline::ParseProxyError| error.reason().to_owned())
 }
 
 /// A command that is one.

@@ -233,6 +233,28 @@ async fn a_resolver_and_its_lookups() {
 }
 
 #[tokio::test]
+async fn a_server() -> Result<()> {
+    let serving: landline::Serving = landline::Server::new()
+        .workers(1)
+        .max_conns(8)
+        .serve("tcp", "127.0.0.1:0", |conn: Conn| async move {
+            let mut byte = [0; 1];
+            while let Ok(1) = conn.read(&mut byte).await {
+                if conn.write_all(&byte).await.is_err() {
+                    break;
+                }
+            }
+        })
+        .await?;
+    let conn = landline::dial("tcp", &serving.local_addr().to_string()).await?;
+    conn.write_all(b"x").await?;
+    assert_eq!(conn.read(&mut [0; 2]).await?, 1);
+    drop(conn);
+    serving.shutdown(Duration::from_secs(30)).await;
+    Ok(())
+}
+
+#[tokio::test]
 async fn contexts_and_errors() {
     let root = Context::background();
     let (child, guard) = root.with_cancel();
@@ -317,6 +339,9 @@ fn values_can_go_anywhere() {
         landline::InterfaceFlags,
         landline::AddrScope,
         landline::HardwareAddr,
+        landline::Server,
+        landline::Serving,
+        landline::Spread,
         Resolver,
         Lookup<ScopedIp>,
         Mx,

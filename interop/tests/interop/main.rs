@@ -5,3 +5,4 @@ mod dials;
 mod errors;
 mod listens;
 mod names;
+mod proxies;

@@ -13,6 +13,8 @@ mod received;
 mod shared;
 mod tcp;
 mod tcp_info;
+#[cfg(feature = "tls")]
+mod tls;
 mod udp;
 mod udp_batch;
 mod unix;
@@ -28,10 +30,12 @@ pub use pipe::{Pipe, pipe};
 pub use received::Received;
 pub use tcp::TcpConn;
 pub use tcp_info::{TcpInfo, TcpState};
+#[cfg(feature = "tls")]
+pub use tls::TlsConn;
 pub use udp::UdpConn;
 pub use udp_batch::{Datagram, RecvBatch, SendBatch, UdpBatchConn};
 pub use unix::UnixConn;
 pub use unix_message::{Credentials, UnixMessage};
 
-pub(crate) use async_io::{StreamConn, impl_async_io};
+pub(crate) use async_io::{ConnKind, StreamConn, impl_async_io};
 pub(crate) use call::{AnyCall, Named, apart};

@@ -13,7 +13,7 @@ use tokio::task::coop;
 use tokio::time::Instant;
 
 use super::shared::{half_close_methods, limit_methods, read_write_methods};
-use super::{StreamConn, impl_async_io};
+use super::{ConnKind, StreamConn, impl_async_io};
 use crate::addr::Addr;
 use crate::context::Context;
 use crate::error::{Cause, Error, Operation, Result};
@@ -77,6 +77,11 @@ impl Pipe {
     /// None: it is all in memory. As [`Conn::as_fd`](crate::Conn::as_fd).
     pub fn as_fd(&self) -> Option<BorrowedFd<'_>> {
         None
+    }
+
+    #[cfg(feature = "tls")]
+    pub(super) fn check(&self, direction: Direction) -> Result<(), Cause> {
+        self.end.attempt(direction, |_| Some(Ok(()))).unwrap_or(Ok(()))
     }
 
     fn named<T>(&self, operation: Operation, result: Result<T, Cause>) -> Result<T> {
@@ -422,6 +427,15 @@ impl StreamConn for Pipe {
 
     fn close_write_shared(&self) -> Result<(), Cause> {
         self.end.close_write()
+    }
+
+    fn close_read_quietly(&self) {
+        // Nobody is left to tell where it fails.
+        let _ = self.end.close_read();
+    }
+
+    fn conn_kind(&self) -> ConnKind<'_> {
+        ConnKind::Stream
     }
 
     #[cold]

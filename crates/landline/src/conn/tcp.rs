@@ -7,15 +7,15 @@ use std::task::{self, Poll};
 use std::time::Duration;
 
 use rustix::io::Errno;
-use rustix::net::sockopt;
+use rustix::net::{SendFlags, sockopt};
 use tokio::io::ReadBuf;
 
 use super::shared::{buffer_methods, half_close_methods, limit_methods, read_write_methods};
 use super::tcp_info::TcpInfo;
-use super::{StreamConn, impl_async_io};
+use super::{ConnKind, Named, StreamConn, impl_async_io};
 use crate::addr::{Addr, canonical};
 use crate::error::{Cause, Error, Operation, Result};
-use crate::fd::{Ends, NetFd};
+use crate::fd::{Ends, NetFd, read_bytes};
 use crate::network::{Family, Network};
 use crate::socket::{KeepAlive, Traced};
 use crate::sys;
@@ -172,6 +172,27 @@ impl TcpConn {
         self.option("setsockopt TCP_NODELAY", |fd| sockopt::set_tcp_nodelay(fd, nodelay))
     }
 
+    /// Writes all of `buffer` and says that more follows at once (`MSG_MORE`, send(2)): what does not fill a segment is
+    /// held back, and sent together with the next write or [`copy`](crate::copy()); a header this way shares its segment
+    /// with the beginning of the file behind it. Without a next write it is sent after some 200 ms. After an error or a
+    /// cancel, an unknown part has been written.
+    pub fn write_all_more<'a>(&'a self, buffer: &'a [u8]) -> impl Future<Output = Result<()>> {
+        Named::new(self, Operation::Write, self.fd.write_all_with(buffer, SendFlags::MORE))
+    }
+
+    /// Whether the conn is corked (`TCP_CORK`, tcp(7)). Off by default.
+    pub fn cork(&self) -> Result<bool> {
+        self.option("getsockopt TCP_CORK", |fd| sockopt::tcp_cork(fd))
+    }
+
+    /// Corks the conn, or sends what was held back. While it is corked only full segments are sent, whatever
+    /// [`TcpConn::nodelay`] says, so that many small writes become few segments; what is held back for 200 ms is sent all
+    /// the same. Where the writes follow each other in one place, one
+    /// [`write_all_vectored`](TcpConn::write_all_vectored) costs less.
+    pub fn set_cork(&self, cork: bool) -> Result<()> {
+        self.option("setsockopt TCP_CORK", |fd| sockopt::set_tcp_cork(fd, cork))
+    }
+
     /// What a close does with bytes not yet acknowledged (`SO_LINGER`, socket(7)): `None`, the default, sends them
     /// in the background; zero drops them and resets the conn; any other duration, in whole seconds, makes the close
     /// **block its thread** until they are sent or the time has passed.
@@ -206,6 +227,11 @@ impl TcpConn {
         self.option("getsockopt TCP_INFO", sys::tcp_info).map(|raw| TcpInfo::from_raw(&raw))
     }
 
+    #[cfg(feature = "tls")]
+    pub(super) fn check(&self, direction: crate::fd::Direction) -> Result<(), Cause> {
+        self.fd.with_open(|_| self.fd.check(direction))
+    }
+
     fn named<T>(&self, operation: Operation, result: Result<T, Cause>) -> Result<T> {
         result.map_err(|cause| self.error(operation, cause))
     }
@@ -234,6 +260,15 @@ impl StreamConn for TcpConn {
 
     fn close_write_shared(&self) -> Result<(), Cause> {
         self.fd.close_write()
+    }
+
+    fn close_read_quietly(&self) {
+        // Nobody is left to tell where it fails.
+        let _ = self.fd.close_read();
+    }
+
+    fn conn_kind(&self) -> ConnKind<'_> {
+        ConnKind::Socket(&self.fd, read_bytes)
     }
 
     #[cold]

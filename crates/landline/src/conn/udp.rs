@@ -9,11 +9,11 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, RecvFlags, SocketAddrAny, SocketType, sockopt};
 use tokio::io::ReadBuf;
 
-use super::StreamConn;
 use super::ancillary::Ancillary;
 use super::ip_options::{self, IpOptions, Versions, ip_option_methods, sender};
 use super::received::Received;
 use super::shared::{buffer_methods, limit_methods, readiness_methods};
+use super::{ConnKind, StreamConn};
 use crate::addr::{Addr, canonical};
 use crate::error::{Cause, Error, Operation, Result};
 use crate::fd::{Beside, NetFd, PooledBuf};
@@ -317,6 +317,14 @@ impl StreamConn for UdpConn {
     fn close_write_shared(&self) -> Result<(), Cause> {
         // There is no stream whose end the peer could be told of.
         Ok(())
+    }
+
+    fn close_read_quietly(&self) {
+        // There is no stream to end.
+    }
+
+    fn conn_kind(&self) -> ConnKind<'_> {
+        ConnKind::Messages { end: false }
     }
 
     #[cold]

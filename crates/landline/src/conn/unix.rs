@@ -12,7 +12,7 @@ use tokio::io::ReadBuf;
 use super::received::Received;
 use super::shared::{buffer_methods, half_close_methods, limit_methods, read_write_methods};
 use super::unix_fd::UnixFd;
-use super::{StreamConn, impl_async_io};
+use super::{ConnKind, StreamConn, impl_async_io};
 use crate::addr::{Addr, UnixAddr};
 use crate::error::{Cause, Error, Operation, Result};
 use crate::fd::NetFd;
@@ -307,6 +307,11 @@ impl UnixConn {
         Ok(self.rest.peer.get_or_init(|| addr).clone())
     }
 
+    #[cfg(feature = "tls")]
+    pub(super) fn check(&self, direction: crate::fd::Direction) -> Result<(), Cause> {
+        self.fd.with_open(|_| self.fd.check(direction))
+    }
+
     pub(super) fn named<T>(&self, operation: Operation, result: Result<T, Cause>) -> Result<T> {
         result.map_err(|cause| self.error(operation, cause))
     }
@@ -335,6 +340,19 @@ impl StreamConn for UnixConn {
 
     fn close_write_shared(&self) -> Result<(), Cause> {
         self.fd.close_write()
+    }
+
+    fn close_read_quietly(&self) {
+        // Nobody is left to tell where it fails.
+        let _ = self.fd.close_read();
+    }
+
+    fn conn_kind(&self) -> ConnKind<'_> {
+        match self.kind() {
+            UnixKind::Stream => ConnKind::Socket(&self.fd, UnixFd::READ_STREAM),
+            UnixKind::Seqpacket => ConnKind::Messages { end: true },
+            UnixKind::Datagram => ConnKind::Messages { end: false },
+        }
     }
 
     #[cold]

@@ -11,7 +11,7 @@ use tokio::io::ReadBuf;
 
 use super::apart;
 use crate::error::Cause;
-use crate::fd::{Direction, IOV_MAX, Io, NetFd, PooledBuf, STREAM, counted};
+use crate::fd::{Direction, IOV_MAX, Io, NetFd, PooledBuf, ReadOnce, STREAM, counted};
 use crate::network::UnixKind;
 use crate::sys::{self, Incoming};
 
@@ -22,6 +22,8 @@ pub(crate) struct UnixFd {
 }
 
 impl UnixFd {
+    pub(crate) const READ_STREAM: ReadOnce = |fd, buffer| recv_stream(fd, &mut [IoSliceMut::new(buffer)]);
+
     pub(crate) fn new(fd: NetFd, kind: UnixKind) -> UnixFd {
         UnixFd { fd, kind }
     }

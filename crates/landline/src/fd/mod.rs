@@ -6,7 +6,10 @@ mod message;
 mod meter;
 mod monitor;
 mod net_fd;
+mod opened;
 mod pool;
+mod relay;
+mod splice;
 mod stream;
 mod waiters;
 
@@ -16,6 +19,8 @@ pub(crate) use meter::Traffic;
 pub(crate) use monitor::Monitor;
 pub(crate) use net_fd::{Ends, Io, NetFd};
 pub(crate) use pool::STREAM;
+pub(crate) use relay::{ReadOnce, Relay, RelayError, read_bytes};
+pub(crate) use splice::Spliced;
 pub(crate) use stream::{IOV_MAX, counted};
 
 pub use pool::PooledBuf;

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::pin::pin;
 use std::sync::{Arc, OnceLock};
-use std::task::{self, Poll, Wake, ready};
+use std::task::{self, Poll, Wake, Waker, ready};
 use std::time::Duration;
 
 use rustix::io::Errno;
@@ -29,12 +29,12 @@ use crate::sys::{self, Entered, Registered};
 /// this is dropped, so that it can be lent out as [`BorrowedFd`]; a close releases only what is behind it.
 ///
 /// Everything is on the heap, so that conns stay small: futures hold them by value, and often twice.
-pub(crate) struct NetFd(Arc<Shared>);
+pub(crate) struct NetFd(pub(super) Arc<Shared>);
 
 /// What the reactor wakes, by way of `limits`, which wakes those who wait there. So the reactor's one place in a
 /// direction serves any number of them, and costs less than its list of waiting futures.
 pub(super) struct Shared {
-    io: Registered,
+    pub(super) io: Registered,
     pub(super) limits: Limits,
     pub(super) meter: Meter,
     ends: Ends,
@@ -65,7 +65,7 @@ pub(crate) enum Readiness {
 }
 
 /// What the reactor is asked for. Urgent data is asked for to know whether there ever was any.
-const INTEREST: Interest = Interest::READABLE.add(Interest::WRITABLE).add(Interest::PRIORITY);
+pub(super) const INTEREST: Interest = Interest::READABLE.add(Interest::WRITABLE).add(Interest::PRIORITY);
 
 impl NetFd {
     /// Registers a non-blocking socket with the current runtime's reactor.
@@ -148,14 +148,8 @@ impl NetFd {
             }
             let io = io.register(INTEREST)?;
             let hub = sys::borrowed_waker(&self.0);
-            let mut hub = task::Context::from_waker(&hub);
-            let readiness = match direction {
-                Direction::Read => io.poll_read_ready(&mut hub),
-                Direction::Write => io.poll_write_ready(&mut hub),
-            };
-            match readiness {
-                Poll::Ready(guard) => drop(guard?),
-                Poll::Pending => return waiter.poll_reached(&shared.limits, direction, cx).map(Err),
+            if poll_ready(io, direction, &hub)?.is_pending() {
+                return waiter.poll_reached(&shared.limits, direction, cx).map(Err);
             }
         }
     }
@@ -290,6 +284,11 @@ impl NetFd {
         }
     }
 
+    /// Whether the peer ever sent urgent data, as far as the reactor knows.
+    pub(crate) fn has_had_urgent_data(&self) -> bool {
+        self.0.io.enter().is_some_and(|io| io.registration().is_some_and(has_had_urgent_data))
+    }
+
     pub(crate) fn set_read_deadline(&self, deadline: Option<Instant>) {
         self.0.limits.set_deadline(Direction::Read, deadline);
     }
@@ -334,8 +333,23 @@ impl Wake for Shared {
     }
 }
 
+/// Asks the reactor, which wakes `hub` if it has to wait.
+#[inline]
+pub(super) fn poll_ready(io: &AsyncFd<OwnedFd>, direction: Direction, hub: &Waker) -> io::Result<Poll<()>> {
+    let mut cx = task::Context::from_waker(hub);
+    let readiness = match direction {
+        Direction::Read => io.poll_read_ready(&mut cx),
+        Direction::Write => io.poll_write_ready(&mut cx),
+    };
+    match readiness {
+        Poll::Ready(guard) => guard.map(|_| Poll::Ready(())),
+        Poll::Pending => Ok(Poll::Pending),
+    }
+}
+
 /// Does `operation` if the socket is believed ready; `None` if it is not.
-fn try_io<T>(
+#[inline]
+pub(super) fn try_io<T>(
     io: &Entered<'_>,
     direction: Direction,
     operation: &mut impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<T>>,

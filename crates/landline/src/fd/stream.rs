@@ -90,12 +90,20 @@ impl NetFd {
 
     pub(crate) fn write_all<'a>(
         &'a self,
+        buffer: &'a [u8],
+    ) -> Call<'a, impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<()>>> {
+        self.write_all_with(buffer, SendFlags::empty())
+    }
+
+    pub(crate) fn write_all_with<'a>(
+        &'a self,
         mut buffer: &'a [u8],
+        flags: SendFlags,
     ) -> Call<'a, impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<()>>> {
         let empty = buffer.is_empty();
         let call = self.io(Direction::Write, move |fd| {
             if !buffer.is_empty() {
-                let sent = rustix::net::send(fd, buffer, SendFlags::NOSIGNAL)?;
+                let sent = rustix::net::send(fd, buffer, flags | SendFlags::NOSIGNAL)?;
                 self.count(Direction::Write, sent);
                 buffer = &buffer[sent..];
             }
@@ -150,7 +158,7 @@ impl NetFd {
     }
 
     /// Counts what was sent.
-    fn sent(&self, sent: rustix::io::Result<Io<usize>>) -> rustix::io::Result<Io<usize>> {
+    pub(super) fn sent(&self, sent: rustix::io::Result<Io<usize>>) -> rustix::io::Result<Io<usize>> {
         sent.inspect(|sent| self.count(Direction::Write, sent.value))
     }
 
@@ -163,7 +171,7 @@ impl NetFd {
     }
 }
 
-fn send(fd: BorrowedFd<'_>, buffer: &[u8]) -> rustix::io::Result<Io<usize>> {
+pub(super) fn send(fd: BorrowedFd<'_>, buffer: &[u8]) -> rustix::io::Result<Io<usize>> {
     let count = rustix::net::send(fd, buffer, SendFlags::NOSIGNAL)?;
     Ok(counted(count, buffer.len()))
 }

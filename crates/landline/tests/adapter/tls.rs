@@ -41,7 +41,14 @@ impl Tls {
         Tls { connector: TlsConnector::from(Arc::new(client)), acceptor: TlsAcceptor::from(Arc::new(server)) }
     }
 
+    /// The two roles' settings.
+    #[allow(dead_code)] // Not every test makes conns of its own.
+    pub(crate) fn configs(&self) -> (Arc<ClientConfig>, Arc<ServerConfig>) {
+        (self.connector.config().clone(), self.acceptor.config().clone())
+    }
+
     /// Wraps both ends and shakes hands.
+    #[allow(dead_code)] // Nor every test has them made by others.
     pub(crate) async fn wrap<A: ByteStream, B: ByteStream>(
         &self,
         (a, b): (A, B),

@@ -3,8 +3,9 @@
 use std::os::fd::BorrowedFd;
 use std::task::{self, Poll};
 
+use super::attempt::{INTEREST, poll_ready, try_io};
 use super::limits::Direction;
-use super::net_fd::{INTEREST, Io, NetFd, poll_ready, try_io};
+use super::net_fd::{Io, NetFd};
 use crate::error::Cause;
 use crate::sys::{self, Entered};
 

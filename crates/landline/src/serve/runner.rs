@@ -220,7 +220,7 @@ where
                     return;
                 }
                 Err(back) => {
-                    Own::new(shared.clone(), chosen).conn_ended();
+                    Own::new(shared.clone(), chosen).conn_uncounted();
                     arrival = back;
                 }
             }
@@ -244,28 +244,24 @@ where
         let Arrival { fd, from, network, peer } = arrival;
         let fd = NetFd::accepted(fd, self.own.traffic.clone());
         let silence = self.own.shared().limits.silence.as_ref();
-        let monitor = (self.outlived || silence.is_some()).then(|| fd.monitor());
-        let mut ticket = Ticket::new(self.own.clone(), peer);
-        let conn = conn(fd, from, network);
-        let Ok(future) = catch_unwind(AssertUnwindSafe(|| (self.handler)(conn))) else {
-            ticket.panicked();
-            return;
-        };
-        let Some(monitor) = monitor else {
-            drop(S::spawn(Serve::new(future, ticket)));
-            return;
-        };
-        let watch = silence.map(|rules| rules.begin(self.ticks(rules.tick())));
-        let key = {
+        let key = (self.outlived || silence.is_some() || peer.is_some()).then(|| {
+            let watch = silence.map(|rules| rules.begin(self.ticks(rules.tick())));
             let mut registry = self.own.registry();
             if registry.is_empty() {
                 self.own.occupied.notify_one();
             }
-            registry.insert(monitor, watch)
+            registry.insert(fd.monitor(), watch, peer)
+        });
+        let ticket = Ticket::new(self.own.clone(), key);
+        let conn = conn(fd, from, network);
+        let Ok(future) = catch_unwind(AssertUnwindSafe(|| (self.handler)(conn))) else {
+            self.own.counts.panicked.increase();
+            return;
         };
-        ticket.set_key(key);
-        let task = S::spawn(Serve::new(future, ticket)).abort_handle();
-        self.own.registry().set_task(key, task);
+        let task = S::spawn(Serve::new(future, ticket));
+        if let Some(key) = key {
+            self.own.registry().set_task(key, task.abort_handle());
+        }
     }
 
     /// Ends the conns that are silent for too long.

@@ -82,6 +82,11 @@ impl NetFd {
         NetFd::with(Registered::on_demand(fd), Meter::new(traffic))
     }
 
+    /// [`NetFd::new`], and what it moves is added to `traffic`.
+    pub(crate) fn metered(fd: OwnedFd, traffic: Arc<Traffic>) -> io::Result<NetFd> {
+        Ok(NetFd::with(Registered::new(fd, INTEREST)?, Meter::new(traffic)))
+    }
+
     fn with(io: Registered, meter: Meter) -> NetFd {
         NetFd(Arc::new(Shared { io, limits: Limits::default(), meter, ends: Ends::default() }))
     }

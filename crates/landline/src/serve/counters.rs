@@ -87,6 +87,9 @@ counters! {
     first_byte_timeouts,
     /// Conns ended by [`idle_timeout`](crate::Server::idle_timeout).
     idle_timeouts,
+    /// Times that the handler of [`serve_packets`](crate::Server::serve_packets) was called again, after it had returned or
+    /// panicked.
+    restarts,
 }
 
 /// One counter. Each is written by few threads, mostly one, and read seldom.

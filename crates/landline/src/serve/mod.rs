@@ -10,9 +10,12 @@
 mod bound;
 mod counters;
 mod draining;
+mod groups;
+mod packets;
 mod peers;
 mod rate;
 mod registry;
+mod restart;
 mod runner;
 mod server;
 mod serving;

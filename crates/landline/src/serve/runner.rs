@@ -1,5 +1,6 @@
 //! What a worker does: accept, hand over, serve, and look after what it serves.
 
+use std::future::pending;
 use std::marker::PhantomData;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
@@ -11,6 +12,7 @@ use rustix::net::SocketAddrAny;
 
 use super::peers::Peer;
 use super::registry::Found;
+use super::restart::Answering;
 use super::spread::Placement;
 use super::state::Arrival;
 use super::task::{Own, Serve, Spawn, Ticket};
@@ -53,7 +55,9 @@ where
 
     /// Runs until the server ends: all conns have ended, or it was cut, when those left are dropped with the runtime or
     /// one by one.
-    pub(super) async fn run(&self, doors: Vec<Door>) {
+    ///
+    /// One of the workers answers a successor.
+    pub(super) async fn run(&self, doors: Vec<Door>, answering: Option<Answering>) {
         let serving = async {
             self.accept(doors).await;
             loop {
@@ -65,12 +69,19 @@ where
                 late.into_iter().for_each(|arrival| self.serve(arrival));
             }
         };
+        let answering = async {
+            if let Some(answering) = answering {
+                answering.run(self.own.shared()).await;
+            }
+            pending::<()>().await;
+        };
         let cut = tokio::select! {
             biased;
             () = self.own.shared().wait_for_cut() => true,
             () = serving => false,
             () = self.receive() => false,
             () = self.look_after() => false,
+            () = answering => false,
         };
         if cut && self.outlived {
             let tasks = self.own.registry().tasks();
@@ -93,8 +104,11 @@ where
                 draining.begun().await;
             } => {}
         }
-        for door in doors {
-            self.empty(&door).await;
+        // What is queued is the successor's, where there is one.
+        if !self.own.shared().is_handed_over() {
+            for door in &doors {
+                self.empty(door).await;
+            }
         }
     }
 
@@ -256,7 +270,7 @@ where
 
     /// Ends the conns that are silent for too long.
     async fn look_after(&self) {
-        let Some(rules) = &self.own.shared().limits.silence else { return std::future::pending().await };
+        let Some(rules) = &self.own.shared().limits.silence else { return pending().await };
         let mut found = Vec::new();
         loop {
             while self.own.registry().is_empty() {

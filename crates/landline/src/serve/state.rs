@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::Instant;
@@ -14,8 +15,10 @@ use super::draining::Draining;
 use super::peers::{Peer, Peers};
 use super::rate::Rate;
 use super::registry::Registry;
+use super::restart::Kept;
 use super::watch::Rules;
 use crate::addr::Addr;
+use crate::context::sleep_until;
 use crate::error::Error;
 use crate::fd::{Direction, Traffic};
 use crate::network::Network;
@@ -41,6 +44,11 @@ pub(super) struct Shared {
     /// What had been done when the drain began.
     before: OnceLock<WorkerCounters>,
     cut: CancellationToken,
+    /// When those are cut that a successor has left behind.
+    cut_at: OnceLock<Instant>,
+    is_handed_over: AtomicBool,
+    /// For a successor.
+    kept: Mutex<Option<Arc<Kept>>>,
     /// Listeners from which somebody accepts.
     accepting: AtomicUsize,
     /// Why the last of them was given up, if not for a drain.
@@ -83,7 +91,12 @@ pub(super) struct Arrival {
 }
 
 impl Shared {
-    pub(super) fn new(limits: Limits, workers: usize, paths: Vec<BoundPath>) -> Arc<Shared> {
+    pub(super) fn new(
+        limits: Limits,
+        workers: usize,
+        paths: Vec<BoundPath>,
+        kept: Option<Arc<Kept>>,
+    ) -> Arc<Shared> {
         let draining = CancellationToken::new();
         let state = |_| State { draining: draining.child_token(), ..State::default() };
         Arc::new(Shared {
@@ -94,6 +107,9 @@ impl Shared {
             is_draining: AtomicBool::new(false),
             before: OnceLock::new(),
             cut: CancellationToken::new(),
+            cut_at: OnceLock::new(),
+            is_handed_over: AtomicBool::new(false),
+            kept: Mutex::new(kept),
             accepting: AtomicUsize::new(0),
             failure: OnceLock::new(),
             running: AtomicUsize::new(workers),
@@ -114,9 +130,30 @@ impl Shared {
     pub(super) fn drain(&self) {
         // While the sockets are still open: whoever comes then finds no file in place of a dead one.
         lock(&self.paths).clear();
+        *lock(&self.kept) = None;
         let _ = self.before.set(self.counters().total());
         self.is_draining.store(true, Ordering::SeqCst);
         self.draining.cancel();
+    }
+
+    /// A successor accepts from now on. What is served here may be until `drain` has passed.
+    pub(super) fn hand_over(&self, drain: Duration) {
+        // They are the successor's now.
+        lock(&self.paths).iter().for_each(|path| path.set_unlink_on_close(false));
+        self.is_handed_over.store(true, Ordering::SeqCst);
+        // A deadline beyond the clock is none.
+        if let Some(deadline) = Instant::now().checked_add(drain) {
+            let _ = self.cut_at.set(deadline);
+        }
+        self.drain();
+    }
+
+    pub(super) fn is_handed_over(&self) -> bool {
+        self.is_handed_over.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn kept(&self) -> Option<Arc<Kept>> {
+        lock(&self.kept).clone()
     }
 
     /// What has been done since the drain began.
@@ -140,7 +177,14 @@ impl Shared {
     }
 
     pub(super) async fn wait_for_cut(&self) {
-        self.cut.cancelled().await;
+        let deadline = async {
+            self.draining.cancelled().await;
+            sleep_until(self.cut_at.get().copied()).await;
+        };
+        tokio::select! {
+            () = self.cut.cancelled() => {}
+            () = deadline => self.cut(),
+        }
     }
 
     pub(super) fn accepting_begins(&self) {

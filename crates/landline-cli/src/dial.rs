@@ -4,8 +4,6 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::Args;
-use landline::explain::Report;
-use landline::explain::render::{self, Html};
 use landline::resolve::NameServer;
 use landline::{
     Addr, AddressErrorKind, Cause, Dialer, Error, Family, Interface, KeepAlive, Network, Proxy,
@@ -14,7 +12,7 @@ use landline::{
 
 use crate::converse::{Shape, check_stdin, converse};
 use crate::failure::Failure;
-use crate::output::{self, Page, To};
+use crate::output::{self, Page};
 use crate::resolver;
 use crate::values::{self, Probes, Span, Switch, Way};
 
@@ -79,7 +77,7 @@ pub(crate) struct Dial {
     /// Probe a silent TCP peer, or off [default: 15s,15s,9]
     #[arg(long, value_name = "IDLE,INTERVAL,COUNT", allow_hyphen_values = true)]
     keep_alive: Option<Probes>,
-    /// Go through this proxy: [http|https|socks4|socks4a|socks5|socks5h://][USER[:PASSWORD]@]HOST[:PORT]; given again,
+    /// Go through this proxy, `http://USER:PASSWORD@HOST:PORT` or https, socks4, socks4a, socks5, socks5h; given again,
     /// through each in turn. env: the one that all_proxy and no_proxy name for the address
     #[arg(long, value_name = "URL|env", value_parser = values::proxy)]
     proxy: Vec<Way>,
@@ -107,7 +105,7 @@ impl Dial {
         }
         let page = self.html.as_deref().map(Page::create).transpose()?;
         let (result, report) = dialer.explain(network, &self.address).await;
-        self.show(&report, page)?;
+        output::give(&report, self.explain, self.json, page)?;
         let conn = result.map_err(|error| match self.failure(&error) {
             // The drawing ends with the error.
             failure if self.explain => Failure::Told(failure.status()),
@@ -154,20 +152,6 @@ impl Dial {
         }
     }
 
-    /// Gives the report where it is wanted.
-    fn show(&self, report: &Report, page: Option<Page<'_>>) -> Result<(), Failure> {
-        if self.explain {
-            output::tell(&output::waterfall(report, To::Stderr));
-        }
-        if self.json {
-            output::print(&format!("{}\n", render::to_string(report)))?;
-        }
-        if let Some(page) = page {
-            page.write(&Html::new(report))?;
-        }
-        Ok(())
-    }
-
     fn dialer(&self, network: Network) -> Result<Dialer, Failure> {
         let mut dialer = Dialer::new().mptcp(self.mptcp).fast_open(self.fast_open);
         if let Some(Span(timeout)) = self.timeout {
@@ -196,15 +180,20 @@ impl Dial {
                 }
             });
         }
-        dialer = match self.proxy.as_slice() {
-            [Way::Environment] => dialer.proxy(ProxyEnvironment::from_env()),
-            ways => dialer.proxy(chain(ways)?),
-        };
+        dialer = through(dialer, &self.proxy)?;
         if !self.server.is_empty() {
             dialer = dialer.resolver(resolver::asking(&self.server));
         }
         Ok(dialer)
     }
+}
+
+/// A dialer that goes this way.
+pub(crate) fn through(dialer: Dialer, ways: &[Way]) -> Result<Dialer, Failure> {
+    Ok(match ways {
+        [Way::Environment] => dialer.proxy(ProxyEnvironment::from_env()),
+        ways => dialer.proxy(chain(ways)?),
+    })
 }
 
 /// The proxies to go through, in order.

@@ -2,10 +2,12 @@
 
 #![forbid(unsafe_code)]
 
+mod call;
 mod converse;
 mod dial;
 mod failure;
 mod forward;
+mod get;
 mod listen;
 mod lookup;
 mod output;
@@ -22,7 +24,7 @@ use clap::{Parser, Subcommand};
 
 use failure::Failure;
 
-/// Dials, listens and looks names up, and shows every step on the way.
+/// Dials, listens, looks names up and speaks HTTP, and shows every step on the way.
 #[derive(Debug, Parser)]
 #[command(name = "landline", version, max_term_width = 100, arg_required_else_help = true)]
 #[command(after_help = "\
@@ -32,8 +34,9 @@ Examples:
   landline dial tcp example.com:443 --explain   the same, and see how it got there
   landline listen tcp :8080 --echo              answer with what was said
   landline lookup ip example.com mx example.com ask the DNS
-  landline forward tcp :8080 unix /run/app.sock pass conns on
+  landline call localhost:1234 Arith.Square 7   call a method of a service in Go
   landline proxy :3128                          be a proxy for HTTP and SOCKS5
+  landline get https://example.com/ --explain   ask a web server, and see where the time went
 
 Exit status: 0 done, 1 the network said no, 2 bad usage; 128 and its number when a signal ended it,
 so 130 after Ctrl-C.")]
@@ -50,6 +53,8 @@ enum Command {
     Lookup(lookup::Lookup),
     Forward(forward::Forward),
     Proxy(proxy::Proxy),
+    Call(call::Call),
+    Get(get::Get),
 }
 
 fn main() -> ExitCode {
@@ -110,5 +115,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Lookup(lookup) => lookup.run().await,
         Command::Forward(forward) => forward.run().await,
         Command::Proxy(proxy) => proxy.run().await,
+        Command::Call(call) => call.run().await,
+        Command::Get(get) => Box::pin(get.run()).await,
     }
 }

@@ -12,8 +12,8 @@ fn help_of_every_command() {
         ("dial", &["dial", "--help"]),
         ("listen", &["listen", "--help"]),
         ("lookup", &["lookup", "--help"]),
-        ("forward", &["forward", "--help"]),
-        ("proxy", &["proxy", "--help"]),
+        ("call", &["call", "--help"]),
+        ("get", &["get", "--help"]),
     ] {
         let done = run(arguments).expect(0);
         assert_eq!(done.stderr, "");
@@ -35,6 +35,13 @@ fn bad_usage_is_status_2_and_names_the_input() {
         (&["tour", "--json", "--html", "x"], "--json"),
         (&["tour", "extra"], "extra"),
         (&["dial", "tcp"], "ADDRESS"),
+        (&["call", "localhost:1"], "METHOD"),
+        (&["call", "localhost", "X.Y"], "localhost"),
+        (&["call", "localhost:1", "X.Y", "{"], "{: not JSON: "),
+        (&["call", "localhost:1", "X.Y", "--type", "chan int"], "--type chan int: "),
+        (&["call", "localhost:1", "X.Y", "7", "--type", "string"], "--type string: "),
+        (&["call", "localhost:1", "X.Y", "--codec", "json", "--type", "int"], "--type"),
+        (&["call", "localhost:1", "X.Y", "--codec", "xml"], "xml"),
         (&["dial", "tcp9", "localhost:1"], "tcp9"),
         (&["dial", "tcp", "localhost"], "localhost"),
         (&["dial", "tcp", "[::1:80"], "[::1:80"),

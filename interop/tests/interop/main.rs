@@ -1,8 +1,12 @@
 //! The program against servers and clients of other hands.
 
 mod addresses;
+mod calls;
 mod dials;
 mod errors;
+mod forwards;
+mod gets;
 mod listens;
+mod mux;
 mod names;
 mod proxies;

@@ -60,6 +60,7 @@ pub enum Operation {
     Copy,
     Serve,
     Interface,
+    Request,
 }
 
 impl Operation {
@@ -78,6 +79,7 @@ impl Operation {
             Operation::Copy => "copy",
             Operation::Serve => "serve",
             Operation::Interface => "interface",
+            Operation::Request => "request",
         }
     }
 }

@@ -310,6 +310,36 @@ pub enum What {
         /// Why.
         error: Error,
     },
+
+    // On top: what a protocol does with the conn.
+    /// A stage of a protocol began.
+    StageStarted {
+        /// Its name, at most eleven characters: `tls`, `wait`, `body`, …
+        stage: &'static str,
+        /// What it is about, in words and without secrets.
+        subject: String,
+    },
+    /// A stage was done; of several with this name, the latest that goes on.
+    StageDone {
+        /// As in [`What::StageStarted`].
+        stage: &'static str,
+        /// What came of it, in words; may be empty.
+        result: String,
+    },
+    /// A stage failed; of several with this name, the latest that goes on.
+    StageFailed {
+        /// As in [`What::StageStarted`].
+        stage: &'static str,
+        /// Why.
+        error: String,
+    },
+    /// Something that took no time: a conn was used again, a redirect followed.
+    Remarked {
+        /// What it is about, at most eleven characters.
+        stage: &'static str,
+        /// In words and without secrets.
+        text: String,
+    },
 }
 
 /// Why an attempt began when it did.

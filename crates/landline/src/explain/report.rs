@@ -44,6 +44,11 @@ pub enum Outcome {
     Answered(Vec<String>),
     /// The copy has moved this, in each of its directions.
     Copied(Vec<Copied>),
+    /// The request has a response.
+    Responded {
+        /// Its status in words, such as `200 OK`.
+        status: String,
+    },
     /// It failed.
     Failed(Error),
 }
@@ -63,17 +68,18 @@ impl Report {
         Report { operation, network, address, outcome, started, began, total, events, spans }
     }
 
-    /// What was done: [`Operation::Dial`], [`Operation::Lookup`] or [`Operation::Copy`].
+    /// What was done: [`Operation::Dial`], [`Operation::Lookup`], [`Operation::Request`] or [`Operation::Copy`].
     pub fn operation(&self) -> Operation {
         self.operation
     }
 
-    /// The network as it was given; of a lookup, the kind of record asked for; of a copy, the side copied from.
+    /// The network as it was given; of a lookup, the kind of record asked for; of a request, its method; of a copy, the
+    /// side copied from.
     pub fn network(&self) -> &str {
         &self.network
     }
 
-    /// The address as it was given; of a lookup, the name; of a copy, the side copied to.
+    /// The address as it was given; of a lookup, the name; of a request, its URL; of a copy, the side copied to.
     pub fn address(&self) -> &str {
         &self.address
     }

@@ -48,6 +48,9 @@ impl Tracing {
             Operation::Listen => debug_span!(target: "landline", "listen", %network, address),
             Operation::Lookup => debug_span!(target: "landline", "lookup", kind = %network, name = address),
             Operation::Copy => debug_span!(target: "landline", "copy", from = %network, to = address),
+            Operation::Request => {
+                debug_span!(target: "landline", "request", method = %network, url = address)
+            }
             _ => debug_span!(target: "landline", "dial", %network, address),
         };
         Tracing { root, open: Mutex::default() }
@@ -214,6 +217,10 @@ impl Sink for Tracing {
             What::CopyFailed { copy, copied, error } => {
                 debug_in!(&self.close(&Key::Copy(*copy)), bytes = copied.bytes, %error, "failed");
             }
+            What::StageStarted { stage, subject } => trace_in!(root, stage, subject, "stage began"),
+            What::StageDone { stage, result } => debug_in!(root, stage, result, "stage done"),
+            What::StageFailed { stage, error } => debug_in!(root, stage, error, "stage failed"),
+            What::Remarked { stage, text } => debug_in!(root, stage, text),
         }
     }
 }

@@ -36,6 +36,7 @@ pub(crate) fn label(step: &Step) -> String {
         Step::DialFailed => "failed",
         Step::Copy { copy, .. } => return format!("copy {copy}"),
         Step::Path { .. } => "path",
+        Step::Stage { stage, .. } => stage,
     }
     .to_owned()
 }
@@ -99,14 +100,20 @@ pub(crate) fn headline(report: &Report) -> String {
             let unit = if bytes == ["1"] { "byte" } else { "bytes" };
             format!("{subject}: {} {unit} in {took}", bytes.join(" and "))
         }
+        Outcome::Responded { status } => format!("{subject}: {status} in {took}"),
         Outcome::Failed(_) => format!("{subject}: failed after {took}"),
     })
 }
 
 /// What was done, as in `dial tcp example.com:443`.
 pub(crate) fn subject(report: &Report) -> String {
-    let between = if report.operation() == Operation::Copy { " to " } else { " " };
-    format!("{} {}{between}{}", report.operation(), report.network(), report.address())
+    let (operation, network, address) = (report.operation(), report.network(), report.address());
+    match operation {
+        // The method says what is done.
+        Operation::Request => format!("{network} {address}"),
+        Operation::Copy => format!("{operation} {network} to {address}"),
+        _ => format!("{operation} {network} {address}"),
+    }
 }
 
 /// The error of a report, in one line without control characters.
@@ -163,6 +170,7 @@ fn what(step: &Step) -> String {
         Step::Copy { from, to, .. } => format!("{from} to {to}"),
         Step::Path { path, detour: None, .. } => path.to_string(),
         Step::Path { path, detour: Some(detour), .. } => format!("{path} ({detour})"),
+        Step::Stage { subject, .. } => subject.clone(),
     }
 }
 
@@ -178,6 +186,7 @@ fn fate(span: &Span) -> String {
         (Step::Attempt { .. }, Fate::Abandoned) => "no longer needed".to_owned(),
         (Step::Copy { copied: Some(copied), .. }, Fate::Done) => copied.to_string(),
         (Step::Copy { copied: Some(copied), .. }, Fate::Failed(error)) => format!("{copied}, then {error}"),
+        (Step::Stage { result, .. }, Fate::Done) => result.clone(),
         // The report gives the whole error once, and its parts stand at the steps they belong to.
         (_, Fate::Done | Fate::Won) | (Step::DialFailed, _) => String::new(),
         (_, Fate::Failed(error)) => error.clone(),

@@ -176,6 +176,17 @@ impl Drop for Registered {
     }
 }
 
+/// tokio panics in a runtime that has no reactor, and the descriptor is closed as the panic unwinds: there is nothing
+/// left to close, or to register.
+struct GoneOnPanic<'a>(&'a AtomicU32);
+
+impl Drop for GoneOnPanic<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_or(ENDED | OUT, Ordering::AcqRel);
+        self.0.fetch_and(!REGISTERING, Ordering::Release);
+    }
+}
+
 impl Entered<'_> {
     /// The registration, if there is one yet.
     #[inline]
@@ -205,6 +216,10 @@ impl Entered<'_> {
                 return Ok(registration);
             }
         }
+        if state.load(Ordering::Acquire) & OUT != 0 {
+            state.fetch_and(!REGISTERING, Ordering::Release);
+            return Err(io::Error::other("its registration panicked"));
+        }
         // Set again by this thread after another was done.
         if let Some(registration) = self.registration() {
             state.fetch_and(!REGISTERING, Ordering::Release);
@@ -213,8 +228,11 @@ impl Entered<'_> {
         // SAFETY: the number was given up to this by `on_demand`, and whoever sets `REGISTERING` while `PENDING` is set
         // alone takes it; it is not taken out while somebody has entered.
         let fd = unsafe { OwnedFd::from_raw_fd(self.0.number) };
+        let panicked = GoneOnPanic(state);
         // SAFETY: as in `register`.
-        match unsafe { AsyncFd::register_with_interest(fd, interest) } {
+        let registered = unsafe { AsyncFd::register_with_interest(fd, interest) };
+        std::mem::forget(panicked);
+        match registered {
             Ok(io) => {
                 // SAFETY: as long as `PENDING` is set nobody looks, and this thread alone writes.
                 unsafe { (*self.0.io.get()).write(io) };
@@ -427,5 +445,23 @@ mod tests {
             assert_eq!(closed, 1);
             assert!(!is_open(&mut peer));
         }
+    }
+
+    #[test]
+    fn a_registration_that_panics_leaves_nothing_to_close_twice() {
+        let (ours, _peer) = UnixStream::pair().unwrap();
+        ours.set_nonblocking(true).unwrap();
+        let ours = Registered::on_demand(ours.into());
+        // Without a reactor.
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let _runtime = runtime.enter();
+        let entered = ours.enter().unwrap();
+        let register = std::panic::AssertUnwindSafe(|| entered.register(Interest::READABLE).is_ok());
+        assert!(std::panic::catch_unwind(register).is_err());
+        assert!(entered.register(Interest::READABLE).is_err(), "and no wait for ever");
+        drop(entered);
+        assert!(ours.enter().is_none());
+        assert!(!ours.close());
+        assert_eq!(ours.state.load(Ordering::Relaxed) & PLACEHOLDER, 0);
     }
 }

@@ -117,8 +117,8 @@ impl TlsConn {
         self.stream.with_session(|session| session.alpn_protocol().map(<[u8]>::to_vec))
     }
 
-    /// The version and the cipher suite, in words.
-    pub(crate) fn description(&self) -> String {
+    /// The version and the cipher suite, in words for people.
+    pub fn description(&self) -> String {
         self.stream.with_session(|session| {
             let version =
                 session.protocol_version().map_or("TLS", |version| version.as_str().unwrap_or("TLS"));

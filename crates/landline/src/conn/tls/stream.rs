@@ -210,7 +210,7 @@ impl Stream {
         let mut outgoing = self.outgoing.turn().await;
         self.flush(&mut outgoing).await?;
         self.check(Direction::Write)?;
-        let count = self.session().accept(buffers)?;
+        let count = self.accept(buffers)?;
         // What was taken is told to the caller; what then goes wrong, at the next call.
         let _ = self.flush(&mut outgoing).await;
         Ok(count)
@@ -238,6 +238,15 @@ impl Stream {
         self.check(Direction::Write)?;
         let mut outgoing = self.outgoing.turn().await;
         self.flush(&mut outgoing).await
+    }
+
+    fn accept(&self, buffers: &[IoSlice<'_>]) -> Result<usize, Cause> {
+        let accepted = self.session().accept(buffers);
+        // A close ends the writing side too, and is what a call that met it halfway is told of.
+        if accepted.is_err() {
+            self.check_open()?;
+        }
+        accepted
     }
 
     async fn flush(&self, outgoing: &mut Outgoing) -> Result<(), Cause> {
@@ -289,7 +298,7 @@ impl Stream {
         self.check(Direction::Write)?;
         let mut outgoing = ready!(self.outgoing.poll_turn(cx));
         ready!(self.poll_flush_below(cx, &mut outgoing))?;
-        let count = self.session().accept(buffers)?;
+        let count = self.accept(buffers)?;
         // As far as it goes; the rest is for the next call.
         let _ = self.poll_flush_below(cx, &mut outgoing);
         Poll::Ready(Ok(count))
@@ -325,10 +334,14 @@ impl Stream {
 
     /// Without waiting; where the conn below takes no more just now, `EAGAIN`.
     pub(super) fn close_write(&self) -> Result<(), Cause> {
+        self.check_open()?;
+        self.end_at_once()?;
+        self.below.close_write_shared()
+    }
+
+    /// Says that nothing more will be written.
+    fn end_at_once(&self) -> Result<(), Cause> {
         let busy = || Cause::System { call: "close_notify", error: Errno::AGAIN };
-        if self.is_closed.load(Ordering::Acquire) {
-            return Err(Cause::Closed);
-        }
         self.session().end_writing();
         let mut outgoing = self.outgoing.try_turn().ok_or_else(busy)?;
         // Where something was left behind, somebody may be waiting for room, in the place that a poll would take.
@@ -336,10 +349,9 @@ impl Stream {
             return Err(busy());
         }
         match at_once(|cx| self.poll_flush_below(cx, &mut outgoing)) {
-            Poll::Ready(result) => result?,
-            Poll::Pending => return Err(busy()),
+            Poll::Ready(result) => result,
+            Poll::Pending => Err(busy()),
         }
-        self.below.close_write_shared()
     }
 
     pub(super) fn close_read(&self) -> Result<(), Cause> {
@@ -348,13 +360,13 @@ impl Stream {
     }
 
     pub(super) fn close(&self) -> Result<(), Cause> {
-        self.check_open()?;
-        // What cannot be said at once is not said.
-        let _ = self.close_write();
-        self.absorb();
+        // First, so that whoever finds the writing side ended knows why.
         if self.is_closed.swap(true, Ordering::AcqRel) {
             return Err(Cause::Closed);
         }
+        // What cannot be said at once is not said.
+        let _ = self.end_at_once();
+        self.absorb();
         self.below.close().map_err(|error| error.cause().clone())
     }
 

@@ -85,7 +85,10 @@ impl fmt::Display for Html<'_> {
         let title = escape(self.title.as_deref().unwrap_or(&subject));
         let outcome = match self.report.outcome() {
             Outcome::Failed(_) => "failed",
-            Outcome::Connected { .. } | Outcome::Answered(_) | Outcome::Copied(_) => "won",
+            Outcome::Connected { .. }
+            | Outcome::Answered(_)
+            | Outcome::Responded { .. }
+            | Outcome::Copied(_) => "won",
         };
         writeln!(f, "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">")?;
         writeln!(f, "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">")?;
@@ -238,6 +241,7 @@ fn brief(span: &Span) -> String {
         Step::HopStep { question, .. } => question.clone(),
         Step::Copy { to, .. } => format!("to {to}"),
         Step::Path { path, .. } => path.to_string(),
+        Step::Stage { subject, .. } => subject.clone(),
         Step::System { .. } | Step::ResolutionDelay { .. } | Step::DialFailed => String::new(),
     };
     let text = words::printable(format!("{label} {of}").trim_end());

@@ -17,9 +17,10 @@ use crate::explain::words;
 ///
 /// ```text
 /// schema      1
-/// operation   "dial", "lookup" or "copy"
+/// operation   "dial", "lookup", "request" or "copy"
 /// network, address   of a dial, as given
 /// kind, name         of a lookup, as given
+/// method, url        of a request, as given
 /// from, to           of a copy, as in "tcp 192.0.2.1:80"
 /// started     when it began: RFC 3339, UTC, microseconds
 /// total_us    how long it took, in microseconds
@@ -27,6 +28,7 @@ use crate::explain::words;
 ///             { status: "answered", answer: [text] }
 ///             { status: "copied", copied: [copied] }, one for each direction, with
 ///               copied = { bytes, path (sendfile splice buffer), buffered, detour (in words), undelivered }
+///             { status: "responded", response }
 ///             { status: "failed", error: { message, timeout, temporary, canceled, not_found, refused,
 ///                                          attempts: [{ address, message }] } }
 /// steps       in the order in which they began; each has
@@ -46,6 +48,7 @@ use crate::explain::words;
 ///             call: attempt call detail · note: attempt note · proxies: proxies reason · hop: hop proxy target
 ///             hop_step: hop name (tls greeting auth request) question answer · connected: attempt peer
 ///             copy: copy (1 there, 2 back) from to copied · path: copy path detour
+///             stage: stage subject result
 /// ```
 ///
 /// Addresses are in the form in which they are dialed. Values that are not known are null; whoever reads it should
@@ -64,6 +67,7 @@ impl Serialize for Report {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let asked = match self.operation() {
             Operation::Lookup => Asked::Lookup { kind: self.network(), name: self.address() },
+            Operation::Request => Asked::Request { method: self.network(), url: self.address() },
             Operation::Copy => Asked::Copy { from: self.network(), to: self.address() },
             _ => Asked::Dial { network: self.network(), address: self.address() },
         };
@@ -96,6 +100,7 @@ struct ReportView<'a> {
 #[serde(untagged)]
 enum Asked<'a> {
     Dial { network: &'a str, address: &'a str },
+    Request { method: &'a str, url: &'a str },
     Lookup { kind: &'a str, name: &'a str },
     Copy { from: &'a str, to: &'a str },
 }
@@ -106,6 +111,7 @@ enum OutcomeView<'a> {
     Connected { local: Option<String>, peer: Option<String> },
     Answered { answer: &'a [String] },
     Copied { copied: Vec<CopiedView> },
+    Responded { response: &'a str },
     Failed { error: ErrorView },
 }
 
@@ -137,6 +143,7 @@ impl OutcomeView<'_> {
             Outcome::Copied(copied) => {
                 OutcomeView::Copied { copied: copied.iter().map(CopiedView::of).collect() }
             }
+            Outcome::Responded { status } => OutcomeView::Responded { response: status },
             Outcome::Failed(error) => OutcomeView::Failed { error: ErrorView::of(error) },
         }
     }
@@ -312,6 +319,11 @@ enum StepView<'a> {
         path: &'static str,
         detour: Option<String>,
     },
+    Stage {
+        stage: &'static str,
+        subject: &'a str,
+        result: &'a str,
+    },
 }
 
 #[derive(Serialize)]
@@ -389,6 +401,7 @@ impl StepView<'_> {
                 path: path.as_str(),
                 detour: detour.map(|detour| detour.to_string()),
             },
+            Step::Stage { stage, subject, result } => StepView::Stage { stage, subject, result },
         }
     }
 }
@@ -460,6 +473,18 @@ mod tests {
     #[test]
     fn a_copy() {
         insta::assert_snapshot!(to_string_pretty(&samples::copy()));
+    }
+
+    #[test]
+    fn a_request() {
+        let report = serde_json::to_value(samples::request()).unwrap();
+        assert_eq!((&report["method"], &report["url"]), (&"GET".into(), &"https://shop.example/".into()));
+        assert_eq!(report["outcome"], serde_json::json!({ "status": "responded", "response": "200 OK" }));
+        let steps = report["steps"].as_array().unwrap();
+        let tls = steps.iter().find(|step| step["stage"] == "tls").unwrap();
+        assert_eq!((&tls["step"], &tls["subject"]), (&"stage".into(), &"shop.example".into()));
+        assert_eq!(tls["result"], "TLS1_3, h2");
+        assert_eq!(steps.last().unwrap()["error"], "unexpected end of stream");
     }
 
     #[test]

@@ -211,6 +211,31 @@ pub(crate) fn lookup_with_everything() -> Report {
     report(Operation::Lookup, "txt", name, error.into(), 4_000, events)
 }
 
+/// A request that is redirected: the second conn is an old one, and the response breaks off.
+pub(crate) fn request() -> Report {
+    let stage = |stage, subject: &str| What::StageStarted { stage, subject: subject.to_owned() };
+    let done = |stage, result: &str| What::StageDone { stage, result: result.to_owned() };
+    let peer = addr("192.0.2.7:443");
+    let events = vec![
+        (5, What::Remarked { stage: "get", text: "https://shop.example/".into() }),
+        (10, started(1, &peer, AttemptReason::First)),
+        (12_000, What::AttemptConnected { attempt: 1 }),
+        (12_010, What::Connected { attempt: 1, peer: peer.clone() }),
+        (12_020, stage("tls", "shop.example")),
+        (30_000, done("tls", "TLS1_3, h2")),
+        (30_010, stage("wait", "for the response")),
+        (55_000, done("wait", "302 Found")),
+        (55_010, What::Remarked { stage: "redirect", text: "to https://www.shop.example/".into() }),
+        (55_020, What::Remarked { stage: "reuse", text: "of the conn to 192.0.2.8:443".into() }),
+        (55_030, stage("wait", "for the response")),
+        (70_000, done("wait", "200 OK")),
+        (70_010, stage("body", "of 10 bytes")),
+        (80_000, What::StageFailed { stage: "body", error: "unexpected end of stream".into() }),
+    ];
+    let outcome = Outcome::Responded { status: "200 OK".into() };
+    report(Operation::Request, "GET", "https://shop.example/", outcome, 80_010, events)
+}
+
 /// Two directions: one by splice to its end, one that failed.
 pub(crate) fn copy() -> Report {
     let (client, server) = ("tcp 192.0.2.7:40000", "unix /run/app.sock");
@@ -238,8 +263,8 @@ pub(crate) fn copy() -> Report {
 }
 
 /// All of them.
-pub(crate) fn all() -> [Report; 5] {
-    [raced_dial(), failed_dial(), proxied_dial(), lookup_with_everything(), copy()]
+pub(crate) fn all() -> [Report; 6] {
+    [raced_dial(), failed_dial(), proxied_dial(), request(), lookup_with_everything(), copy()]
 }
 
 /// A report of events given in microseconds.

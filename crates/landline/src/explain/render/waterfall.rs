@@ -161,7 +161,10 @@ impl Waterfall<'_> {
                 }
                 Ok(())
             }
-            Outcome::Connected { .. } | Outcome::Answered(_) | Outcome::Copied(_) => Ok(()),
+            Outcome::Connected { .. }
+            | Outcome::Answered(_)
+            | Outcome::Responded { .. }
+            | Outcome::Copied(_) => Ok(()),
         }
     }
 }
@@ -275,6 +278,11 @@ mod tests {
     #[test]
     fn a_dial_through_proxies() {
         insta::assert_snapshot!(samples::proxied_dial().waterfall().to_string());
+    }
+
+    #[test]
+    fn a_request() {
+        insta::assert_snapshot!(samples::request().waterfall().width(110).to_string());
     }
 
     #[test]

@@ -179,6 +179,25 @@ impl Builder {
                 span.fate = Fate::Won;
                 self.groups.push(Group { head: span, parts: Vec::new() });
             }
+            What::StageStarted { stage, subject } => {
+                self.open(at, Step::Stage { stage, subject, result: String::new() });
+            }
+            What::StageDone { stage, result: came } => {
+                if let Some(span) = self.stage(stage) {
+                    if let Step::Stage { result, .. } = &mut span.step {
+                        *result = came;
+                    }
+                    close(span, at, Fate::Done);
+                }
+            }
+            What::StageFailed { stage, error } => {
+                if let Some(span) = self.stage(stage) {
+                    close(span, at, Fate::Failed(error));
+                }
+            }
+            What::Remarked { stage, text } => {
+                self.moment(at, Step::Stage { stage, subject: text, result: String::new() });
+            }
             What::DialFailed { error } => {
                 let mut span = moment(at, Step::DialFailed);
                 span.fate = Fate::Failed(error.to_string());
@@ -273,6 +292,13 @@ impl Builder {
             }
             close(&mut group.head, at, fate);
         }
+    }
+
+    /// The latest stage of this name that goes on.
+    fn stage(&mut self, name: &str) -> Option<&mut Span> {
+        self.groups.iter_mut().rev().map(|group| &mut group.head).find(|span| {
+            matches!(span.step, Step::Stage { stage, .. } if stage == name) && span.fate == Fate::Unfinished
+        })
     }
 
     fn only_attempt(&mut self) -> Option<&mut Group> {

@@ -218,6 +218,15 @@ pub enum Step {
         /// Why not a shorter one.
         detour: Option<Detour>,
     },
+    /// What a protocol on top did: a stage, or a remark.
+    Stage {
+        /// Its name: `tls`, `wait`, `body`, …
+        stage: &'static str,
+        /// What it was about, in words.
+        subject: String,
+        /// What came of it, in words; empty where there is nothing to say.
+        result: String,
+    },
 }
 
 /// What a server answered.

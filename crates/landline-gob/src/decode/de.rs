@@ -1,0 +1,458 @@
+//! One value, read as its type says.
+
+use std::mem::size_of;
+
+use serde::Deserializer;
+use serde::de::value::BorrowedStrDeserializer;
+use serde::de::{Error as _, Visitor};
+
+use super::access::{ByteItems, Complex, Entries, Items};
+use super::fields::{AllFields, InOrder, Named};
+use super::plan::{At, Plan, wire_name};
+use super::raw;
+use super::session::Session;
+use super::variant::Held;
+use crate::error::{Error, ErrorKind};
+use crate::go::token::{self, Token};
+use crate::schema::{Elem, Shape, Tag};
+use crate::value::slot;
+
+pub(super) struct De<'s, 'd, 'de> {
+    pub(super) s: &'s mut Session<'d, 'de>,
+    pub(super) at: At,
+    /// How many bytes the Rust value has where it will be.
+    pub(super) place: usize,
+}
+
+impl<'s, 'd, 'de> De<'s, 'd, 'de> {
+    pub(super) fn new(s: &'s mut Session<'d, 'de>, at: At, place: usize) -> Self {
+        De { s, at, place }
+    }
+
+    #[inline]
+    fn expect(&self, tag: Tag, name: &str) -> Result<(), Error> {
+        if self.at.tag == tag { Ok(()) } else { Err(self.mismatch(name)) }
+    }
+
+    #[cold]
+    fn mismatch(&self, expected: &str) -> Error {
+        let elem = Elem { node: self.at.node, tag: self.at.tag, pointers: 0 };
+        Error::mismatch(expected, wire_name(self.s.types, elem))
+    }
+
+    #[inline]
+    fn int<T: TryFrom<i64>>(&mut self, name: &'static str) -> Result<T, Error> {
+        self.expect(Tag::Int, name)?;
+        let value = self.s.int()?;
+        T::try_from(value).map_err(|_| Error::overflow(value, name))
+    }
+
+    #[inline]
+    fn uint<T: TryFrom<u64>>(&mut self, name: &'static str) -> Result<T, Error> {
+        self.expect(Tag::Uint, name)?;
+        let value = self.s.uint()?;
+        T::try_from(value).map_err(|_| Error::overflow(value, name))
+    }
+
+    #[inline]
+    fn text(&mut self) -> Result<&'de str, Error> {
+        self.expect(Tag::Text, "string")?;
+        let bytes = self.s.counted()?;
+        let text = std::str::from_utf8(bytes)
+            .map_err(|_| Error::from(ErrorKind::Corrupt("a string that is not UTF-8")))?;
+        self.s.charge(text.len())?;
+        Ok(text)
+    }
+
+    fn bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        if !matches!(self.at.tag, Tag::Bytes | Tag::Text) {
+            return Err(self.mismatch("[]byte"));
+        }
+        let bytes = self.s.counted()?;
+        self.s.charge(bytes.len())?;
+        visitor.visit_borrowed_bytes(bytes)
+    }
+
+    fn items<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        let Plan::Items { elem, len, size } = *self.s.plans.plan(self.at) else {
+            return Err(self.mismatch("slice"));
+        };
+        let count = self.s.count_of(len)?;
+        if len.is_some() {
+            self.s.charge_boxed(size_of::<V::Value>(), self.place)?;
+        } else {
+            self.s.charge_items(count, size)?;
+        }
+        self.s.descend()?;
+        let mut items = Items { s: self.s, elem, left: count, count };
+        let value = visitor.visit_seq(&mut items)?;
+        items.finish()?;
+        self.s.ascend();
+        Ok(value)
+    }
+
+    fn byte_items<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        let bytes = self.s.counted()?;
+        self.s.charge(bytes.len())?;
+        visitor.visit_seq(ByteItems(bytes.iter()))
+    }
+
+    fn entries<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        let Plan::Entries { key, value, size } = *self.s.plans.plan(self.at) else {
+            return Err(self.mismatch("map"));
+        };
+        let count = self.s.count()?;
+        self.s.charge_entries(count, size)?;
+        self.s.descend()?;
+        let mut entries = Entries { s: self.s, key, value, left: count, count };
+        let made = visitor.visit_map(&mut entries)?;
+        entries.finish()?;
+        self.s.ascend();
+        Ok(made)
+    }
+
+    /// All fields of the peer's struct by their names, for what takes anything.
+    fn all_fields<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        self.s.descend()?;
+        let mut fields = AllFields::new(self.s, self.at)?;
+        let made = visitor.visit_map(&mut fields)?;
+        fields.finish()?;
+        self.s.ascend();
+        Ok(made)
+    }
+
+    pub(super) fn structure<V: Visitor<'de>>(
+        self,
+        names: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        let Plan::Struct(plan) = self.s.plans.plan(self.at) else { return Err(self.mismatch("struct")) };
+        if plan.names != Some(names.len()) {
+            return self.some_fields(names, visitor);
+        }
+        let in_order = plan.in_order;
+        self.s.charge_boxed(size_of::<V::Value>(), self.place)?;
+        self.s.descend()?;
+        let made = if in_order {
+            let mut fields = InOrder::new(self.s, self.at)?;
+            match visitor.visit_seq(&mut fields) {
+                Ok(made) => {
+                    fields.finish()?;
+                    made
+                }
+                Err(error) => {
+                    return Err(match self.s.nil.take() {
+                        // It complains that there were too few fields, which they were not.
+                        Some(name) => Error::from(ErrorKind::Nil).at_field(name),
+                        None => error,
+                    });
+                }
+            }
+        } else {
+            let mut fields = Named::new(self.s, self.at)?;
+            let made = visitor.visit_map(&mut fields)?;
+            fields.finish()?;
+            made
+        };
+        self.s.ascend();
+        Ok(made)
+    }
+
+    /// For a struct of which nothing is known but what it asks for.
+    #[cold]
+    fn some_fields<V: Visitor<'de>>(
+        self,
+        names: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        self.s.charge(size_of::<V::Value>())?;
+        self.s.descend()?;
+        let mut fields = AllFields::new(self.s, self.at)?.of(names);
+        let made = visitor.visit_map(&mut fields)?;
+        fields.finish()?;
+        self.s.ascend();
+        Ok(made)
+    }
+
+    fn opaque<V: Visitor<'de>>(self, name: &str, visitor: V) -> Result<V::Value, Error> {
+        if self.at.tag != Tag::Opaque {
+            return Err(self.mismatch(name));
+        }
+        let bytes = self.s.counted()?;
+        self.s.charge(bytes.len())?;
+        visitor.visit_borrowed_bytes(bytes)
+    }
+
+    fn held<V: Visitor<'de>>(self, names: &'static [&'static str], visitor: V) -> Result<V::Value, Error> {
+        let Plan::Interface { local } = *self.s.plans.plan(self.at) else {
+            return Err(self.mismatch("interface"));
+        };
+        let Some((name, elem)) = self.s.content()? else { return Err(ErrorKind::Nil.into()) };
+        if !names.contains(&name) {
+            return Err(ErrorKind::UnknownName(name.to_owned()).into());
+        }
+        self.s.charge_boxed(size_of::<V::Value>(), self.place)?;
+        self.s.descend()?;
+        let local = self.s.plans.variant(local, name);
+        let at = self.s.plans.make(self.s.types, elem, local).map_err(|error| error.at_field(name))?;
+        let made = visitor.visit_enum(Held { s: self.s, at, name, place: self.place })?;
+        self.s.ascend();
+        Ok(made)
+    }
+}
+
+macro_rules! integers {
+    ($($method:ident $visit:ident $through:ident $type:ty, $name:literal;)*) => {
+        $(#[inline]
+        fn $method<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Error> {
+            visitor.$visit(self.$through::<$type>($name)?)
+        })*
+    };
+}
+
+impl<'de> Deserializer<'de> for De<'_, '_, 'de> {
+    type Error = Error;
+
+    integers! {
+        deserialize_i8 visit_i8 int i8, "int8";
+        deserialize_i16 visit_i16 int i16, "int16";
+        deserialize_i32 visit_i32 int i32, "int32";
+        deserialize_i64 visit_i64 int i64, "int64";
+        deserialize_i128 visit_i64 int i64, "int64";
+        deserialize_u8 visit_u8 uint u8, "uint8";
+        deserialize_u16 visit_u16 uint u16, "uint16";
+        deserialize_u32 visit_u32 uint u32, "uint32";
+        deserialize_u64 visit_u64 uint u64, "uint64";
+        deserialize_u128 visit_u64 uint u64, "uint64";
+    }
+
+    fn deserialize_any<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Error> {
+        match self.at.tag {
+            Tag::Bool => self.deserialize_bool(visitor),
+            Tag::Int => self.deserialize_i64(visitor),
+            Tag::Uint => self.deserialize_u64(visitor),
+            Tag::Float => self.deserialize_f64(visitor),
+            Tag::Complex => visitor.visit_seq(Complex::take(self.s)?),
+            Tag::Text => match self.text() {
+                Ok(text) => visitor.visit_borrowed_str(text),
+                Err(error) => Err(error),
+            },
+            Tag::Bytes => self.bytes(visitor),
+            Tag::Opaque => self.opaque("", visitor),
+            Tag::Slice | Tag::Array => self.items(visitor),
+            Tag::Map => self.entries(visitor),
+            Tag::Struct => self.all_fields(visitor),
+            Tag::Interface => match self.s.content()? {
+                None => visitor.visit_unit(),
+                Some((_, elem)) => {
+                    self.s.descend()?;
+                    self.at = self.s.plans.make(self.s.types, elem, None)?;
+                    let made = De::new(self.s, self.at, self.place).deserialize_any(visitor)?;
+                    self.s.ascend();
+                    Ok(made)
+                }
+            },
+            Tag::Unsupported => Err(ErrorKind::Corrupt("a value of no type").into()),
+        }
+    }
+
+    #[inline]
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        self.expect(Tag::Bool, "bool")?;
+        visitor.visit_bool(self.s.uint()? != 0)
+    }
+
+    #[inline]
+    fn deserialize_f32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        self.expect(Tag::Float, "float32")?;
+        let value = self.s.float()?;
+        if value.abs() > f64::from(f32::MAX) && value.is_finite() {
+            return Err(Error::overflow(value, "float32"));
+        }
+        visitor.visit_f32(value as f32)
+    }
+
+    #[inline]
+    fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        self.expect(Tag::Float, "float64")?;
+        visitor.visit_f64(self.s.float()?)
+    }
+
+    fn deserialize_char<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Error> {
+        let value: u32 = self.int("a character")?;
+        match char::from_u32(value) {
+            Some(character) => visitor.visit_char(character),
+            None => Err(Error::overflow(value, "a character")),
+        }
+    }
+
+    #[inline]
+    fn deserialize_str<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_borrowed_str(self.text()?)
+    }
+
+    #[inline]
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        self.deserialize_str(visitor)
+    }
+
+    fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        self.bytes(visitor)
+    }
+
+    fn deserialize_byte_buf<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        self.bytes(visitor)
+    }
+
+    #[inline]
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        if self.at.tag == Tag::Interface && self.s.rest.first() == Some(&0) {
+            self.s.uint()?;
+            return visitor.visit_none();
+        }
+        visitor.visit_some(self)
+    }
+
+    fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        self.expect(Tag::Struct, "struct {}")?;
+        self.s.skip(self.at)?;
+        visitor.visit_unit()
+    }
+
+    fn deserialize_unit_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        self.deserialize_unit(visitor)
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        match token::read(name) {
+            Some(Token::Value) => {
+                let value = raw::value(self.s, self.at)?;
+                slot::put(value);
+                visitor.visit_unit()
+            }
+            Some(Token::Opaque { name, .. }) => self.opaque(name, visitor),
+            Some(Token::Complex) => {
+                self.expect(Tag::Complex, "complex")?;
+                visitor.visit_seq(Complex::take(self.s)?)
+            }
+            _ => visitor.visit_newtype_struct(self),
+        }
+    }
+
+    #[inline]
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        match self.at.tag {
+            Tag::Slice => self.items(visitor),
+            Tag::Bytes => self.byte_items(visitor),
+            _ => Err(self.mismatch("slice")),
+        }
+    }
+
+    fn deserialize_tuple<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Error> {
+        let here = match (&self.s.types.graph.node(self.at.node).shape, self.at.tag) {
+            (Shape::Array { len, .. }, Tag::Array) => *len,
+            (_, Tag::Complex) if len == 2 => return visitor.visit_seq(Complex::take(self.s)?),
+            _ => return Err(self.mismatch("array")),
+        };
+        if here != len {
+            return Err(self.mismatch(&format!("array of {len}")));
+        }
+        self.items(visitor)
+    }
+
+    fn deserialize_tuple_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        len: usize,
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        self.deserialize_tuple(len, visitor)
+    }
+
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        match self.at.tag {
+            Tag::Map => self.entries(visitor),
+            Tag::Struct => self.all_fields(visitor),
+            _ => Err(self.mismatch("map")),
+        }
+    }
+
+    #[inline]
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        self.expect(Tag::Struct, "struct")?;
+        self.structure(fields, visitor)
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        mut self,
+        _: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        match self.at.tag {
+            Tag::Text => {
+                let name: BorrowedStrDeserializer<'de, Error> = BorrowedStrDeserializer::new(self.text()?);
+                visitor.visit_enum(name)
+            }
+            Tag::Interface => self.held(variants, visitor),
+            _ => Err(self.mismatch("interface")),
+        }
+    }
+
+    fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        self.deserialize_any(visitor)
+    }
+
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        self.s.skip(self.at)?;
+        visitor.visit_unit()
+    }
+}
+
+/// A byte of a `[]byte`, as an element.
+pub(super) struct Byte(pub(super) u8);
+
+impl<'de> Deserializer<'de> for Byte {
+    type Error = Error;
+
+    #[inline]
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_u8(self.0)
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_some(self)
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple
+        tuple_struct map struct enum identifier ignored_any
+    }
+}
+
+/// What a sequence that was not read to its end is: its Rust type has no room for the rest.
+#[cold]
+pub(super) fn left_over(left: usize) -> Error {
+    Error::custom(format!("{left} elements more than the Rust type takes"))
+}

@@ -1,0 +1,294 @@
+//! What to do with the values of a peer's type for a Rust type: found out once, and then only looked up.
+
+use std::any::TypeId;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use super::types::Types;
+use crate::error::Error;
+use crate::hash::ByTypeId;
+use crate::schema::{Content, Elem, Field, Graph, Shape, Tag, go_name};
+use crate::trace;
+
+/// What there is at a place in a value.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct At {
+    pub(super) tag: Tag,
+    /// The place of the peer's type.
+    pub(super) node: u32,
+    /// The place of what is to be done, for types with others in them.
+    pub(super) plan: u32,
+}
+
+#[derive(Debug)]
+pub(super) enum Plan {
+    /// What a plan is before it is made, in the middle of making it.
+    Unmade,
+    Items {
+        elem: At,
+        len: Option<usize>,
+        size: usize,
+    },
+    Entries {
+        key: At,
+        value: At,
+        size: usize,
+    },
+    Struct(StructPlan),
+    Interface {
+        local: Option<Local>,
+    },
+}
+
+#[derive(Debug)]
+pub(super) struct StructPlan {
+    /// For every field of the peer's.
+    pub(super) fields: Box<[WireField]>,
+    /// For every field of the Rust struct, the number of the peer's.
+    pub(super) locals: Box<[LocalField]>,
+    /// How many names the Rust struct gives to serde; nothing when what it wants is not known.
+    pub(super) names: Option<usize>,
+    /// Whether the fields can be given in the order of the Rust struct.
+    pub(super) in_order: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct WireField {
+    pub(super) at: At,
+    /// The number of the field in the Rust struct.
+    pub(super) local: Option<u16>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LocalField {
+    pub(super) name: &'static str,
+    pub(super) wire: u32,
+    pub(super) at: At,
+}
+
+/// For a field that the peer's struct does not have.
+pub(super) const NO_FIELD: u32 = u32::MAX;
+const NOTHING: At = At { tag: Tag::Unsupported, node: 0, plan: 0 };
+
+/// A Rust type, by its graph and its place there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Local {
+    graph: u32,
+    elem: Elem,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Plans {
+    list: Vec<Plan>,
+    known: HashMap<(u32, Option<Local>), u32>,
+    roots: HashMap<TypeId, Vec<(u32, At)>, ByTypeId>,
+    graphs: Vec<Arc<Graph>>,
+    locals: HashMap<TypeId, Option<Local>, ByTypeId>,
+}
+
+impl Plans {
+    pub(super) fn plan(&self, at: At) -> &Plan {
+        &self.list[at.plan as usize]
+    }
+
+    /// What to do with a value of the peer's type for a `T`.
+    pub(super) fn root<'de, T: Deserialize<'de>>(&mut self, types: &Types, elem: Elem) -> Result<At, Error> {
+        let id = typeid::of::<T>();
+        if let Some(known) = self.roots.get(&id)
+            && let Some((_, at)) = known.iter().find(|(node, _)| *node == elem.node)
+        {
+            return Ok(*at);
+        }
+        let local = self.local::<T>(id);
+        let at = self.make(types, elem, local)?;
+        self.roots.entry(id).or_default().push((elem.node, at));
+        Ok(at)
+    }
+
+    /// What a `T` is; nothing when that could not be found out, and it has to be asked as it goes.
+    fn local<'de, T: Deserialize<'de>>(&mut self, id: TypeId) -> Option<Local> {
+        if let Some(local) = self.locals.get(&id) {
+            return *local;
+        }
+        let local = trace::type_of::<T>().ok().map(|found| {
+            self.graphs.push(found.graph);
+            Local { graph: self.graphs.len() as u32 - 1, elem: found.root }
+        });
+        self.locals.insert(id, local);
+        local
+    }
+
+    /// For a value of a type that is only known when it comes.
+    pub(super) fn make(&mut self, types: &Types, elem: Elem, local: Option<Local>) -> Result<At, Error> {
+        let local = local.filter(|local| self.says_what_it_is(*local));
+        if let Some(local) = local {
+            self.check(types, elem, local)?;
+        }
+        let at = |plan| At { tag: elem.tag, node: elem.node, plan };
+        if !elem.tag.is_composite() && elem.tag != Tag::Interface {
+            return Ok(at(0));
+        }
+        if let Some(plan) = self.known.get(&(elem.node, local)) {
+            return Ok(at(*plan));
+        }
+        let plan = self.list.len() as u32;
+        self.list.push(Plan::Unmade);
+        self.known.insert((elem.node, local), plan);
+        match self.made(types, elem, local) {
+            Ok(made) => self.list[plan as usize] = made,
+            Err(error) => {
+                // Nothing made on the way may refer to it.
+                self.list.truncate(plan as usize);
+                self.known.retain(|_, known| *known < plan);
+                return Err(error);
+            }
+        }
+        Ok(at(plan))
+    }
+
+    fn made(&mut self, types: &Types, elem: Elem, local: Option<Local>) -> Result<Plan, Error> {
+        let graph = local.map(|local| self.graphs[local.graph as usize].clone());
+        let shape = local.zip(graph.as_ref()).map(|(local, graph)| &graph.node(local.elem.node).shape);
+        let within = |elem: &Elem| local.map(|local| Local { elem: *elem, ..local });
+        Ok(match (&types.graph.node(elem.node).shape, shape) {
+            (Shape::Slice { elem, .. }, Some(Shape::Slice { elem: local, size })) => {
+                Plan::Items { elem: self.make(types, *elem, within(local))?, len: None, size: *size }
+            }
+            (Shape::Slice { elem, .. }, _) => {
+                Plan::Items { elem: self.make(types, *elem, None)?, len: None, size: UNKNOWN_SIZE }
+            }
+            (Shape::Array { elem, len }, Some(Shape::Array { elem: local, .. })) => {
+                Plan::Items { elem: self.make(types, *elem, within(local))?, len: Some(*len), size: 0 }
+            }
+            (Shape::Array { elem, len }, _) => {
+                Plan::Items { elem: self.make(types, *elem, None)?, len: Some(*len), size: UNKNOWN_SIZE }
+            }
+            (
+                Shape::Map { key, value, .. },
+                Some(Shape::Map { key: local_key, value: local_value, size }),
+            ) => Plan::Entries {
+                key: self.make(types, *key, within(local_key))?,
+                value: self.make(types, *value, within(local_value))?,
+                size: *size,
+            },
+            (Shape::Map { key, value, .. }, _) => Plan::Entries {
+                key: self.make(types, *key, None)?,
+                value: self.make(types, *value, None)?,
+                size: 2 * UNKNOWN_SIZE,
+            },
+            (
+                Shape::Struct { fields, .. },
+                Some(Shape::Struct { fields: local_fields, local: Some(wants) }),
+            ) => {
+                let place_of = |name: &str| {
+                    wants.names.iter().find(|(known, _)| *known == name).map(|(_, place)| *place)
+                };
+                let mut locals: Vec<LocalField> = Vec::new();
+                for (name, place) in &wants.names {
+                    if usize::from(*place) == locals.len() {
+                        locals.push(LocalField { name, wire: NO_FIELD, at: NOTHING });
+                    }
+                }
+                let mut plans = Vec::with_capacity(fields.len());
+                for (number, field) in fields.iter().enumerate() {
+                    let local = place_of(&field.name);
+                    let wanted = local.and_then(|local| within(&local_fields[usize::from(local)].elem));
+                    let made = self.make(types, field.elem, wanted);
+                    let at = made.map_err(|error| error.at_field(&field.name))?;
+                    if let Some(local) = local {
+                        let local = &mut locals[usize::from(local)];
+                        (local.wire, local.at) = (number as u32, at);
+                    }
+                    plans.push(WireField { at, local });
+                }
+                if !fields.is_empty()
+                    && !locals.is_empty()
+                    && locals.iter().all(|local| local.wire == NO_FIELD)
+                {
+                    return Err(no_field_in_common(fields, &locals));
+                }
+                let known = locals.iter().map(|local| local.wire).filter(|wire| *wire != NO_FIELD);
+                let in_order = wants.in_order && known.is_sorted();
+                Plan::Struct(StructPlan {
+                    fields: plans.into(),
+                    locals: locals.into(),
+                    names: Some(wants.names.len()),
+                    in_order,
+                })
+            }
+            (Shape::Struct { fields, .. }, _) => {
+                let mut plans = Vec::with_capacity(fields.len());
+                for field in fields {
+                    plans.push(WireField { at: self.make(types, field.elem, None)?, local: None });
+                }
+                Plan::Struct(StructPlan {
+                    fields: plans.into(),
+                    locals: Box::default(),
+                    names: None,
+                    in_order: false,
+                })
+            }
+            (Shape::Interface { .. }, _) => Plan::Interface { local },
+            _ => Plan::Unmade,
+        })
+    }
+
+    /// What the variant of an enum holds.
+    pub(super) fn variant(&self, of: Option<Local>, name: &str) -> Option<Local> {
+        let of = of?;
+        match &self.graphs[of.graph as usize].node(of.elem.node).shape {
+            Shape::Interface { variants, .. } => {
+                let variant = variants.iter().find(|variant| &*variant.name == name)?;
+                match &variant.content {
+                    Content::Type(elem) => Some(Local { elem: *elem, ..of }),
+                    Content::Unsupported(_) => None,
+                }
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether a Rust type is one thing, and not whatever it is given.
+    fn says_what_it_is(&self, local: Local) -> bool {
+        let graph = &self.graphs[local.graph as usize];
+        !matches!(
+            graph.find(local.elem.node).map(|node| &node.shape),
+            None | Some(Shape::Unsupported(_) | Shape::Interface { open: true, .. })
+        )
+    }
+
+    /// Refuses types that never fit, whatever the values.
+    fn check(&self, types: &Types, elem: Elem, local: Local) -> Result<(), Error> {
+        let graph = &self.graphs[local.graph as usize];
+        let fits = match (&types.graph.node(elem.node).shape, &graph.node(local.elem.node).shape) {
+            (Shape::Array { len, .. }, Shape::Array { len: local, .. }) => len == local,
+            (Shape::Opaque(format), Shape::Opaque(local)) => format.by == local.by,
+            (shape, local) => shape.tag() == local.tag(),
+        };
+        if fits {
+            return Ok(());
+        }
+        let expected = go_name(graph, Elem { pointers: 0, ..local.elem }, "main");
+        Err(Error::mismatch(expected, wire_name(types, elem)))
+    }
+}
+
+/// Bytes of an element in Rust when its type is not known; what serde keeps of such is about as large.
+const UNKNOWN_SIZE: usize = 32;
+
+/// A peer's type, for people.
+pub(super) fn wire_name(types: &Types, elem: Elem) -> String {
+    match elem.tag {
+        Tag::Int | Tag::Uint | Tag::Float | Tag::Complex => elem.tag.name().to_owned(),
+        _ => go_name(&types.graph, elem, "main"),
+    }
+}
+
+fn no_field_in_common(fields: &[Field], locals: &[LocalField]) -> Error {
+    let list = |names: Vec<&str>| format!("a struct of {}", names.join(", "));
+    let expected = list(locals.iter().map(|local| local.name).collect());
+    let found = list(fields.iter().map(|field| &*field.name).collect());
+    Error::mismatch(expected, format!("{found}: no field in common"))
+}

@@ -1,0 +1,239 @@
+//! The bytes of one value while it is decoded, and what bounds that.
+
+use super::descriptor;
+use super::plan::{At, Plan, Plans};
+use super::types::Types;
+use crate::error::{Error, ErrorKind};
+use crate::limits::{Limit, Limits};
+use crate::number::{Bad, take_uint, to_float, to_int};
+use crate::schema::{Elem, Tag};
+
+/// serde makes room for no more bytes than this on the word of the input.
+const MOST_ON_TRUST: usize = 1 << 20;
+
+pub(super) struct Session<'d, 'de> {
+    pub(super) rest: &'de [u8],
+    pub(super) types: &'d Types,
+    pub(super) plans: &'d mut Plans,
+    /// How many more levels it may nest.
+    levels: usize,
+    deepest: usize,
+    /// How many more bytes of memory it may take.
+    budget: usize,
+    /// The field that was asked for last, when it has no zero.
+    pub(super) nil: Option<&'static str>,
+}
+
+impl<'d, 'de> Session<'d, 'de> {
+    pub(super) fn new(
+        rest: &'de [u8],
+        types: &'d Types,
+        plans: &'d mut Plans,
+        limits: &Limits,
+    ) -> Session<'d, 'de> {
+        let budget = limits.budget(rest.len());
+        Session { rest, types, plans, levels: limits.depth, deepest: limits.depth, budget, nil: None }
+    }
+
+    #[inline]
+    pub(super) fn uint(&mut self) -> Result<u64, Error> {
+        Ok(take_uint(&mut self.rest)?)
+    }
+
+    #[inline]
+    pub(super) fn int(&mut self) -> Result<i64, Error> {
+        self.uint().map(to_int)
+    }
+
+    #[inline]
+    pub(super) fn float(&mut self) -> Result<f64, Error> {
+        self.uint().map(to_float)
+    }
+
+    /// Bytes with their count before them.
+    #[inline]
+    pub(super) fn counted(&mut self) -> Result<&'de [u8], Error> {
+        let count = usize::try_from(self.uint()?).unwrap_or(usize::MAX);
+        match self.rest.split_at_checked(count) {
+            Some((bytes, rest)) => {
+                self.rest = rest;
+                Ok(bytes)
+            }
+            None => Err(Bad::Short.into()),
+        }
+    }
+
+    /// How many elements follow: each takes a byte at least.
+    #[inline]
+    pub(super) fn count(&mut self) -> Result<usize, Error> {
+        let count = usize::try_from(self.uint()?).unwrap_or(usize::MAX);
+        if count > self.rest.len() { Err(Bad::Short.into()) } else { Ok(count) }
+    }
+
+    #[inline]
+    pub(super) fn descend(&mut self) -> Result<(), Error> {
+        if self.levels == 0 {
+            return Err(Error::limit(Limit::Depth, self.deepest + 1));
+        }
+        self.levels -= 1;
+        Ok(())
+    }
+
+    #[inline]
+    pub(super) fn ascend(&mut self) {
+        self.levels += 1;
+    }
+
+    /// Takes bytes of memory into account.
+    #[inline]
+    pub(super) fn charge(&mut self, bytes: usize) -> Result<(), Error> {
+        match self.budget.checked_sub(bytes) {
+            Some(left) => {
+                self.budget = left;
+                Ok(())
+            }
+            None => Err(Error::limit(Limit::Memory, bytes)),
+        }
+    }
+
+    /// Takes a value that has its own place on the heap into account, which shows by its being larger than its place.
+    #[inline]
+    pub(super) fn charge_boxed(&mut self, bytes: usize, place: usize) -> Result<(), Error> {
+        if bytes > place { self.charge(bytes) } else { Ok(()) }
+    }
+
+    /// Takes the elements of a `Vec` into account, with what it is larger than they need.
+    pub(super) fn charge_items(&mut self, count: usize, size: usize) -> Result<(), Error> {
+        let bytes = count.saturating_mul(size);
+        if size <= 8 || bytes <= MOST_ON_TRUST {
+            return self.charge(bytes);
+        }
+        // From there on it doubles as it grows.
+        let mut room = (MOST_ON_TRUST / size).max(4);
+        while room < count {
+            room *= 2;
+        }
+        self.charge(room.saturating_mul(size))
+    }
+
+    /// Takes the entries of a map into account: one that hashes has room for a power of two of them, of which it leaves
+    /// an eighth free.
+    pub(super) fn charge_entries(&mut self, count: usize, size: usize) -> Result<(), Error> {
+        if count == 0 {
+            return Ok(());
+        }
+        let room = (count.saturating_mul(8) / 7 + 1).next_power_of_two().max(4);
+        self.charge(room.saturating_mul(size + 1))
+    }
+
+    /// The number of the next field of a struct, after `last`; nothing at its end.
+    #[inline]
+    pub(super) fn next_field(&mut self, last: Option<u32>, fields: usize) -> Result<Option<u32>, Error> {
+        let delta = self.uint()?;
+        if delta == 0 {
+            return Ok(None);
+        }
+        let number = last.map_or(delta - 1, |last| u64::from(last).saturating_add(delta));
+        if number >= fields as u64 {
+            return Err(ErrorKind::Corrupt("a field that the struct does not have").into());
+        }
+        Ok(Some(number as u32))
+    }
+
+    /// The name of what an interface holds, and its type; nothing when it is nil.
+    ///
+    /// Descriptions on the way were taken in when the end of the value was looked for.
+    pub(super) fn content(&mut self) -> Result<Option<(&'de str, Elem)>, Error> {
+        let name = self.counted()?;
+        if name.is_empty() {
+            return Ok(None);
+        }
+        let name =
+            std::str::from_utf8(name).map_err(|_| ErrorKind::Corrupt("the name of a type is not UTF-8"))?;
+        let id = loop {
+            match self.int()? {
+                id if id >= 0 => break id,
+                _ => {
+                    descriptor::take(&mut self.rest)?;
+                    self.uint()?;
+                }
+            }
+        };
+        let elem = self.types.find(id)?;
+        self.uint()?;
+        if elem.tag != Tag::Struct && self.uint()? != 0 {
+            return Err(ErrorKind::Corrupt("a value that is no struct and does not say so").into());
+        }
+        Ok(Some((name, elem)))
+    }
+
+    /// Passes over a value.
+    pub(super) fn skip(&mut self, at: At) -> Result<(), Error> {
+        match at.tag {
+            Tag::Bool | Tag::Int | Tag::Uint | Tag::Float => {
+                self.uint()?;
+            }
+            Tag::Complex => {
+                self.uint()?;
+                self.uint()?;
+            }
+            Tag::Text | Tag::Bytes | Tag::Opaque => {
+                self.counted()?;
+            }
+            Tag::Interface => {
+                if let Some((_, elem)) = self.content()? {
+                    self.descend()?;
+                    let at = self.plans.make(self.types, elem, None)?;
+                    self.skip(at)?;
+                    self.ascend();
+                }
+            }
+            Tag::Slice | Tag::Array | Tag::Map | Tag::Struct => {
+                self.descend()?;
+                self.skip_parts(at)?;
+                self.ascend();
+            }
+            Tag::Unsupported => return Err(ErrorKind::Corrupt("a value of no type").into()),
+        }
+        Ok(())
+    }
+
+    fn skip_parts(&mut self, at: At) -> Result<(), Error> {
+        match *self.plans.plan(at) {
+            Plan::Items { elem, len, .. } => {
+                let count = self.count_of(len)?;
+                for _ in 0..count {
+                    self.skip(elem)?;
+                }
+            }
+            Plan::Entries { key, value, .. } => {
+                for _ in 0..self.count()? {
+                    self.skip(key)?;
+                    self.skip(value)?;
+                }
+            }
+            Plan::Struct(ref plan) => {
+                let fields = plan.fields.len();
+                let mut last = None;
+                while let Some(number) = self.next_field(last, fields)? {
+                    last = Some(number);
+                    if let Plan::Struct(plan) = self.plans.plan(at) {
+                        let field = plan.fields[number as usize].at;
+                        self.skip(field)?;
+                    }
+                }
+            }
+            Plan::Interface { .. } | Plan::Unmade => {}
+        }
+        Ok(())
+    }
+
+    /// How many elements follow, which for an array is known.
+    pub(super) fn count_of(&mut self, len: Option<usize>) -> Result<usize, Error> {
+        let count = self.count()?;
+        if len.is_some_and(|len| len != count) {
+            return Err(ErrorKind::Corrupt("an array of another length than that of its type").into());
+        }
+        Ok(count)
+    }
+}

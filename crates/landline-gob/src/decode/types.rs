@@ -1,0 +1,195 @@
+//! The types that a peer has described.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use super::descriptor::{Description, Kind};
+use crate::error::{Error, ErrorKind};
+use crate::limits::{Limit, Limits};
+use crate::schema::{
+    Elem, Field, Format, Graph, Naming, Node, Shape, Tag, basic, children, go_name, holds_interface,
+    reachable,
+};
+
+/// The first id that a peer may define.
+const FIRST_ID: i64 = 64;
+
+#[derive(Debug)]
+pub(super) struct Types {
+    /// Shared with the dynamic values that were decoded.
+    pub(super) graph: Arc<Graph>,
+    /// Places of the ids that were defined or referred to.
+    ids: HashMap<i64, u32>,
+    /// Places that can be used, and whether values of theirs may hold interface values.
+    ready: HashMap<u32, bool>,
+    /// Places of which the types within are known to be what they are.
+    settled: HashSet<u32>,
+}
+
+impl Types {
+    pub(super) fn new() -> Types {
+        Types {
+            graph: Arc::new(Graph::new()),
+            ids: HashMap::new(),
+            ready: HashMap::new(),
+            settled: HashSet::new(),
+        }
+    }
+
+    /// The type of an id, which has been defined.
+    pub(super) fn find(&self, id: i64) -> Result<Elem, Error> {
+        if let Some(elem) = known(id) {
+            return Ok(elem);
+        }
+        match self.ids.get(&id) {
+            Some(&place) if self.graph.find(place).is_some() => Ok(self.graph.elem(place)),
+            _ => Err(ErrorKind::UnknownType(id).into()),
+        }
+    }
+
+    pub(super) fn define(&mut self, id: i64, description: Description, limits: &Limits) -> Result<(), Error> {
+        if id < FIRST_ID {
+            return Err(ErrorKind::Corrupt("a type is defined under an id that is not free").into());
+        }
+        let place = self.place(id, limits)?;
+        if self.graph.find(place).is_some() {
+            return Err(ErrorKind::Corrupt("a type is defined twice").into());
+        }
+        let Description { name, own_id, kind } = description;
+        let mut elem = |id| self.elem(id, limits);
+        let shape = match kind {
+            Kind::Array { elem: id, len } => {
+                let len = usize::try_from(len).map_err(|_| Error::limit(Limit::Message, usize::MAX))?;
+                Shape::Array { elem: elem(id)?, len }
+            }
+            Kind::Slice { elem: id } => Shape::Slice { elem: elem(id)?, size: 0 },
+            Kind::Map { key, value } => Shape::Map { key: elem(key)?, value: elem(value)?, size: 0 },
+            Kind::Struct { fields } => {
+                let fields: Result<Vec<Field>, Error> =
+                    fields.into_iter().map(|(name, id)| Ok(Field::new(name, elem(id)?))).collect();
+                Shape::Struct { fields: fields?.into(), local: None }
+            }
+            Kind::Opaque(by) => {
+                Shape::Opaque(Format { by, addressed: false, along: Box::default(), other_id: own_id != id })
+            }
+        };
+        let mut node = Node { naming: Naming::Unnamed, shape };
+        let graph = Arc::make_mut(&mut self.graph);
+        if !is_plain(&node.shape) || !(name.is_empty() || *name == *shape_name(graph, &node.shape)) {
+            node.naming = Naming::Wire(name);
+        }
+        graph.fill(place, node);
+        Ok(())
+    }
+
+    fn elem(&mut self, id: i64, limits: &Limits) -> Result<Elem, Error> {
+        match known(id) {
+            Some(elem) => Ok(elem),
+            // What it is will be known when it is defined.
+            None if id >= FIRST_ID => {
+                Ok(Elem { node: self.place(id, limits)?, tag: Tag::Unsupported, pointers: 0 })
+            }
+            None => Err(ErrorKind::UnknownType(id).into()),
+        }
+    }
+
+    fn place(&mut self, id: i64, limits: &Limits) -> Result<u32, Error> {
+        if let Some(place) = self.ids.get(&id) {
+            return Ok(*place);
+        }
+        if self.ids.len() >= limits.types {
+            return Err(Error::limit(Limit::Types, self.ids.len() + 1));
+        }
+        let place = Arc::make_mut(&mut self.graph).reserve();
+        self.ids.insert(id, place);
+        Ok(place)
+    }
+
+    /// Makes sure that all a type is made of is defined, and says whether its values may hold interface values.
+    pub(super) fn prepare(&mut self, elem: Elem, limits: &Limits) -> Result<bool, Error> {
+        if !elem.tag.is_composite() {
+            return Ok(elem.tag == Tag::Interface);
+        }
+        if let Some(holds) = self.ready.get(&elem.node) {
+            return Ok(*holds);
+        }
+        check_nesting(&self.graph, elem.node, limits)?;
+        for place in reachable(&self.graph, elem.node, children) {
+            let Some(node) = self.graph.find(place) else {
+                let id = self.ids.iter().find(|(_, known)| **known == place).map_or(0, |(id, _)| *id);
+                return Err(ErrorKind::UnknownType(id).into());
+            };
+            if !node.shape.tag().is_composite() || !self.settled.insert(place) {
+                continue;
+            }
+            let graph = &self.graph;
+            let settled = |elem: Elem| Elem {
+                tag: graph.find(elem.node).map_or(Tag::Unsupported, |node| node.shape.tag()),
+                ..elem
+            };
+            let node = Node { naming: node.naming.clone(), shape: node.shape.map(settled) };
+            Arc::make_mut(&mut self.graph).fill(place, node);
+        }
+        let holds = holds_interface(&self.graph, elem.node);
+        self.ready.insert(elem.node, holds);
+        Ok(holds)
+    }
+}
+
+/// The types that need no description.
+fn known(id: i64) -> Option<Elem> {
+    Some(match id {
+        1 => basic::BOOL,
+        2 => basic::INT,
+        3 => basic::UINT,
+        4 => basic::FLOAT64,
+        5 => basic::BYTES,
+        6 => basic::STRING,
+        7 => basic::COMPLEX128,
+        8 => basic::ANY,
+        _ => return None,
+    })
+}
+
+/// Whether Go has only one type like this, if it has no name: there are no parts in it of which a description does not say
+/// all, as it does not of the sizes of numbers and the packages of structs.
+fn is_plain(shape: &Shape) -> bool {
+    let plain = |elem: &Elem| [basic::BOOL, basic::STRING, basic::BYTES, basic::ANY].contains(elem);
+    match shape {
+        Shape::Slice { elem, .. } | Shape::Array { elem, .. } => plain(elem),
+        Shape::Map { key, value, .. } => plain(key) && plain(value),
+        _ => false,
+    }
+}
+
+/// What Go calls a slice, an array or a map that has no name.
+fn shape_name(graph: &Graph, shape: &Shape) -> String {
+    let name = |elem: &Elem| go_name(graph, *elem, "");
+    match shape {
+        Shape::Slice { elem, .. } => format!("[]{}", name(elem)),
+        Shape::Array { elem, len } => format!("[{len}]{}", name(elem)),
+        Shape::Map { key, value, .. } => format!("map[{}]{}", name(key), name(value)),
+        _ => String::new(),
+    }
+}
+
+/// Bounds how deep types are within types, for what goes through them by recursion.
+fn check_nesting(graph: &Graph, root: u32, limits: &Limits) -> Result<(), Error> {
+    // Values cannot nest deeper than this, but types that are never used for one can.
+    let deepest = limits.depth.max(64);
+    let mut seen = vec![false; graph.len()];
+    let mut open = vec![(root, 0)];
+    while let Some((place, depth)) = open.pop() {
+        if std::mem::replace(&mut seen[place as usize], true) {
+            continue;
+        }
+        if depth > deepest {
+            return Err(Error::limit(Limit::Depth, depth));
+        }
+        if let Some(node) = graph.find(place) {
+            // In the order of a recursion: the first child on top.
+            open.extend(children(&node.shape).iter().rev().map(|elem| (elem.node, depth + 1)));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,171 @@
+//! The numbers of the format: everything else is made of them.
+//!
+//! An unsigned number below 128 is one byte. A larger one is its bytes, the highest first and no more than needed, after
+//! one byte with their count, negated. A signed number is an unsigned one with the sign in its lowest bit. A float is the
+//! bits of its 64-bit form with the bytes in reverse, because the low ones are often zero.
+
+use crate::error::{Error, ErrorKind};
+
+/// Below this, a number is its own byte.
+const SMALL: u64 = 0x80;
+/// The most bytes that one number takes.
+pub(crate) const LONGEST: usize = 9;
+
+/// Appends an unsigned number.
+#[inline]
+pub(crate) fn put_uint(out: &mut Vec<u8>, value: u64) {
+    if value < SMALL {
+        out.push(value as u8);
+        return;
+    }
+    let count = count_of(value);
+    let mut bytes = [0; LONGEST];
+    bytes[0] = (count as u8).wrapping_neg();
+    bytes[1..].copy_from_slice(&(value << (8 * (8 - count))).to_be_bytes());
+    // A copy of fixed length and a cut are faster than a copy of any length.
+    let end = out.len() + 1 + count;
+    out.extend_from_slice(&bytes);
+    out.truncate(end);
+}
+
+/// Appends a signed number.
+#[inline]
+pub(crate) fn put_int(out: &mut Vec<u8>, value: i64) {
+    put_uint(out, ((value << 1) ^ (value >> 63)) as u64);
+}
+
+/// Appends a float.
+#[inline]
+pub(crate) fn put_float(out: &mut Vec<u8>, value: f64) {
+    put_uint(out, value.to_bits().swap_bytes());
+}
+
+/// How many bytes [`put_uint`] appends.
+pub(crate) fn uint_len(value: u64) -> usize {
+    if value < SMALL { 1 } else { 1 + count_of(value) }
+}
+
+/// How many bytes [`put_int`] appends.
+pub(crate) fn int_len(value: i64) -> usize {
+    uint_len(((value << 1) ^ (value >> 63)) as u64)
+}
+
+/// The bytes that a number of at least one bit has.
+#[inline]
+fn count_of(value: u64) -> usize {
+    8 - value.leading_zeros() as usize / 8
+}
+
+#[inline]
+pub(crate) fn to_int(value: u64) -> i64 {
+    (value >> 1) as i64 ^ -((value & 1) as i64)
+}
+
+#[inline]
+pub(crate) fn to_float(value: u64) -> f64 {
+    f64::from_bits(value.swap_bytes())
+}
+
+/// Takes an unsigned number from the front of `input`.
+#[inline]
+pub(crate) fn take_uint(input: &mut &[u8]) -> Result<u64, Bad> {
+    match input.split_first() {
+        Some((&first, rest)) if u64::from(first) < SMALL => {
+            *input = rest;
+            Ok(u64::from(first))
+        }
+        Some((&first, rest)) => take_long(first, rest, input),
+        None => Err(Bad::Short),
+    }
+}
+
+#[inline]
+fn take_long<'a>(first: u8, rest: &'a [u8], input: &mut &'a [u8]) -> Result<u64, Bad> {
+    let count = usize::from(first.wrapping_neg());
+    if count > 8 {
+        return Err(Bad::Length);
+    }
+    if let Some((eight, _)) = rest.split_first_chunk::<8>() {
+        *input = &rest[count..];
+        return Ok(u64::from_be_bytes(*eight) >> (8 * (8 - count)));
+    }
+    let Some((bytes, left)) = rest.split_at_checked(count) else { return Err(Bad::Short) };
+    *input = left;
+    Ok(bytes.iter().fold(0, |value, &byte| value << 8 | u64::from(byte)))
+}
+
+/// Why there is no number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bad {
+    /// The input ends before the number does.
+    Short,
+    /// It says of itself that it has more than eight bytes.
+    Length,
+}
+
+impl From<Bad> for Error {
+    #[cold]
+    fn from(bad: Bad) -> Error {
+        match bad {
+            Bad::Short => ErrorKind::Corrupt("a value ends beyond its message").into(),
+            Bad::Length => ErrorKind::Corrupt("a number of more than eight bytes").into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn uint(value: u64) -> Vec<u8> {
+        let mut out = Vec::new();
+        put_uint(&mut out, value);
+        assert_eq!(out.len(), uint_len(value));
+        out
+    }
+
+    #[test]
+    fn unsigned_numbers_are_those_of_the_documentation_of_go() {
+        for (value, bytes) in [
+            (0, &[0][..]),
+            (7, &[7]),
+            (127, &[127]),
+            (128, &[0xff, 0x80]),
+            (256, &[0xfe, 1, 0]),
+            (0xffff_ffff, &[0xfc, 0xff, 0xff, 0xff, 0xff]),
+            (u64::MAX, &[0xf8, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]),
+        ] {
+            assert_eq!(uint(value), bytes);
+            for padding in 0..9 {
+                let mut padded = bytes.to_vec();
+                padded.resize(bytes.len() + padding, 0xaa);
+                let mut input = &padded[..];
+                assert_eq!(take_uint(&mut input), Ok(value));
+                assert_eq!(input.len(), padding);
+            }
+            for cut in 0..bytes.len() {
+                assert_eq!(take_uint(&mut &bytes[..cut]), Err(Bad::Short));
+            }
+        }
+        assert_eq!(take_uint(&mut &[0xf7, 1, 2, 3, 4, 5, 6, 7, 8, 9][..]), Err(Bad::Length));
+        assert_eq!(take_uint(&mut &[0x80][..]), Err(Bad::Length));
+    }
+
+    #[test]
+    fn signed_numbers_and_floats() {
+        for (value, bytes) in [(0, &[0][..]), (-1, &[1]), (1, &[2]), (-129, &[0xfe, 1, 1])] {
+            let mut out = Vec::new();
+            put_int(&mut out, value);
+            assert_eq!(out, bytes);
+        }
+        for value in [0, 1, -1, 63, -64, 64, i64::MAX, i64::MIN] {
+            let mut out = Vec::new();
+            put_int(&mut out, value);
+            assert_eq!(take_uint(&mut &out[..]).map(to_int), Ok(value));
+        }
+        let mut out = Vec::new();
+        put_float(&mut out, 17.0);
+        assert_eq!(out, [0xfe, 0x31, 0x40]);
+        assert_eq!(take_uint(&mut &out[..]).map(to_float), Ok(17.0));
+    }
+}

@@ -1,7 +1,7 @@
 //! Trying without waiting, and asking the reactor to tell when it is time to try again.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::task::{self, Poll, Waker};
 
 use rustix::io::Errno;
@@ -11,14 +11,14 @@ use tokio::io::unix::AsyncFd;
 use super::limits::Direction;
 use super::net_fd::{Io, Readiness};
 use crate::error::Cause;
-use crate::sys::Entered;
+use crate::sys::{Entered, Number};
 
 /// What the reactor is asked for. Urgent data is asked for to know whether there ever was any.
 pub(super) const INTEREST: Interest = Interest::READABLE.add(Interest::WRITABLE).add(Interest::PRIORITY);
 
 /// Asks the reactor, which wakes `hub` if it has to wait.
 #[inline]
-pub(super) fn poll_ready(io: &AsyncFd<OwnedFd>, direction: Direction, hub: &Waker) -> io::Result<Poll<()>> {
+pub(super) fn poll_ready(io: &AsyncFd<Number>, direction: Direction, hub: &Waker) -> io::Result<Poll<()>> {
     let mut cx = task::Context::from_waker(hub);
     let readiness = match direction {
         Direction::Read => io.poll_read_ready(&mut cx),
@@ -37,16 +37,16 @@ pub(super) fn try_io<T>(
     direction: Direction,
     operation: &mut impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<T>>,
 ) -> Option<Result<T, Cause>> {
-    let Some(io) = io.registration() else { return try_unregistered(io, direction, operation) };
+    let Some(registration) = io.registration() else { return try_unregistered(io, direction, operation) };
     let mut result = None;
     // `WouldBlock` makes tokio forget the readiness of the event that it saw before the call, and of no later one.
-    let _ = io.try_io(direction.interest(), |fd| {
+    let _ = registration.try_io(direction.interest(), |_| {
         let readiness = loop {
-            match operation(fd.as_fd()) {
+            match operation(io.as_fd()) {
                 Ok(Io { value, readiness }) => {
                     result = Some(Ok(value));
                     break match (direction, readiness) {
-                        (Direction::Read, Readiness::UsedUp) if has_had_urgent_data(io) => Readiness::Kept,
+                        (Direction::Read, Readiness::UsedUp) if has_had_urgent_data(registration) => Readiness::Kept,
                         _ => readiness,
                     };
                 }
@@ -96,7 +96,7 @@ fn try_unregistered<T>(
 
 /// Whether the peer ever sent urgent data. A read stops before such, with more behind it (tcp(7), unix(7)), and so
 /// looks as if it had taken all there was.
-pub(super) fn has_had_urgent_data(io: &AsyncFd<OwnedFd>) -> bool {
+pub(super) fn has_had_urgent_data(io: &AsyncFd<Number>) -> bool {
     // Nobody else asks for this readiness, so it is never taken back.
     io.try_io(Interest::PRIORITY, |_| Ok(())).is_ok()
 }

@@ -11,6 +11,7 @@ use std::task::{self, Poll, Wake, ready};
 use std::time::Duration;
 
 use rustix::io::Errno;
+use tokio::io::unix::AsyncFd;
 use tokio::io::{Interest, Ready};
 use tokio::task::coop;
 use tokio::time::Instant;
@@ -22,7 +23,7 @@ use super::meter::{Meter, Traffic};
 use super::monitor::Monitor;
 use crate::context::Context;
 use crate::error::Cause;
-use crate::sys::{self, Registered};
+use crate::sys::{self, Entered, Number, Registered};
 
 /// A socket in the reactor of the runtime that made it.
 ///
@@ -175,7 +176,7 @@ impl NetFd {
             if shared.io.is_ended() {
                 return Poll::Ready(Err(Cause::Closed));
             }
-            let io = io.register(INTEREST)?;
+            let io = shared.register(&io)?;
             let hub = sys::borrowed_waker(&self.0);
             if poll_ready(io, direction, &hub)?.is_pending() {
                 return waiter.poll_reached(&shared.limits, direction, cx).map(Err);
@@ -199,7 +200,7 @@ impl NetFd {
     /// Waits until the socket is ready for `interest`, or a limit is reached, or it is closed.
     pub(crate) async fn ready(&self, direction: Direction, interest: Interest) -> Result<Ready, Cause> {
         let Some(io) = self.0.io.enter() else { return Err(Cause::Closed) };
-        let guard = self.unless_ended(direction, io.register(INTEREST)?.ready(interest)).await?;
+        let guard = self.unless_ended(direction, self.0.register(&io)?.ready(interest)).await?;
         Ok(guard?.ready())
     }
 
@@ -211,7 +212,7 @@ impl NetFd {
         operation: &mut impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<T>,
     ) -> Result<Option<T>, Cause> {
         let Some(io) = self.0.io.enter() else { return Err(Cause::Closed) };
-        let mut guard = self.unless_ended(direction, io.register(INTEREST)?.ready(interest)).await??;
+        let mut guard = self.unless_ended(direction, self.0.register(&io)?.ready(interest)).await??;
         loop {
             match operation(io.as_fd()) {
                 Ok(value) => return Ok(Some(value)),
@@ -230,7 +231,7 @@ impl NetFd {
         let shared = self.0.clone();
         async move {
             let Some(io) = shared.io.enter() else { return };
-            let Ok(io) = io.register(INTEREST) else { return };
+            let Ok(io) = shared.register(&io) else { return };
             if let Ok(mut guard) = io.ready(Interest::ERROR).await {
                 // Forgotten before anybody looks for the error, so that the next is not missed.
                 guard.clear_ready();
@@ -337,6 +338,15 @@ impl NetFd {
             // Closed; or there is a watch for errors, whose end takes it out of the reactor.
             None => self.with_open(|fd| Ok(fd.try_clone_to_owned()?)),
         }
+    }
+}
+
+impl Shared {
+    /// The registration, made now if there is none yet: with the runtime that accepted it, whoever is the first to wait,
+    /// or with the current one.
+    #[inline]
+    pub(super) fn register<'a>(&self, io: &'a Entered<'_>) -> io::Result<&'a AsyncFd<Number>> {
+        io.register(INTEREST, || self.meter.home())
     }
 }
 

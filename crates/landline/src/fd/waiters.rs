@@ -3,7 +3,7 @@
 //! The usual case, one waiter in a direction, costs a few atomic operations and no lock.
 
 use std::num::NonZeroU32;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering, fence};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Waker;
 
@@ -65,7 +65,7 @@ impl Waiters {
     pub(crate) fn enlist(&self, direction: Direction, number: NonZeroU32, waker: &Waker) {
         match number {
             FIRST => self.first[direction as usize].register(waker),
-            number => self.more(direction).enlist(number, waker),
+            number => self.enlist_more(direction, number, waker),
         }
     }
 
@@ -86,7 +86,7 @@ impl Waiters {
         if owner == POLL || self.take_first(direction, POLL) {
             self.first[direction as usize].register(waker);
         } else {
-            self.more(direction).enlist(POLLED, waker);
+            self.enlist_more(direction, POLLED, waker);
         }
     }
 
@@ -107,7 +107,17 @@ impl Waiters {
 
     pub(crate) fn wake_all(&self, direction: Direction) {
         self.first[direction as usize].wake();
+        // Whoever wakes has changed something, and whoever enlists looks for it afterwards. The first place settles by
+        // itself which of them the other sees; `more`, before it is made, does not. With a fence on either side, between
+        // the one's change and its look at `more`, and between the other's making `more` and its look, one of them sees.
+        fence(Ordering::SeqCst);
         self.wake_more(direction);
+    }
+
+    fn enlist_more(&self, direction: Direction, number: NonZeroU32, waker: &Waker) {
+        self.more(direction).enlist(number, waker);
+        // See `wake_all`.
+        fence(Ordering::SeqCst);
     }
 
     fn take_first(&self, direction: Direction, owner: u8) -> bool {

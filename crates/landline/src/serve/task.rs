@@ -90,7 +90,7 @@ impl Shared {
             peers.leave(peer);
         }
         if let Some(conns) = &self.limits.conns {
-            conns.add_permits(1);
+            conns.give_back();
         }
     }
 }
@@ -153,5 +153,30 @@ impl<F: Future<Output = ()> + 'static> Spawn<F> for OnThread {
 impl<F: Future<Output = ()> + Send + 'static> Spawn<F> for InRuntime {
     fn spawn(future: F) -> JoinHandle<()> {
         tokio::spawn(future)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conn::Conn;
+
+    #[tokio::test]
+    async fn sizes() {
+        async fn echo(conn: Conn) -> crate::error::Result<()> {
+            loop {
+                let bytes = conn.read_pooled().await?;
+                if bytes.is_empty() {
+                    return Ok(());
+                }
+                conn.write_all(&bytes).await?;
+            }
+        }
+        let (ours, _theirs) = crate::conn::UnixConn::pair(crate::network::UnixKind::Stream).unwrap();
+        let conn = Conn::from(ours);
+        println!("conn {} pooled {} read {} write_all {} readable {}", size_of_val(&conn), size_of_val(&conn.read_pooled()), size_of_val(&conn.read(&mut [0])), size_of_val(&conn.write_all(&[])), size_of_val(&conn.readable()));
+        println!("ticket {} key {} own {}", size_of::<Ticket>(), size_of::<Option<Key>>(), size_of::<Own>());
+        println!("echo {}", size_of_val(&echo(conn)));
+        println!("error {}", size_of::<crate::error::Error>());
     }
 }

@@ -5,7 +5,7 @@
 use std::future::Future;
 use std::num::NonZeroU32;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{self, Poll, Waker};
 
@@ -23,7 +23,6 @@ pub(crate) enum Direction {
 
 #[derive(Default)]
 pub(crate) struct Limits {
-    limited: [AtomicBool; 2],
     waiters: Waiters,
     set: OnceLock<Box<Mutex<Set>>>,
 }
@@ -167,14 +166,14 @@ impl Limits {
             if !limited {
                 set.polled[index] = None;
             }
-            self.limited[index].store(limited, Ordering::Release);
+            self.waiters.limited[index].store(limited, Ordering::Release);
         }
         self.waiters.wake_all(direction);
     }
 
     #[inline]
     fn limited(&self, direction: Direction) -> bool {
-        self.limited[direction as usize].load(Ordering::Acquire)
+        self.waiters.limited[direction as usize].load(Ordering::Acquire)
     }
 
     fn set(&self) -> MutexGuard<'_, Set> {

@@ -3,7 +3,7 @@
 //! The usual case, one waiter in a direction, costs a few atomic operations and no lock.
 
 use std::num::NonZeroU32;
-use std::sync::atomic::{AtomicU8, Ordering, fence};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering, fence};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Waker;
 
@@ -17,6 +17,8 @@ pub(crate) struct Waiters {
     first: [AtomicWaker; 2],
     /// Whose the places are: [`FREE`], [`CALL`] or [`POLL`].
     owner: [AtomicU8; 2],
+    /// Whether those who wait have a limit to look at; [`Limits`](super::limits::Limits) says so, and here is room for it.
+    pub(super) limited: [AtomicBool; 2],
     /// For all others.
     more: OnceLock<Box<[Mutex<More>; 2]>>,
 }

@@ -3,7 +3,6 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-
 use super::bound::Bound;
 use super::peers::Peers;
 use super::places::Places;

@@ -174,7 +174,14 @@ mod tests {
         }
         let (ours, _theirs) = crate::conn::UnixConn::pair(crate::network::UnixKind::Stream).unwrap();
         let conn = Conn::from(ours);
-        println!("conn {} pooled {} read {} write_all {} readable {}", size_of_val(&conn), size_of_val(&conn.read_pooled()), size_of_val(&conn.read(&mut [0])), size_of_val(&conn.write_all(&[])), size_of_val(&conn.readable()));
+        println!(
+            "conn {} pooled {} read {} write_all {} readable {}",
+            size_of_val(&conn),
+            size_of_val(&conn.read_pooled()),
+            size_of_val(&conn.read(&mut [0])),
+            size_of_val(&conn.write_all(&[])),
+            size_of_val(&conn.readable())
+        );
         println!("ticket {} key {} own {}", size_of::<Ticket>(), size_of::<Option<Key>>(), size_of::<Own>());
         println!("echo {}", size_of_val(&echo(conn)));
         println!("error {}", size_of::<crate::error::Error>());

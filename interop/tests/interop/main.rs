@@ -5,6 +5,7 @@ mod calls;
 mod dials;
 mod errors;
 mod files;
+mod forwards;
 mod gets;
 mod listens;
 mod mux;

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use http::header::{self, HeaderName};
+use http::header::{self, HeaderName, HeaderValue};
 use http::{Request, Response, Uri, Version};
 use hyper::body::Incoming;
 use hyper::client::conn::{TrySendError, http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use landline::{Addr, Conn, Context, Dialer, Network, TlsConn, UnixKind};
+use landline::{Addr, Conn, Context, Dialer, TlsConn};
 use rustls::ClientConfig;
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
@@ -15,7 +15,8 @@ use tokio::time::timeout;
 use super::body::Outgoing;
 use super::error::{Error, ErrorKind, Phase};
 use super::origin::Origin;
-use super::settings::Settings;
+use super::route::Route;
+use super::settings::{HTTP1_ALPN, Settings};
 use super::trace::Trace;
 
 /// How a response came; among the extensions of each.
@@ -100,13 +101,19 @@ impl Lease {
 }
 
 /// Dials, shakes hands, and begins to speak.
-pub(super) async fn connect(settings: &Settings, origin: &Origin, trace: &Trace) -> Result<Lease, Error> {
-    let conn = dial(settings, origin, trace).await?;
+pub(super) async fn connect(settings: &Settings, route: &Route, trace: &Trace) -> Result<Lease, Error> {
+    let origin = &route.origin;
+    let conn = dial(settings, route, trace).await?;
     let peer_addr = conn.peer_addr().ok();
     let (conn, tls, speaks_h2) = if origin.is_secure {
         trace.started("tls", || origin.host.clone());
         let secured = match settings.tls_config() {
-            Ok(config) => secure(conn, &origin.host, config, settings).await,
+            Ok(mut config) => {
+                if route.is_http1 {
+                    Arc::make_mut(&mut config).alpn_protocols = vec![HTTP1_ALPN.to_vec()];
+                }
+                secure(conn, &origin.host, config, settings).await
+            }
             Err(error) => Err(error),
         };
         let tls = secured.inspect_err(|error| trace.failed("tls", error))?;
@@ -118,27 +125,23 @@ pub(super) async fn connect(settings: &Settings, origin: &Origin, trace: &Trace)
         });
         (Conn::from(tls), Some(description), alpn.as_deref() == Some(b"h2"))
     } else {
-        (conn, None, settings.http2_prior_knowledge)
+        (conn, None, settings.http2_prior_knowledge && !route.is_http1)
     };
     let info = ConnInfo { peer_addr, is_reused: false, tls };
     let begun = timeout(settings.tls_timeout, speak(conn, info, speaks_h2)).await;
     begun.unwrap_or_else(|_| Err(Error::new(ErrorKind::Timeout(Phase::Tls))))
 }
 
-async fn dial(settings: &Settings, origin: &Origin, trace: &Trace) -> Result<Conn, Error> {
-    let address = origin.address();
-    let (network, address) = match &settings.unix_socket {
-        Some(path) => (Network::Unix(UnixKind::Stream), path.as_str()),
-        None => (Network::Tcp(landline::Family::Any), address.as_str()),
-    };
+async fn dial(settings: &Settings, route: &Route, trace: &Trace) -> Result<Conn, Error> {
+    let (network, address) = route.address(settings);
     let context = Context::background().with_timeout(settings.connect_timeout);
     let dialer: &Dialer = &settings.dialer;
     let result = if trace.is_on() {
-        let (result, report) = dialer.explain_in(&context, network, address).await;
+        let (result, report) = dialer.explain_in(&context, network, &address).await;
         trace.dialed(&report);
         result
     } else {
-        dialer.dial_in(&context, network, address).await
+        dialer.dial_in(&context, network, &address).await
     };
     result.map_err(|error| Error::new(ErrorKind::Connect(error)))
 }
@@ -171,7 +174,7 @@ async fn speak(conn: Conn, info: ConnInfo, speaks_h2: bool) -> Result<Lease, Err
     }
     let (sender, conn) =
         http1::Builder::new().max_header_size(MAX_HEAD as usize).handshake(TokioIo::new(conn)).await?;
-    let driver = Driver(spawn(conn));
+    let driver = Driver(spawn(conn.with_upgrades()));
     Ok(Lease::Single(Single { sender, info, _driver: driver }))
 }
 
@@ -199,6 +202,11 @@ fn in_origin_form(mut request: Request<Outgoing>) -> Request<Outgoing> {
     }
     if let Some(target) = request.uri().path_and_query() {
         *request.uri_mut() = Uri::from(target.clone());
+    }
+    // hyper takes a body of these methods for none unless told otherwise.
+    let body = http_body::Body::size_hint(request.body()).exact();
+    if body.is_none() && !request.headers().contains_key(header::CONTENT_LENGTH) {
+        request.headers_mut().insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
     }
     *request.version_mut() = Version::HTTP_11;
     request

@@ -12,11 +12,12 @@ use tokio::time::sleep;
 
 use super::body::{Body, Outgoing, Progress};
 use super::error::{Error, ErrorKind, Phase};
-use super::origin::Origin;
 use super::response::{BodyLimits, Coding, Held, Raw, RawState, ResponseBody};
+use super::route::Route;
 use super::settings::Settings;
 use super::shelf::Shelf;
 use super::trace::Trace;
+use super::upgraded::Upgraded;
 
 /// How often a request is sent at most: on two conns that turn out to be stale, and on a new one.
 const MOST_SENDS: usize = 3;
@@ -27,6 +28,7 @@ pub(super) struct Exchange<'a> {
     pub(super) shelf: &'a Arc<Shelf>,
     pub(super) context: &'a Context,
     pub(super) trace: &'a Trace,
+    pub(super) route: &'a Route,
     pub(super) method: &'a Method,
     pub(super) uri: &'a Uri,
     pub(super) headers: &'a HeaderMap,
@@ -34,16 +36,18 @@ pub(super) struct Exchange<'a> {
 
 impl Exchange<'_> {
     /// Sends it, and again where the server cannot have acted on it.
-    pub(super) async fn run(&self, body: Body) -> Result<Response<ResponseBody>, Error> {
-        let origin = Origin::of(self.uri).map_err(Error::invalid)?;
+    pub(super) async fn run(&self, body: Body) -> Result<Response<ResponseBody>, Unanswered> {
         self.trace.remark(stage(self.method), || self.uri.to_string());
         let again = body.again();
         let mut body = Some(body);
         for send in 1.. {
             let must_be_new = send == MOST_SENDS;
-            let lease = self.shelf.lease(self.settings, &origin, must_be_new, self.trace).await?;
-            let held = Held { shelf: self.shelf.clone(), origin: origin.clone(), lease: Some(lease) };
             let outgoing = body.take().or_else(|| again.as_ref().and_then(Body::again)).unwrap_or_default();
+            let lease = match self.shelf.lease(self.settings, self.route, must_be_new, self.trace).await {
+                Ok(lease) => lease,
+                Err(error) => return Err(Unanswered { error, again: Some(outgoing) }),
+            };
+            let held = Held { shelf: self.shelf.clone(), route: self.route.clone(), lease: Some(lease) };
             match self.send(held, outgoing).await {
                 Ok(response) => return Ok(response),
                 Err(failed) => {
@@ -57,7 +61,8 @@ impl Exchange<'_> {
                         }
                     };
                     if !(failed.was_reused && failed.is_stale && is_safe && send < MOST_SENDS) {
-                        return Err(failed.error);
+                        let again = if is_safe { body.take().or(again) } else { None };
+                        return Err(Unanswered { error: failed.error, again });
                     }
                     self.trace.remark("stale", || format!("{}; sent again", failed.error));
                 }
@@ -113,7 +118,11 @@ impl Exchange<'_> {
             }
         };
         self.trace.done("wait", || format!("{:?} {}", response.version(), response.status()));
-        let mut response = self.received(response, held, progress).await;
+        let mut response = if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            self.upgraded(response, held).await?
+        } else {
+            self.received(response, held, progress).await
+        };
         response.extensions_mut().insert(info);
         Ok(response)
     }
@@ -132,6 +141,24 @@ impl Exchange<'_> {
             None => std::future::pending().await,
         }
         Error::new(ErrorKind::Timeout(Phase::Head))
+    }
+
+    /// Takes the conn over, which is one of HTTP no longer.
+    async fn upgraded(
+        &self,
+        mut response: Response<Incoming>,
+        held: Held,
+    ) -> Result<Response<ResponseBody>, Failed> {
+        let upgraded = hyper::upgrade::on(&mut response).await.map_err(Error::from);
+        let upgraded = upgraded.and_then(Upgraded::new).map_err(|error| Failed {
+            was_reused: false,
+            is_stale: false,
+            is_refused: false,
+            unsent: None,
+            error,
+        })?;
+        drop(held);
+        Ok(response.map(|_| ResponseBody::upgraded(upgraded)))
     }
 
     async fn received(
@@ -184,7 +211,15 @@ impl Exchange<'_> {
 /// What the client can decode.
 pub(super) const ACCEPT_ENCODING: &str = "gzip, br, zstd";
 
-/// A request that was not answered.
+/// A request that was not answered, on any conn.
+pub(crate) struct Unanswered {
+    pub(crate) error: Error,
+    /// The body, where the request may be sent to another server: nothing of it went out, or sending it twice does no
+    /// harm.
+    pub(crate) again: Option<Body>,
+}
+
+/// A request that was not answered, on one conn.
 struct Failed {
     was_reused: bool,
     /// The conn was at an end before the response began.
@@ -197,7 +232,7 @@ struct Failed {
 }
 
 /// Whether sending it twice does what sending it once does (RFC 9110 section 9.2.2), or the caller says so.
-fn is_idempotent(method: &Method, headers: &HeaderMap) -> bool {
+pub(crate) fn is_idempotent(method: &Method, headers: &HeaderMap) -> bool {
     method.is_idempotent() || headers.contains_key("idempotency-key")
 }
 

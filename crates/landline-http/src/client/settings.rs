@@ -93,4 +93,7 @@ fn default_tls() -> Result<Arc<ClientConfig>, rustls::Error> {
 }
 
 /// The protocols that are offered, the best first (RFC 9113 section 3.2).
-pub(super) const ALPN: [&[u8]; 2] = [b"h2", b"http/1.1"];
+pub(super) const ALPN: [&[u8]; 2] = [b"h2", HTTP1_ALPN];
+
+/// The name of HTTP/1.1 (RFC 7301 section 6).
+pub(super) const HTTP1_ALPN: &[u8] = b"http/1.1";

@@ -12,7 +12,7 @@ use crate::harness::{Running, answering, backend, front, get, header, nobody, re
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
 /// Closes with a reset.
-fn reset(stream: TcpStream) {
+fn reset(stream: &TcpStream) {
     stream.set_zero_linger().unwrap();
 }
 
@@ -20,7 +20,7 @@ fn reset(stream: TcpStream) {
 async fn resetting() -> Running {
     backend(|mut stream| async move {
         let _ = read_head(&mut stream).await;
-        reset(stream);
+        reset(&stream);
     })
     .await
 }
@@ -85,7 +85,7 @@ async fn a_body_that_breaks_off_breaks_the_conn_off() {
     let backend = backend(|mut stream| async move {
         let _ = read_head(&mut stream).await;
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n").await;
-        reset(stream);
+        reset(&stream);
     })
     .await;
     let front = front(ReverseProxy::new([backend.url()]).unwrap()).await;

@@ -39,7 +39,17 @@ pub(crate) async fn backend<F>(script: impl Fn(TcpStream) -> F + Send + 'static)
 where
     F: Future<Output = ()> + Send + 'static,
 {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    backend_on(TcpListener::bind("127.0.0.1:0").await.unwrap(), script)
+}
+
+/// The same on a listener.
+pub(crate) fn backend_on<F>(
+    listener: TcpListener,
+    script: impl Fn(TcpStream) -> F + Send + 'static,
+) -> Running
+where
+    F: Future<Output = ()> + Send + 'static,
+{
     let address = listener.local_addr().unwrap().to_string();
     let (accepted, mut tasks) = (Arc::<AtomicUsize>::default(), JoinSet::new());
     let count = accepted.clone();
@@ -56,14 +66,16 @@ where
 
 /// Answers each request, of which the head is all, with these bytes.
 pub(crate) async fn answering(reply: &'static str) -> Running {
-    backend(move |mut stream| async move {
-        while read_head(&mut stream).await.is_some() {
-            if stream.write_all(reply.as_bytes()).await.is_err() {
-                return;
-            }
+    backend(move |stream| answer(stream, reply)).await
+}
+
+/// Answers the requests of one conn.
+pub(crate) async fn answer(mut stream: impl AsyncReadExt + AsyncWriteExt + Unpin, reply: &'static str) {
+    while read_head(&mut stream).await.is_some() {
+        if stream.write_all(reply.as_bytes()).await.is_err() {
+            return;
         }
-    })
-    .await
+    }
 }
 
 /// Answers each request with its own head as the body.

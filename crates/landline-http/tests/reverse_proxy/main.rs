@@ -5,5 +5,7 @@ mod failures;
 mod harness;
 mod heads;
 mod health;
+mod names;
+mod tls;
 
 mod upgrades;

@@ -13,7 +13,7 @@ use landline::{Cause, Dialer};
 use landline_http::client::{Client, Error, ErrorKind, ResponseBody};
 use tokio::io::AsyncWriteExt;
 
-use crate::dial::through;
+use crate::dial::proxies;
 use crate::failure::{Failure, is_usage};
 use crate::output::{self, Page};
 use crate::resolver;
@@ -88,8 +88,8 @@ pub(crate) struct Get {
     /// Ask this name server and no other source; may be repeated
     #[arg(long, value_name = "IP[:PORT]", value_parser = values::name_server)]
     server: Vec<NameServer>,
-    /// Go through this proxy, as for dial; given again, through each in turn. env: the one that all_proxy and no_proxy
-    /// name for the address
+    /// Go through this proxy, as for dial; given again, through each in turn. env: the one that http_proxy, https_proxy,
+    /// all_proxy and no_proxy name for the URL
     #[arg(long, value_name = "URL|env", value_parser = values::proxy)]
     proxy: Vec<Way>,
 }
@@ -214,12 +214,15 @@ impl Get {
     }
 
     fn client(&self) -> Result<Client, Failure> {
-        let mut dialer = through(Dialer::new(), &self.proxy)?;
+        let mut dialer = Dialer::new();
         if !self.server.is_empty() {
             dialer = dialer.resolver(resolver::asking(&self.server));
         }
         let mut client =
             Client::new().dialer(dialer).max_redirects(self.redirects).http2_prior_knowledge(self.http2);
+        if !self.proxy.is_empty() {
+            client = client.proxy(proxies(&self.proxy)?);
+        }
         if let Some(path) = &self.unix {
             client = client.unix_socket(path);
         }

@@ -11,6 +11,7 @@ use landline::{Context, Ended};
 use tokio::time::sleep;
 
 use super::body::{Body, Outgoing, Progress};
+use super::conn::Shared;
 use super::error::{Error, ErrorKind, Phase};
 use super::response::{BodyLimits, Coding, Held, Raw, RawState, ResponseBody};
 use super::route::Route;
@@ -60,7 +61,11 @@ impl Exchange<'_> {
                             again.is_some() && (failed.is_refused || is_idempotent(self.method, self.headers))
                         }
                     };
-                    if !(failed.was_reused && failed.is_stale && is_safe && send < MOST_SENDS) {
+                    if let (Some(shared), true) = (&failed.shared, failed.is_over) {
+                        self.shelf.retire(self.route, shared);
+                    }
+                    let is_worth_it = failed.is_refused || (failed.was_reused && failed.is_stale);
+                    if !(is_worth_it && is_safe && send < MOST_SENDS) {
                         let again = if is_safe { body.take().or(again) } else { None };
                         return Err(Unanswered { error: failed.error, again });
                     }
@@ -74,6 +79,7 @@ impl Exchange<'_> {
     async fn send(&self, mut held: Held, body: Body) -> Result<Response<ResponseBody>, Failed> {
         let Some(lease) = &mut held.lease else { unreachable!("it was just leased") };
         let info = lease.info().clone();
+        let shared = lease.shared().cloned();
         let is_held = !http_body::Body::is_end_stream(&body)
             && self
                 .headers
@@ -107,6 +113,8 @@ impl Exchange<'_> {
                         was_reused: info.is_reused,
                         is_stale: unsent.is_some() || is_stale(&error),
                         is_refused: is_refused(&error),
+                        is_over: is_stale(&error) && !is_reset(&error),
+                        shared,
                         unsent,
                         error: request_error(error),
                     });
@@ -114,7 +122,7 @@ impl Exchange<'_> {
             },
             error = self.too_late(&progress, is_held) => {
                 self.trace.failed("wait", &error);
-                return Err(Failed { was_reused: false, is_stale: false, is_refused: false, unsent: None, error });
+                return Err(Failed::of(error));
             }
         };
         self.trace.done("wait", || format!("{:?} {}", response.version(), response.status()));
@@ -150,13 +158,7 @@ impl Exchange<'_> {
         held: Held,
     ) -> Result<Response<ResponseBody>, Failed> {
         let upgraded = hyper::upgrade::on(&mut response).await.map_err(Error::from);
-        let upgraded = upgraded.and_then(Upgraded::new).map_err(|error| Failed {
-            was_reused: false,
-            is_stale: false,
-            is_refused: false,
-            unsent: None,
-            error,
-        })?;
+        let upgraded = upgraded.and_then(Upgraded::new).map_err(Failed::of)?;
         drop(held);
         Ok(response.map(|_| ResponseBody::upgraded(upgraded)))
     }
@@ -226,9 +228,28 @@ struct Failed {
     is_stale: bool,
     /// The server says that it did nothing about it.
     is_refused: bool,
+    /// The conn takes no more requests.
+    is_over: bool,
+    /// The conn, where others use it too.
+    shared: Option<Shared>,
     /// The body, where nothing of the request went out.
     unsent: Option<Body>,
     error: Error,
+}
+
+impl Failed {
+    /// For a reason that no other conn would be without.
+    fn of(error: Error) -> Failed {
+        Failed {
+            was_reused: false,
+            is_stale: false,
+            is_refused: false,
+            is_over: false,
+            shared: None,
+            unsent: None,
+            error,
+        }
+    }
 }
 
 /// Whether sending it twice does what sending it once does (RFC 9110 section 9.2.2), or the caller says so.
@@ -255,6 +276,11 @@ fn is_refused(error: &hyper::Error) -> bool {
         error.reason() == Some(h2::Reason::REFUSED_STREAM)
             || (error.is_go_away() && error.is_remote() && error.reason() == Some(h2::Reason::NO_ERROR))
     })
+}
+
+/// HTTP/2: it is the stream that failed, not the conn.
+fn is_reset(error: &hyper::Error) -> bool {
+    cause::<h2::Error>(error).is_some_and(h2::Error::is_reset)
 }
 
 fn cause<E: StdError + 'static>(error: &hyper::Error) -> Option<&E> {

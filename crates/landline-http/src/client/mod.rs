@@ -14,6 +14,7 @@ mod settings;
 mod shelf;
 mod trace;
 mod upgraded;
+mod way;
 
 use std::num::NonZeroUsize;
 use std::pin::Pin;
@@ -24,7 +25,7 @@ use std::time::Duration;
 use http::header::{self, HeaderValue};
 use http::{Method, Request, Response};
 use landline::explain::{Outcome, Recorder};
-use landline::{Context, Dialer, Ended};
+use landline::{Context, Dialer, Ended, Proxies};
 use rustls::ClientConfig;
 
 pub use body::Body;
@@ -86,6 +87,24 @@ impl Client {
     #[must_use]
     pub fn dialer(self, dialer: Dialer) -> Client {
         self.with(|settings| settings.dialer = dialer)
+    }
+
+    /// The way to every URL: through proxies, or as the environment says; that of the dialer by default.
+    ///
+    /// A last proxy that speaks HTTP is asked for `http` URLs themselves, and for a tunnel (`CONNECT`) to the servers of
+    /// `https` URLs, of HTTP/2 and of upgrades, as Go and curl do; the dialer's own proxies are asked for tunnels alone.
+    /// The environment is asked with the scheme, so that `http_proxy` and `https_proxy` count before `all_proxy`.
+    ///
+    /// ```
+    /// use landline::ProxyEnvironment;
+    /// use landline_http::client::Client;
+    ///
+    /// let client = Client::new().proxy(ProxyEnvironment::from_env());
+    /// # let _ = client;
+    /// ```
+    #[must_use]
+    pub fn proxy(self, proxies: impl Into<Proxies>) -> Client {
+        self.with(|settings| settings.proxies = Some(proxies.into()))
     }
 
     /// Dials this Unix socket whatever the host, which is only told to the server: a path, or `@name`.

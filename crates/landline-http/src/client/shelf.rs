@@ -116,6 +116,12 @@ impl Shelf {
         self.take_up(route, undelivered);
     }
 
+    /// A shared conn takes no more requests; those that it has go on.
+    pub(super) fn retire(&self, route: &Route, shared: &Shared) {
+        let retired = self.state().pool.retire(route, |known| known.is(shared));
+        drop(retired);
+    }
+
     /// How many conns are idle, and how many there are.
     pub(super) fn counts(&self) -> (usize, usize) {
         self.state().pool.counts()

@@ -9,3 +9,4 @@ mod listens;
 mod mux;
 mod names;
 mod proxies;
+mod reverse_proxies;

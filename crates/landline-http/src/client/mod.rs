@@ -284,6 +284,11 @@ impl Client {
         }
     }
 
+    /// The same client, with conns of its own.
+    pub(crate) fn apart(&self) -> Client {
+        self.clone().with(|_| {})
+    }
+
     async fn traced(
         &self,
         context: &Context,

@@ -65,6 +65,7 @@ impl Exchange<'_> {
             Ok(Err(error)) => return Err(Failure::of_lookup(is_timeout(error.as_ref()))),
             Err(_) => return Err(Failure::of_lookup(true)),
         }
+        let client = self.shared.client();
         let mut body = body;
         let mut tried = Vec::new();
         let mut next = self.shared.table.take(&tried);
@@ -80,7 +81,7 @@ impl Exchange<'_> {
                 is_http1: self.head.upgrade.is_some(),
             };
             let again = if self.is_idempotent { body.again() } else { None };
-            match settings.client.forward(&context, &route, request.map(|()| body)).await {
+            match client.forward(&context, &route, request.map(|()| body)).await {
                 Ok(response) => {
                     let is_good = !matches!(response.status().as_u16(), 502..=504);
                     turn.told(if is_good { Outcome::Good } else { Outcome::Bad });

@@ -7,6 +7,8 @@ mod body;
 mod check;
 mod exchange;
 mod forwarded;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod head;
 mod health;
 mod hop;
@@ -41,8 +43,8 @@ use shared::Shared;
 
 /// Has requests answered by one backend, or by several that do the same.
 ///
-/// A `tower` service of any request; cheap to clone, and clones share conns and what is known of the backends. It always
-/// gives a response: where no backend does, one with status 502, 503 or 504, a short text, and a `Proxy-Status`
+/// A `tower` service of any request; cheap to clone, and clones share what is known of the backends, and, within one
+/// runtime, conns: a server that has a runtime for each core keeps its conns apart by core. It always gives a response: where no backend does, one with status 502, 503 or 504, a short text, and a `Proxy-Status`
 /// (RFC 9209) that says why.
 ///
 /// * **Addresses.** Each address that a backend's name has is a target of its own. Names are looked up when they are first
@@ -161,7 +163,7 @@ impl ReverseProxy {
         self.with_client(|client| client.http2_prior_knowledge(on))
     }
 
-    /// The most HTTP/1.1 conns to one target; more requests wait. No limit by default.
+    /// The most HTTP/1.1 conns from one runtime to one target; more requests wait. No limit by default.
     #[must_use]
     pub fn max_conns_per_target(self, most: NonZeroUsize) -> ReverseProxy {
         self.with_client(|client| client.max_conns_per_host(most))
@@ -269,7 +271,7 @@ impl std::fmt::Debug for ReverseProxy {
     }
 }
 
-/// It needs the tokio runtime that it was first used in, as the conns to the backends belong to it. It is always ready, as waiting for a conn is part of the call. Dropping the future ends the request to the backend.
+/// It is always ready, as waiting for a conn is part of the call. Dropping the future ends the request to the backend.
 impl<B> tower_service::Service<Request<B>> for ReverseProxy
 where
     B: http_body::Body<Data = Bytes> + Send + 'static,

@@ -1,13 +1,16 @@
 //! What the clones of a proxy share.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio::runtime::{Handle, Id};
 use tokio::task::AbortHandle;
 
 use super::backend::Place;
 use super::names::Names;
 use super::table::Table;
 use super::{Settings, check};
+use crate::client::Client;
 
 /// The settings, the targets, and the tasks that look after them. Ends these when it is dropped.
 pub(super) struct Shared {
@@ -15,6 +18,8 @@ pub(super) struct Shared {
     pub(super) table: Arc<Table>,
     pub(super) names: Arc<Names>,
     checker: Mutex<Option<AbortHandle>>,
+    /// One for each runtime: conns are not moved from core to core.
+    clients: Mutex<HashMap<Id, Client>>,
 }
 
 impl Shared {
@@ -33,7 +38,13 @@ impl Shared {
             settings.resolve_interval,
             table.clone(),
         );
-        Arc::new(Shared { settings, table, names, checker: Mutex::default() })
+        Arc::new(Shared { settings, table, names, checker: Mutex::default(), clients: Mutex::default() })
+    }
+
+    /// The client of this runtime.
+    pub(super) fn client(&self) -> Client {
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        clients.entry(Handle::current().id()).or_insert_with(|| self.settings.client.apart()).clone()
     }
 
     /// Sees to it that the targets are checked, if they are to be.

@@ -160,3 +160,38 @@ async fn a_reader_that_is_slow_costs_little_memory() {
     let held = sent.load(Ordering::SeqCst);
     assert!(held < 64 << 20, "{held} bytes are on their way");
 }
+
+#[tokio::test]
+async fn a_body_waits_until_the_backend_wants_it() {
+    let backend = backend(|mut stream| async move {
+        let head = read_head(&mut stream).await.unwrap();
+        assert_eq!(header(&head, "expect"), Some("100-continue"), "{head}");
+        let reply = if head.starts_with("PUT /wanted ") {
+            stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await.unwrap();
+            assert_eq!(read_until(&mut stream, "hello").await, "hello");
+            "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        } else {
+            "HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        };
+        stream.write_all(reply.as_bytes()).await.unwrap();
+        // Not a byte of a body that is not wanted.
+        let mut rest = Vec::new();
+        let _ = stream.read_to_end(&mut rest).await;
+        assert!(rest.is_empty());
+    })
+    .await;
+    let front = front(ReverseProxy::new([backend.url()]).unwrap()).await;
+    for (path, answers) in [("/wanted", &["100", "200"][..]), ("/unwanted", &["413"])] {
+        let mut stream = TcpStream::connect(&front.address).await.unwrap();
+        let head =
+            format!("PUT {path} HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        for status in answers {
+            let answer = timeout(LONG, read_until(&mut stream, "\r\n\r\n")).await.expect("an answer");
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{path} {answer}");
+            if *status == "100" {
+                stream.write_all(b"hello").await.unwrap();
+            }
+        }
+    }
+}

@@ -164,6 +164,27 @@ impl ListenConfig {
         Ok(listeners)
     }
 
+    /// [`ListenConfig::listen_several`] of packet sockets.
+    pub(crate) async fn listen_packet_several(
+        &self,
+        network: Network,
+        address: &str,
+        most: usize,
+    ) -> Result<Vec<PacketConn>> {
+        let context = Context::background();
+        let mut first = Listening::new(self, network, address, &context);
+        first.shares_once_bound = most > 1 && matches!(network, Network::Udp(_));
+        let mut conns = vec![first.listen_packet().await?];
+        if first.shares_once_bound && Inherited::parse(address).is_none() {
+            let address = conns[0].local_addr()?.to_string();
+            let config = self.clone().reuse_port(true);
+            for _ in 1..most {
+                conns.push(Listening::new(&config, network, &address, &context).listen_packet().await?);
+            }
+        }
+        Ok(conns)
+    }
+
     /// Listens for TCP conns.
     pub async fn listen_tcp(&self, address: &str) -> Result<TcpListener> {
         let network = Network::Tcp(Family::Any);

@@ -10,9 +10,13 @@
 mod bound;
 mod counters;
 mod draining;
+mod groups;
+mod packets;
 mod peers;
+mod places;
 mod rate;
 mod registry;
+mod restart;
 mod runner;
 mod server;
 mod serving;

@@ -3,11 +3,11 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
-
 use super::bound::Bound;
 use super::peers::Peers;
+use super::places::Places;
 use super::rate::Rate;
+use super::restart::Point;
 use super::serving::Serving;
 use super::spread::Spread;
 use super::state::Limits;
@@ -15,7 +15,7 @@ use super::watch::{Rules, Timeouts};
 use crate::conn::Conn;
 use crate::error::{Error, Operation, Result};
 use crate::listen::{ListenConfig, Listener};
-use crate::network::ToNetwork;
+use crate::network::{Network, ToNetwork};
 
 /// How to serve: on how many threads, how conns are spread over them, and within which limits. Every default is usable;
 /// cheap to clone.
@@ -79,6 +79,7 @@ pub struct Server {
     max_conns_per_peer: Option<usize>,
     accept_rate: Option<u32>,
     timeouts: Timeouts,
+    restart: Option<Point>,
 }
 
 impl Server {
@@ -160,6 +161,35 @@ impl Server {
         self
     }
 
+    /// Takes over from the server that runs, and is ready to be taken over from in turn: the next process that serves with
+    /// the same `address` gets this one's sockets, and no conn is lost.
+    ///
+    /// The two meet at a Unix socket, a path or `@name` (unix(7)), that only processes of the same user, and root, may
+    /// use. A server that finds another there is sent its sockets (`SCM_RIGHTS`), those of every network and address that
+    /// it asks for with the same words; others it opens itself. When it serves, the old server is told, stops accepting,
+    /// lets its conns finish within `drain`, cuts what is left, and ends: its [`Serving::wait`] and
+    /// [`Serving::drain_on_signals`] return. What is queued in the kernel meanwhile is accepted by the new one. If the new
+    /// one dies before it serves, the old one goes on.
+    ///
+    /// Spread over fewer or more workers, the sockets stay as many as they were.
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use landline::{Conn, Server};
+    /// # async fn greet(conn: Conn) -> landline::Result<()> { conn.write_all(b"hello\n").await }
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> landline::Result<()> {
+    /// // Start the new version of the program beside the old one, and this is all there is to do.
+    /// let server = Server::new().restart_at("/run/greeter.restart", Duration::from_secs(60));
+    /// let serving = server.serve("tcp", ":8080", greet).await?;
+    /// serving.drain_on_signals(Duration::from_secs(10)).await?;
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn restart_at(mut self, address: &str, drain: Duration) -> Server {
+        self.restart = Some(Point { address: address.into(), drain });
+        self
+    }
+
     /// Listens and serves, on threads of its own, until the [`Serving`] ends or is dropped. Networks and addresses are
     /// those of [`ListenConfig::listen`].
     ///
@@ -204,7 +234,7 @@ impl Server {
         H: Fn(Conn) -> F + Send + Sync + 'static,
         F: Future + Send + 'static,
     {
-        self.bind(network, address).await?.serve_here(handler)
+        self.bind(network, address).await?.serve_here(handler).await
     }
 
     /// [`Server::serve_here`] on the current thread, with handlers that need not be `Send`.
@@ -221,13 +251,12 @@ impl Server {
         H: Fn(Conn) -> F + 'static,
         F: Future + 'static,
     {
-        self.bind(network, address).await?.serve_local(handler)
+        self.bind(network, address).await?.serve_local(handler).await
     }
 
     /// Listens, and serves nothing yet: conns queue in the kernel until the [`Bound`] is told how to serve them.
     pub async fn bind(&self, network: impl ToNetwork, address: &str) -> Result<Bound> {
-        let network =
-            network.to_network().map_err(|error| Error::new(Operation::Listen, error).to_text(address))?;
+        let network = parsed(&network, address)?;
         Bound::open(self.clone(), network, address).await
     }
 
@@ -251,12 +280,20 @@ impl Server {
         &self.listen
     }
 
+    pub(super) fn restart_point(&self) -> Option<&Point> {
+        self.restart.as_ref()
+    }
+
     pub(super) fn limits(&self) -> Limits {
         Limits {
-            conns: self.max_conns.map(|conns| Semaphore::new(conns.min(Semaphore::MAX_PERMITS))),
+            conns: self.max_conns.map(Places::at_most),
             per_peer: self.max_conns_per_peer.map(Peers::at_most),
             rate: self.accept_rate.map(Rate::per_second),
             silence: Rules::new(self.timeouts),
         }
     }
+}
+
+pub(super) fn parsed(network: &impl ToNetwork, address: &str) -> Result<Network> {
+    network.to_network().map_err(|error| Error::new(Operation::Listen, error).to_text(address))
 }

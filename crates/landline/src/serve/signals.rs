@@ -14,8 +14,8 @@ impl Serving {
     /// returns what came of it; a second signal cuts the drain short. Returns as [`Serving::wait`] does if the server
     /// ends in another way before.
     ///
-    /// From the first poll on, these signals no longer end the program by themselves, for as long as it runs. One that
-    /// was ignored when it is called stays so: `nohup` and the background jobs of scripts have them ignored.
+    /// From the call on, and not only from the first poll, these signals no longer end the program by themselves, for as
+    /// long as it runs. One that was ignored stays so: `nohup` and the background jobs of scripts have them ignored.
     ///
     /// ```no_run
     /// # use std::time::Duration;
@@ -32,21 +32,26 @@ impl Serving {
     ///
     /// # Errors
     /// If the signals cannot be listened for, or as [`Serving::wait`].
-    pub async fn drain_on_signals(&self, drain: Duration) -> Result<Drained> {
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub fn drain_on_signals(&self, drain: Duration) -> impl Future<Output = Result<Drained>> {
         let watch = |kind| Watched::new(kind).map_err(|error| Error::new(Operation::Serve, error));
-        let (mut terminate, mut interrupt) =
-            (watch(SignalKind::terminate())?, watch(SignalKind::interrupt())?);
-        tokio::select! {
-            ended = self.wait() => return ended,
-            () = terminate.arrival() => {}
-            () = interrupt.arrival() => {}
+        let (terminate, interrupt) = (watch(SignalKind::terminate()), watch(SignalKind::interrupt()));
+        async move {
+            let (mut terminate, mut interrupt) = (terminate?, interrupt?);
+            tokio::select! {
+                ended = self.wait() => return ended,
+                () = terminate.arrival() => {}
+                () = interrupt.arrival() => {}
+            }
+            tokio::select! {
+                drained = self.shutdown(drain) => return Ok(drained),
+                () = terminate.arrival() => {}
+                () = interrupt.arrival() => {}
+            }
+            Ok(self.shutdown(Duration::ZERO).await)
         }
-        tokio::select! {
-            drained = self.shutdown(drain) => return Ok(drained),
-            () = terminate.arrival() => {}
-            () = interrupt.arrival() => {}
-        }
-        Ok(self.shutdown(Duration::ZERO).await)
     }
 }
 

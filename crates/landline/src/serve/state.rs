@@ -4,19 +4,23 @@ use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::counters::{Counters, Counts, WorkerCounters};
 use super::draining::Draining;
 use super::peers::{Peer, Peers};
+use super::places::Places;
 use super::rate::Rate;
 use super::registry::Registry;
+use super::restart::Kept;
 use super::watch::Rules;
 use crate::addr::Addr;
-use crate::error::Error;
+use crate::context::sleep_until;
+use crate::error::{Error, Operation};
 use crate::fd::{Direction, Traffic};
 use crate::network::Network;
 use crate::socket::BoundPath;
@@ -24,7 +28,7 @@ use crate::socket::BoundPath;
 /// What a server keeps to.
 #[derive(Debug, Default)]
 pub(super) struct Limits {
-    pub(super) conns: Option<Semaphore>,
+    pub(super) conns: Option<Places>,
     pub(super) per_peer: Option<Peers>,
     pub(super) rate: Option<Rate>,
     pub(super) silence: Option<Rules>,
@@ -41,9 +45,14 @@ pub(super) struct Shared {
     /// What had been done when the drain began.
     before: OnceLock<WorkerCounters>,
     cut: CancellationToken,
+    /// When those are cut that a successor has left behind.
+    cut_at: OnceLock<Instant>,
+    is_handed_over: AtomicBool,
+    /// For a successor.
+    kept: Mutex<Option<Arc<Kept>>>,
     /// Listeners from which somebody accepts.
     accepting: AtomicUsize,
-    /// Why the last of them was given up, if not for a drain.
+    /// Why the last of them was given up, if not for a drain; or that a worker panicked.
     failure: OnceLock<Error>,
     running: AtomicUsize,
     ended: Notify,
@@ -83,7 +92,12 @@ pub(super) struct Arrival {
 }
 
 impl Shared {
-    pub(super) fn new(limits: Limits, workers: usize, paths: Vec<BoundPath>) -> Arc<Shared> {
+    pub(super) fn new(
+        limits: Limits,
+        workers: usize,
+        paths: Vec<BoundPath>,
+        kept: Option<Arc<Kept>>,
+    ) -> Arc<Shared> {
         let draining = CancellationToken::new();
         let state = |_| State { draining: draining.child_token(), ..State::default() };
         Arc::new(Shared {
@@ -94,6 +108,9 @@ impl Shared {
             is_draining: AtomicBool::new(false),
             before: OnceLock::new(),
             cut: CancellationToken::new(),
+            cut_at: OnceLock::new(),
+            is_handed_over: AtomicBool::new(false),
+            kept: Mutex::new(kept),
             accepting: AtomicUsize::new(0),
             failure: OnceLock::new(),
             running: AtomicUsize::new(workers),
@@ -114,9 +131,30 @@ impl Shared {
     pub(super) fn drain(&self) {
         // While the sockets are still open: whoever comes then finds no file in place of a dead one.
         lock(&self.paths).clear();
+        *lock(&self.kept) = None;
         let _ = self.before.set(self.counters().total());
         self.is_draining.store(true, Ordering::SeqCst);
         self.draining.cancel();
+    }
+
+    /// A successor accepts from now on. What is served here may be until `drain` has passed.
+    pub(super) fn hand_over(&self, drain: Duration) {
+        // They are the successor's now.
+        lock(&self.paths).iter().for_each(|path| path.set_unlink_on_close(false));
+        self.is_handed_over.store(true, Ordering::SeqCst);
+        // A deadline beyond the clock is none.
+        if let Some(deadline) = Instant::now().checked_add(drain) {
+            let _ = self.cut_at.set(deadline);
+        }
+        self.drain();
+    }
+
+    pub(super) fn is_handed_over(&self) -> bool {
+        self.is_handed_over.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn kept(&self) -> Option<Arc<Kept>> {
+        lock(&self.kept).clone()
     }
 
     /// What has been done since the drain began.
@@ -140,7 +178,14 @@ impl Shared {
     }
 
     pub(super) async fn wait_for_cut(&self) {
-        self.cut.cancelled().await;
+        let deadline = async {
+            self.draining.cancelled().await;
+            sleep_until(self.cut_at.get().copied()).await;
+        };
+        tokio::select! {
+            () = self.cut.cancelled() => {}
+            () = deadline => self.cut(),
+        }
     }
 
     pub(super) fn accepting_begins(&self) {
@@ -153,6 +198,14 @@ impl Shared {
             let _ = self.failure.set(error);
             self.drain();
         }
+    }
+
+    /// A worker has panicked, which no handler makes it do. What it had is lost; the others serve what they have to the
+    /// end, so that whoever waits for the server learns of it.
+    pub(super) fn worker_panicked(&self) {
+        let error = std::io::Error::other("a worker panicked");
+        let _ = self.failure.set(Error::new(Operation::Serve, error));
+        self.drain();
     }
 
     pub(super) fn failure(&self) -> Option<&Error> {
@@ -171,7 +224,7 @@ impl Shared {
 
     /// Waits until all workers are over.
     pub(super) async fn ended(&self) {
-        wait_until(&self.ended, || self.running() == 0).await;
+        wait_for(&self.ended, || (self.running() == 0).then_some(())).await;
     }
 }
 
@@ -209,18 +262,18 @@ impl State {
 
     /// Waits until it has no conns.
     pub(super) async fn vacant(&self) {
-        wait_until(&self.vacant, || self.counts.conns.value() == 0).await;
+        wait_for(&self.vacant, || (self.counts.conns.value() == 0).then_some(())).await;
     }
 }
 
-/// Waits for what whoever makes it so tells by `notify`.
-async fn wait_until(notify: &Notify, is_so: impl Fn() -> bool) {
+/// Waits until `look` finds something, of which those who wait are told by `notify`.
+pub(super) async fn wait_for<T>(notify: &Notify, look: impl Fn() -> Option<T>) -> T {
     loop {
         let mut notified = std::pin::pin!(notify.notified());
         // Enlisted before looking, so that nothing is missed in between.
         notified.as_mut().enable();
-        if is_so() {
-            return;
+        if let Some(found) = look() {
+            return found;
         }
         notified.await;
     }

@@ -220,6 +220,68 @@ fn tls_with_a_certificate_made_on_the_spot_or_from_files() {
 }
 
 #[test]
+fn a_backend_is_asked_and_told_who_asks() {
+    let directory = site();
+    let (backend, url) = start(directory.path(), &["127.0.0.1:0", "--json"]);
+    let mut front =
+        Running::start(&mut landline(&["serve", "--proxy", url.trim_end_matches('/'), "127.0.0.1:0"]));
+    let line = front.error_line();
+    let front_url = line.split(" at ").nth(1).unwrap();
+    let answer = ask(connect(front_url), "/a.txt");
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("\r\n\r\n0123456789"), "{answer}");
+    // It is asked by the host that the client named.
+    let mut backend = backend;
+    let line: Value = serde_json::from_str(&backend.line()).unwrap();
+    assert_eq!((&line["host"], &line["target"]), (&Value::from("x"), &Value::from("/a.txt")));
+    end(backend);
+    let answer = ask(connect(front_url), "/a.txt");
+    assert!(answer.starts_with("HTTP/1.1 502 "), "{answer}");
+    end(front);
+}
+
+#[test]
+fn what_is_upgraded_goes_both_ways() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let backend = format!("http://{}", listener.local_addr().unwrap());
+    let server = std::thread::spawn(move || {
+        let (mut conn, _) = listener.accept().unwrap();
+        conn.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            conn.read_exact(&mut byte).unwrap();
+            head.extend(byte);
+        }
+        conn.write_all(b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n")
+            .unwrap();
+        let mut word = [0; 5];
+        conn.read_exact(&mut word).unwrap();
+        conn.write_all(&word).unwrap();
+        String::from_utf8(head).unwrap()
+    });
+    let mut front = Running::start(&mut landline(&["serve", "--proxy", &backend, "127.0.0.1:0"]));
+    let line = front.error_line();
+    let mut conn = connect(line.split(" at ").nth(1).unwrap());
+    conn.write_all(b"GET /chat HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n").unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        conn.read_exact(&mut byte).unwrap();
+        head.extend(byte);
+    }
+    assert!(head.starts_with(b"HTTP/1.1 101 "), "{}", head.escape_ascii());
+    conn.write_all(b"hello").unwrap();
+    let mut word = [0; 5];
+    conn.read_exact(&mut word).unwrap();
+    assert_eq!(&word, b"hello");
+    let asked = server.join().unwrap().to_ascii_lowercase();
+    assert!(asked.starts_with("get /chat http/1.1\r\n"), "{asked}");
+    assert!(asked.contains("\r\nx-forwarded-for: 127.0.0.1\r\n"), "{asked}");
+    drop(conn);
+    end(front);
+}
+
+#[test]
 fn what_cannot_be_served_is_named() {
     let directory = site();
     let file = directory.path().join("a.txt");
@@ -234,6 +296,9 @@ fn what_cannot_be_served_is_named() {
         (&["--tls-cert", "x"], 2, "--tls-key"),
         (&["--self-signed", "--tls-cert", "x", "--tls-key", "y"], 2, "--self-signed"),
         (&["--log", "--json"], 2, "--json"),
+        (&["--proxy", "ftp://x"], 2, "ftp://x"),
+        (&["--proxy", "http://x", ".", ":0"], 2, "takes an ADDRESS and no DIR"),
+        (&["--proxy", "http://x", "--hidden"], 2, "--hidden"),
         (&["--max-conns", "0"], 2, "--max-conns 0: "),
     ] {
         let done = run(&[&["serve"], arguments].concat()).expect(status);

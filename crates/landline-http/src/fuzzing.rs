@@ -21,8 +21,13 @@ use crate::mux::{Pattern, Route, ServeMux};
 pub type Target = fn(&[u8]);
 
 /// All of them by name, which is also that of the fuzz target and of the folder of its seeds.
-pub const TARGETS: &[(&str, Target)] =
-    &[("cookie", cookie), ("location", location), ("mux", mux), ("range", range)];
+pub const TARGETS: &[(&str, Target)] = &[
+    ("cookie", cookie),
+    ("location", location),
+    ("mux", mux),
+    ("range", range),
+    ("reverse_proxy", reverse_proxy),
+];
 
 /// The input is a list of lines: `Set-Cookie` headers, each of which both a secure and a plain host send.
 pub fn cookie(data: &[u8]) {
@@ -59,6 +64,11 @@ pub fn location(data: &[u8]) {
         let again = origin.to_string().parse::<Uri>().ok().and_then(|uri| Origin::of(&uri).ok());
         assert!(again.as_ref() == Some(&origin) || origin.host.contains('%'), "{origin:?} {again:?}");
     }
+}
+
+/// The input is the head of a request: a target, then headers.
+pub fn reverse_proxy(data: &[u8]) {
+    crate::reverse_proxy::fuzzing::head(data);
 }
 
 /// The input is a list of lines: patterns, an empty line, then requests, each a method, a host and a target.

@@ -5,12 +5,14 @@
 //! | [`client`] | a client: conns that are kept, shared and limited, redirects, cookies, and requests that explain themselves |
 //! | [`files`] | files of a directory, served |
 //! | [`mux`] | from a request to its handler, by patterns as Go has them |
+//! | [`reverse_proxy`] | a service that has requests answered by backends |
 
 #![forbid(unsafe_code)]
 
 pub mod client;
 pub mod files;
 pub mod mux;
+pub mod reverse_proxy;
 
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]

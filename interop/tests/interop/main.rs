@@ -11,4 +11,5 @@ mod listens;
 mod mux;
 mod names;
 mod proxies;
+mod reverse_proxies;
 mod serves;

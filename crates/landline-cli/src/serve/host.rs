@@ -1,7 +1,7 @@
 //! HTTP on conns that were accepted: HTTP/1.1 and HTTP/2 on one port, with TLS or without.
 
 use std::convert::Infallible;
-use std::io;
+use std::error::Error;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -15,7 +15,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use landline::serve::Draining;
-use landline::{Addr, Conn, TlsConn};
+use landline::{Conn, TlsConn};
 use rustls::ServerConfig;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -28,10 +28,6 @@ const BUFFER: usize = 64 * 1024;
 /// How many requests of one conn may be under way; RFC 9113 section 6.5.2 wants no fewer than 100.
 const STREAMS: u32 = 128;
 
-/// Where a request comes from.
-#[derive(Clone, Debug)]
-pub(super) struct Peer(pub(super) Addr);
-
 /// What serves conns, cheap to clone.
 #[derive(Clone)]
 pub(super) struct Host<S> {
@@ -43,15 +39,17 @@ impl<S, R> Host<S>
 where
     S: Service<Request<Incoming>, Response = Response<R>, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send,
-    R: Body<Data = Bytes, Error = io::Error> + Send + 'static,
+    R: Body<Data = Bytes> + Send + 'static,
+    R::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     pub(super) fn new(service: S, tls: Option<Arc<ServerConfig>>) -> Host<S> {
         Host { service, tls }
     }
 
-    /// Serves a conn to its end, which comes soon after a drain has begun. What goes wrong is the client's matter.
+    /// Serves a conn to its end, which comes soon after a drain has begun. What goes wrong is the client's matter. Among the
+    /// extensions of its requests is the [`landline::Addr`] of the client.
     pub(super) async fn serve(self, conn: Conn, draining: Draining) {
-        let peer = conn.peer_addr().map(Peer);
+        let peer = conn.peer_addr();
         let Some(conn) = self.secured(conn).await else { return };
         let service = self.service;
         let service = service_fn(move |mut request: Request<Incoming>| {
@@ -63,7 +61,7 @@ where
         let mut builder = auto::Builder::new(Tasks::default());
         builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(BUFFER);
         builder.http2().timer(TokioTimer::new()).max_concurrent_streams(STREAMS);
-        let mut served = pin!(builder.serve_connection(TokioIo::new(conn), service));
+        let mut served = pin!(builder.serve_connection_with_upgrades(TokioIo::new(conn), service));
         tokio::select! {
             _ = served.as_mut() => return,
             () = draining.begun() => served.as_mut().graceful_shutdown(),

@@ -1,4 +1,4 @@
-//! `landline serve`: the files of a directory, by HTTP.
+//! `landline serve`: the files of a directory, or what backends answer, by HTTP.
 
 mod certificate;
 mod host;
@@ -7,41 +7,55 @@ mod logged;
 mod place;
 mod tls;
 
+use std::convert::Infallible;
+use std::error::Error;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use clap::Args;
+use http::{Request, Response};
+use http_body::Body;
+use hyper::body::Incoming;
 use landline::{Addr, Server};
 use landline_http::files::FileServer;
+use landline_http::reverse_proxy::ReverseProxy;
 use rustls::ServerConfig;
+use tower_service::Service;
 
 use crate::failure::Failure;
 use crate::output;
 use crate::signals;
 use crate::values::{self, Span};
 
-use host::{Host, Peer};
+use host::Host;
 use log::{Format, Log};
 use logged::Logged;
 use place::{Place, network, url};
 
-/// Serve the files of a directory by HTTP
+/// Serve the files of a directory, or what other servers answer, by HTTP
 ///
 /// Files come whole, in ranges, or compressed where there is a FILE.br, FILE.zst or FILE.gz beside them that is not older.
 /// A directory is its index.html, or a list of what is in it. Nothing outside the directory is served, whatever links
 /// lead there, and nothing whose name begins with a dot, but for /.well-known.
 ///
-/// HTTP/1.1 and HTTP/2 are spoken on the same port. One word alone is a directory if there is such, and else an address.
+/// With --proxy, requests are passed on to a backend instead. The backend is told of the client by Forwarded and
+/// X-Forwarded-For, -Host and -Proto.
+///
+/// HTTP/1.1 and HTTP/2 are spoken on the same port. One word alone is a directory if there is such, and else an address;
+/// with --proxy it is the address.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   landline serve                                   this directory, at http://127.0.0.1:8080/
   landline serve site :3000 --log                  another one, and see who asks for what
-  landline serve site 0.0.0.0:8443 --self-signed   for others too, with a certificate made on the spot
+  landline serve site 0.0.0.0:8443 --self-signed   for others too, by https
   landline serve site :443 --tls-cert site.pem --tls-key site.key
   landline serve site unix:/run/site.sock          behind a proxy of this host
   landline serve --json | jq .target               the log as JSON
+  landline serve --proxy http://127.0.0.1:3000 :8443 --self-signed
+                                                   https in front of a server that has none
 
 SIGTERM and Ctrl-C give requests --drain to finish, and a second one ends them at once.
 
@@ -53,6 +67,9 @@ pub(crate) struct Serve {
     /// Where: HOST:PORT, unix:PATH, fd:N or systemd:NAME; :PORT is that of 127.0.0.1 [default: 127.0.0.1:8080]
     #[arg(value_name = "ADDRESS")]
     address: Option<String>,
+    /// Pass requests on to this server, an http or https URL or unix:PATH; of several, to the one with the fewest under way
+    #[arg(long, value_name = "URL", conflicts_with_all = ["no_listing", "hidden"])]
+    proxy: Vec<String>,
     /// TLS with this certificate, and those between it and its root; PEM
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     tls_cert: Option<PathBuf>,
@@ -88,12 +105,33 @@ pub(crate) struct Serve {
 impl Serve {
     /// Runs the command, until a signal ends it.
     pub(crate) async fn run(self) -> Result<(), Failure> {
-        let place =
-            Place::of(self.directory.as_deref(), self.address.as_deref(), |word| Path::new(word).is_dir())?;
-        let files = FileServer::new(&place.directory)
-            .map_err(|error| Failure::of_file(&place.directory, &error))?
-            .listing(!self.no_listing)
-            .hidden(self.hidden);
+        if self.proxy.is_empty() {
+            let (first, second) = (self.directory.as_deref(), self.address.as_deref());
+            let place = Place::of(first, second, |word| Path::new(word).is_dir())?;
+            let files = FileServer::new(&place.directory)
+                .map_err(|error| Failure::of_file(&place.directory, &error))?
+                .listing(!self.no_listing)
+                .hidden(self.hidden);
+            return self.host(files, &place.directory, &place.address).await;
+        }
+        if self.address.is_some() {
+            return Err(Failure::Usage("serve --proxy: takes an ADDRESS and no DIR".to_owned()));
+        }
+        let address = self.directory.as_deref().unwrap_or(place::ADDRESS);
+        let proxy = ReverseProxy::new(&self.proxy)
+            .map_err(|error| Failure::Usage(format!("--proxy: {error}")))?
+            .secure(self.is_secure());
+        self.host(proxy, &self.proxy.join(", "), address).await
+    }
+
+    async fn host<S, R>(&self, service: S, what: &str, address: &str) -> Result<(), Failure>
+    where
+        S: Service<Request<Incoming>, Response = Response<R>, Error = Infallible>,
+        S: Clone + Send + Sync + 'static,
+        S::Future: Send + 'static,
+        R: Body<Data = Bytes> + Send + Unpin + 'static,
+        R::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
         let from_files = match (&self.tls_cert, &self.tls_key) {
             (Some(certificates), Some(key)) => Some(tls::from_files(certificates, key)?),
             _ => None,
@@ -102,13 +140,12 @@ impl Serve {
             .max_conns(self.max_conns.get())
             .first_byte_timeout(self.idle.0)
             .idle_timeout(self.idle.0);
-        let (network, address) = network(&place.address);
-        let bound = server.bind(network, &address).await;
-        let bound = bound.map_err(|error| Failure::at(&place.address, &error))?;
+        let (network, at) = network(address);
+        let bound = server.bind(network, &at).await.map_err(|error| Failure::at(address, &error))?;
         let local = bound.local_addr();
         let tls = if self.self_signed { Some(tls::self_signed(&local)?) } else { from_files };
         let (log, writer) = self.format().map(Log::begin).unzip();
-        let host = Host::new(Logged::new(files, log, client), tls.clone());
+        let host = Host::new(Logged::new(service, log, client), tls.clone());
         let serving = bound
             .serve_with(move |worker| {
                 let (host, draining) = (host.clone(), worker.draining());
@@ -116,7 +153,7 @@ impl Serve {
             })
             .await?;
         let announce = || {
-            announce(&place.directory, &local, tls.as_ref());
+            announce(what, &local, tls.as_ref());
             Ok(())
         };
         let drained = signals::announcing(serving.drain_on_signals(self.drain.0), announce).await;
@@ -129,6 +166,10 @@ impl Serve {
         Ok(())
     }
 
+    fn is_secure(&self) -> bool {
+        self.self_signed || self.tls_cert.is_some()
+    }
+
     fn format(&self) -> Option<Format> {
         match (self.log, self.json) {
             (_, true) => Some(Format::Json),
@@ -138,13 +179,12 @@ impl Serve {
     }
 }
 
-fn announce(directory: &str, local: &Addr, tls: Option<&Arc<ServerConfig>>) {
-    let directory = landline::explain::render::printable(directory);
-    output::tell(&format!("serving {directory} at {}\n", url(local, tls.is_some())));
+fn announce(what: &str, local: &Addr, tls: Option<&Arc<ServerConfig>>) {
+    let what = landline::explain::render::printable(what);
+    output::tell(&format!("serving {what} at {}\n", url(local, tls.is_some())));
 }
 
 /// Who asks, for the log: an IP address, as clients of Unix sockets have no name.
 fn client(extensions: &http::Extensions) -> Option<String> {
-    let Peer(peer) = extensions.get()?;
-    peer.ip().map(|ip| ip.to_canonical().to_string())
+    extensions.get::<Addr>()?.ip().map(|ip| ip.to_canonical().to_string())
 }

@@ -5,7 +5,7 @@ use landline::Addr;
 use crate::failure::Failure;
 
 /// Where it listens unless told otherwise.
-const ADDRESS: &str = "127.0.0.1:8080";
+pub(super) const ADDRESS: &str = "127.0.0.1:8080";
 
 /// A directory and an address.
 #[derive(Debug, PartialEq, Eq)]

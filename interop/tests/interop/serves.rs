@@ -127,6 +127,36 @@ fn curl_speaks_http_2_over_tls() {
 }
 
 #[test]
+fn a_server_in_python_is_reached_by_http_2_and_tls() {
+    let (Some(program), Some(curl), Some(python)) = (program(), peer("curl"), peer("python3")) else {
+        return;
+    };
+    let directory = TempDir::new().unwrap();
+    let large = "0123456789abcde\n".repeat(200_000);
+    fs::write(directory.path().join("large.txt"), &large).unwrap();
+    let (behind, front) = (free_address(), free_address());
+    let port = behind.port().to_string();
+    let mut backend = Command::new(python);
+    backend.args(["-m", "http.server", "--bind", "127.0.0.1", &port]).current_dir(directory.path());
+    let _backend = Running::start(&mut backend);
+    until_bound("tcp", &behind.to_string());
+    let backend = format!("http://{behind}");
+    let arguments = ["serve", "--proxy", &backend, &front.to_string(), "--self-signed"];
+    let _front = Running::start(Command::new(&program).args(arguments));
+    until_bound("tcp", &front.to_string());
+    let curl = |arguments: &[&str], path: &str| {
+        let mut command = Command::new(&curl);
+        command.args(["-sS", "-k", "--noproxy", "*"]).args(arguments);
+        finish(command.arg(format!("https://{front}{path}")))
+    };
+    for option in ["--http2", "--http1.1"] {
+        assert!(curl(&[option], "/large.txt").success() == large);
+    }
+    let missing = curl(&["-w", "%{http_code} %{http_version}", "-o", "/dev/null"], "/missing");
+    assert_eq!(missing.success(), "404 2");
+}
+
+#[test]
 fn python_keeps_a_conn_from_one_file_to_the_next() {
     let (Some(program), Some(python)) = (program(), peer("python3")) else { return };
     let site = Site::start(&program, &[]);

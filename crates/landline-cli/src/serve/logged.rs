@@ -61,6 +61,18 @@ where
     }
 }
 
+/// How much of each word of a client's is kept, in bytes: lines wait in memory.
+const LONGEST: usize = 2048;
+
+/// A client's word, or the beginning of it.
+fn cut(text: &str) -> String {
+    if text.len() <= LONGEST {
+        return text.to_owned();
+    }
+    let end = (0..=LONGEST).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
+    format!("{}…", &text[..end])
+}
+
 /// What becomes a line as soon as nothing more can happen to its request.
 struct Line {
     entry: Entry,
@@ -72,7 +84,7 @@ impl Line {
     fn of<B>(request: &Request<B>, client: Option<String>, log: Log) -> Line {
         let header = |name: HeaderName| {
             let value = request.headers().get(name)?;
-            Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
+            Some(cut(&String::from_utf8_lossy(value.as_bytes())))
         };
         // HTTP/2 has the host in the target (RFC 9113 section 8.3.1).
         let authority = request.uri().authority().map(ToString::to_string);
@@ -81,13 +93,13 @@ impl Line {
             began: OffsetDateTime::now_utc(),
             took: std::time::Duration::ZERO,
             client,
-            method: request.method().to_string(),
-            target: target.to_owned(),
+            method: cut(request.method().as_str()),
+            target: cut(target),
             version: request.version(),
             status: None,
             bytes: 0,
             is_whole: false,
-            host: authority.or_else(|| header(HOST)),
+            host: authority.map(|authority| cut(&authority)).or_else(|| header(HOST)),
             agent: header(USER_AGENT),
         };
         Line { entry, began: Instant::now(), log }
@@ -132,5 +144,19 @@ impl<B: Body<Data = bytes::Bytes> + Unpin> Body for Counted<B> {
 
     fn size_hint(&self) -> SizeHint {
         self.inner.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_words_are_cut_between_characters() {
+        assert_eq!(cut("/a"), "/a");
+        assert_eq!(cut(&"a".repeat(LONGEST)), "a".repeat(LONGEST));
+        assert_eq!(cut(&"a".repeat(LONGEST + 1)), format!("{}…", "a".repeat(LONGEST)));
+        assert_eq!(cut(&"é".repeat(LONGEST)), format!("{}…", "é".repeat(LONGEST / 2)));
+        assert_eq!(cut(&format!("a{}", "é".repeat(LONGEST))), format!("a{}…", "é".repeat(LONGEST / 2 - 1)));
     }
 }

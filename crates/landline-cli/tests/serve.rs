@@ -86,6 +86,32 @@ fn files_and_listings_unless_they_are_not_wanted() {
 }
 
 #[test]
+fn what_is_no_request_is_refused_and_the_conn_closed() {
+    let directory = site();
+    let (running, url) = start(directory.path(), &["127.0.0.1:0"]);
+    for request in [
+        "GET /a.txt HTTP/1.1\r\n\r\n",
+        "GET /a.txt HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+        "GET /a.txt HTTP/1.1\r\nHost : a\r\n\r\n",
+        "GET /a.txt HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+        "GET /a.txt HTTP/9\r\nHost: a\r\n\r\n",
+        "hello\r\n\r\n",
+    ] {
+        let mut conn = connect(&url);
+        conn.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        conn.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 400 "), "{request:?}: {answer}");
+    }
+    let mut old = connect(&url);
+    old.write_all(b"GET /a.txt HTTP/1.0\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    old.read_to_string(&mut answer).unwrap();
+    assert!(answer.ends_with("\r\n\r\n0123456789"), "{answer}");
+    end(running);
+}
+
+#[test]
 fn the_log_has_a_line_for_every_request() {
     let directory = site();
     let (mut running, url) = start(directory.path(), &["127.0.0.1:0", "-v"]);

@@ -112,15 +112,21 @@ fn curl_has_files_whole_in_part_compressed_and_resumed() {
 }
 
 #[test]
-fn curl_speaks_http_2_over_tls() {
+fn curl_speaks_http_2_with_tls_and_without() {
     let (Some(program), Some(curl)) = (program(), peer("curl")) else { return };
-    let site = Site::start(&program, &["--self-signed"]);
-    let url = format!("https://{}/large.txt", site.address);
-    for (option, version) in [("--http2", "2"), ("--http1.1", "1.1")] {
+    let (secure, plain) = (Site::start(&program, &["--self-signed"]), Site::start(&program, &[]));
+    for (site, scheme, option, version) in [
+        (&secure, "https", "--http2", "2"),
+        (&secure, "https", "--http1.1", "1.1"),
+        (&plain, "http", "--http2-prior-knowledge", "2"),
+    ] {
         let body = site.path("body");
-        let arguments =
-            ["-sS", "--noproxy", "*", "-k", option, "-o", body.to_str().unwrap(), "-w", "%{http_version}"];
-        let done = finish(Command::new(&curl).args(arguments).arg(&url));
+        let done = finish(
+            Command::new(&curl)
+                .args(["-sS", "--noproxy", "*", "-k", option, "-w", "%{http_version}", "-o"])
+                .arg(&body)
+                .arg(format!("{scheme}://{}/large.txt", site.address)),
+        );
         assert_eq!(done.success(), version);
         assert!(fs::read(&body).unwrap() == site.large);
     }

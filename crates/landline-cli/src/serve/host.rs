@@ -7,8 +7,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::header::{CONNECTION, HOST, HeaderValue};
+use http::{HeaderMap, Request, Response, StatusCode, Version};
 use http_body::Body;
+use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use hyper::rt::Executor;
 use hyper::service::service_fn;
@@ -56,7 +58,14 @@ where
             if let Ok(peer) = &peer {
                 request.extensions_mut().insert(peer.clone());
             }
-            service.clone().call(request)
+            let is_sound = names_one_host(request.version(), request.headers());
+            let answered = is_sound.then(|| service.clone().call(request));
+            async move {
+                match answered {
+                    Some(answered) => answered.await.map(|response| response.map(Either::Left)),
+                    None => Ok(bad_request().map(Either::Right)),
+                }
+            }
         });
         let mut builder = auto::Builder::new(Tasks::default());
         builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(BUFFER);
@@ -75,6 +84,18 @@ where
         let accepted = timeout(HEAD, TlsConn::accept(conn, config.clone())).await;
         Some(accepted.ok()?.ok()?.into())
     }
+}
+
+/// RFC 9112 section 3.2: a request of HTTP/1.1 has one `Host`, and is refused with 400 otherwise.
+fn names_one_host(version: Version, headers: &HeaderMap) -> bool {
+    version != Version::HTTP_11 || headers.get_all(HOST).iter().count() == 1
+}
+
+fn bad_request() -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::from("400 Bad Request\n"));
+    *response.status_mut() = StatusCode::BAD_REQUEST;
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response
 }
 
 /// The tasks of a conn: requests of HTTP/2 that are under way, which end with it.

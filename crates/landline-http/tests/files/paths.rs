@@ -2,9 +2,10 @@
 
 use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use http::StatusCode;
-use rustix::fs::{CWD, Mode, mkfifoat};
+use rustix::fs::{CWD, Mode, RenameFlags, mkfifoat, renameat_with};
 
 use crate::harness::Site;
 
@@ -113,6 +114,43 @@ async fn nothing_outside_is_found_and_nothing_hangs() {
     assert_eq!(names, [".well-known/", "also/", "c%3Ad/", "site/", "sp%20ace/", "sub/", "a.txt"]);
 }
 
+#[test]
+fn a_link_that_is_put_in_place_of_a_directory_meanwhile_leads_nowhere() {
+    let outside = tempfile::tempdir().unwrap();
+    std::fs::write(outside.path().join("file"), "secret").unwrap();
+    let site = Site::new(&[("here/file", b"inside")]);
+    let (here, link) = (site.directory.path().join("here"), site.directory.path().join("link"));
+    symlink(outside.path(), &link).unwrap();
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(Relaxed) {
+                renameat_with(CWD, &here, CWD, &link, RenameFlags::EXCHANGE).unwrap();
+            }
+        });
+        let _over = Over(&over);
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        for _ in 0..5000 {
+            let answer = runtime.block_on(site.get("/here/file"));
+            match answer.status.as_u16() {
+                200 => assert_eq!(answer.text(), "inside"),
+                // The kernel gives up on a tree that never holds still.
+                404 | 503 => {}
+                status => panic!("{status}"),
+            }
+        }
+    });
+}
+
+/// Says that it is over however it ends.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Relaxed);
+    }
+}
+
 #[tokio::test]
 async fn a_directory_that_is_moved_is_served_all_the_same() {
     let site = site();
@@ -161,6 +199,19 @@ async fn listings_are_pages_or_not_there() {
     closed.files = closed.files.listing(false);
     assert_eq!(closed.get("/sub/").await.status, StatusCode::NOT_FOUND);
     assert_eq!(closed.get("/site/").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_list_has_an_end() {
+    let site = site();
+    let many = site.directory.path().join("many");
+    std::fs::create_dir(&many).unwrap();
+    for number in 0..10_001 {
+        std::fs::File::create(many.join(number.to_string())).unwrap();
+    }
+    let answer = site.get("/many/").await;
+    assert_eq!(answer.text().matches("<th scope=\"row\">").count(), 10_000);
+    assert!(answer.text().contains("There is more: only 10000 names were read."));
 }
 
 #[test]

@@ -236,7 +236,8 @@ async fn a_handler_that_blocks_its_thread_does_not_hold_up_the_end() {
 #[tokio::test]
 async fn each_socket_is_closed_as_soon_as_what_was_queued_there_is_accepted() {
     let server = Server::new().workers(1);
-    let (first, second) = (server.bind("tcp", LOCAL).await.unwrap(), server.bind("tcp", LOCAL).await.unwrap());
+    let (first, second) =
+        (server.bind("tcp", LOCAL).await.unwrap(), server.bind("tcp", LOCAL).await.unwrap());
     // Each conn blocks the only worker until it is let through.
     let (let_through, gate) = std::sync::mpsc::channel();
     let gate = std::sync::Mutex::new(gate);

@@ -46,7 +46,9 @@ pub(super) fn try_io<T>(
                 Ok(Io { value, readiness }) => {
                     result = Some(Ok(value));
                     break match (direction, readiness) {
-                        (Direction::Read, Readiness::UsedUp) if has_had_urgent_data(registration) => Readiness::Kept,
+                        (Direction::Read, Readiness::UsedUp) if has_had_urgent_data(registration) => {
+                            Readiness::Kept
+                        }
                         _ => readiness,
                     };
                 }

@@ -89,12 +89,7 @@ impl NetFd {
     }
 
     fn with(io: Registered, meter: Meter) -> NetFd {
-        NetFd(Arc::new(Shared {
-            io,
-            limits: Limits::default(),
-            meter,
-            ends: Ends::default(),
-        }))
+        NetFd(Arc::new(Shared { io, limits: Limits::default(), meter, ends: Ends::default() }))
     }
 
     /// Says that so many bytes were moved; to be called by whoever moves some.

@@ -157,7 +157,7 @@ impl Shared {
         self.promised.fetch_add(1, Ordering::SeqCst);
         let promise = Promise(self);
         if self.is_draining() {
-            promise.is_void();
+            promise.cancel();
             return None;
         }
         Some(promise)
@@ -259,7 +259,7 @@ pub(super) struct Promise<'a>(&'a Shared);
 
 impl Promise<'_> {
     /// The successor is gone.
-    pub(super) fn is_void(self) {
+    pub(super) fn cancel(self) {
         let shared = self.0;
         std::mem::forget(self);
         if shared.promised.fetch_sub(1, Ordering::SeqCst) == 1 && shared.is_draining() {

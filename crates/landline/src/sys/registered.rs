@@ -375,7 +375,10 @@ mod tests {
         let user = ours.enter().unwrap();
         let registration = user.register(Interest::READABLE, || None).unwrap();
         registration.readable().await.unwrap().retain_ready();
-        assert!(std::ptr::eq(registration, user.register(Interest::READABLE, || None).unwrap()), "once for all");
+        assert!(
+            std::ptr::eq(registration, user.register(Interest::READABLE, || None).unwrap()),
+            "once for all"
+        );
     }
 
     #[test]
@@ -397,7 +400,8 @@ mod tests {
         let user = ours.enter().unwrap();
         let without = tokio::runtime::Builder::new_current_thread().build().unwrap();
         for _ in 0..2 {
-            let register = || user.register(Interest::READABLE, || Some(without.handle().clone())).map(|_| ());
+            let register =
+                || user.register(Interest::READABLE, || Some(without.handle().clone())).map(|_| ());
             assert!(catch_unwind(AssertUnwindSafe(register)).is_err());
             assert!(user.registration().is_none() && rustix::io::fcntl_getfd(&user).is_ok());
             assert!(is_open(&mut peer));

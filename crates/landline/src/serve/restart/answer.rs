@@ -81,7 +81,7 @@ async fn answer(caller: UnixConn, kept: Arc<Kept>, own: &Own) -> Result<Option<(
     match end_and_wait(&caller).await {
         Ok(true) => Ok(Some((caller, promise))),
         gone => {
-            promise.is_void();
+            promise.cancel();
             gone.map(|_| None)
         }
     }

@@ -1,4 +1,5 @@
 //! `landline forward` between programs of other hands, which learn from it who comes, and tell it.
+#![allow(clippy::disallowed_methods)] // Plain threads, and no runtime to block.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -37,7 +38,8 @@ fn ask(address: &str) -> (String, String) {
 
 fn haproxy(program: &Path, dir: &TempDir, config: &str) -> Running {
     let file = dir.path().join("haproxy.cfg");
-    let text = format!("defaults\n  timeout connect 5s\n  timeout client 30s\n  timeout server 30s\n{config}");
+    let text =
+        format!("defaults\n  timeout connect 5s\n  timeout client 30s\n  timeout server 30s\n{config}");
     fs::write(&file, text).unwrap();
     Running::start(Command::new(program).arg("-db").arg("-f").arg(&file))
 }

@@ -187,7 +187,9 @@ pub(crate) fn files_are_nobodys() {
     let role = role("unix", &path, &folder.file("restart"));
     let (old, client, successor) = told_to_end(&role);
     drop(successor);
+    let began = Instant::now();
     while std::fs::exists(&path).unwrap() || std::fs::exists(&role.restart).unwrap() {
+        assert!(began.elapsed() < LONG, "files are left");
         std::thread::sleep(Duration::from_millis(1));
     }
     drop(client);
@@ -225,7 +227,9 @@ pub(crate) fn strangers_are_not_let() {
     let mut stranger = Process::start(stranger, &Role { address: server.address.clone(), ..role });
     let line = stranger.line();
     assert!(line.starts_with("failed "), "{line}");
+    let began = Instant::now();
     while stranger.runs() {
+        assert!(began.elapsed() < LONG, "it goes on");
         std::thread::sleep(Duration::from_millis(1));
     }
     let mut client = Client::connect("tcp", &server.address).unwrap();

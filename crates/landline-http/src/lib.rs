@@ -6,6 +6,7 @@
 //! | [`files`] | files of a directory, served |
 //! | [`mux`] | from a request to its handler, by patterns as Go has them |
 //! | [`reverse_proxy`] | a service that has requests answered by backends |
+//! | [`server`] | a server on every core, with limits, drain, TLS and counters, for any `tower` service |
 
 #![forbid(unsafe_code)]
 
@@ -13,6 +14,9 @@ pub mod client;
 pub mod files;
 pub mod mux;
 pub mod reverse_proxy;
+pub mod server;
+
+pub use client::Body;
 
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]

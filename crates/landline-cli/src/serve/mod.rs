@@ -1,7 +1,6 @@
 //! `landline serve`: the files of a directory, or what backends answer, by HTTP.
 
 mod certificate;
-mod host;
 mod log;
 mod logged;
 mod place;
@@ -11,17 +10,15 @@ use std::convert::Infallible;
 use std::error::Error;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use bytes::Bytes;
 use clap::Args;
 use http::{Request, Response};
 use http_body::Body;
-use hyper::body::Incoming;
-use landline::{Addr, Server};
+use landline::Addr;
 use landline_http::files::FileServer;
 use landline_http::reverse_proxy::ReverseProxy;
-use rustls::ServerConfig;
+use landline_http::server::{RequestBody, Server};
 use tower_service::Service;
 
 use crate::failure::Failure;
@@ -29,7 +26,6 @@ use crate::output;
 use crate::signals;
 use crate::values::{self, Span};
 
-use host::Host;
 use log::{Format, Log};
 use logged::Logged;
 use place::{Place, network, url};
@@ -88,7 +84,7 @@ pub(crate) struct Serve {
     /// Serve no more than N conns at the same time; others wait to be accepted
     #[arg(long, value_name = "N", default_value = "10000", value_parser = values::count, allow_hyphen_values = true)]
     max_conns: NonZeroUsize,
-    /// End a conn on which nothing has moved for D
+    /// Close a conn that has been kept for D without a request
     #[arg(long, value_name = "D", default_value = "2m", value_parser = values::timeout, allow_hyphen_values = true)]
     idle: Span,
     /// How long requests may take to finish when the program is asked to end
@@ -126,34 +122,29 @@ impl Serve {
 
     async fn host<S, R>(&self, service: S, what: &str, address: &str) -> Result<(), Failure>
     where
-        S: Service<Request<Incoming>, Response = Response<R>, Error = Infallible>,
-        S: Clone + Send + Sync + 'static,
+        S: Service<Request<RequestBody>, Response = Response<R>, Error = Infallible>,
+        S: Clone + Send + 'static,
         S::Future: Send + 'static,
-        R: Body<Data = Bytes> + Send + Unpin + 'static,
+        R: Body<Data = Bytes> + Unpin + 'static,
         R::Error: Into<Box<dyn Error + Send + Sync>>,
     {
         let from_files = match (&self.tls_cert, &self.tls_key) {
             (Some(certificates), Some(key)) => Some(tls::from_files(certificates, key)?),
             _ => None,
         };
-        let server = Server::new()
-            .max_conns(self.max_conns.get())
-            .first_byte_timeout(self.idle.0)
-            .idle_timeout(self.idle.0);
+        let transport = landline::Server::new().max_conns(self.max_conns.get());
         let (network, at) = network(address);
-        let bound = server.bind(network, &at).await.map_err(|error| Failure::at(address, &error))?;
+        let bound = transport.bind(network, &at).await.map_err(|error| Failure::at(address, &error))?;
         let local = bound.local_addr();
         let tls = if self.self_signed { Some(tls::self_signed(&local)?) } else { from_files };
+        let mut server = Server::new().idle_timeout(self.idle.0);
+        if let Some(config) = &tls {
+            server = server.tls(config.clone());
+        }
         let (log, writer) = self.format().map(Log::begin).unzip();
-        let host = Host::new(Logged::new(service, log, client), tls.clone());
-        let serving = bound
-            .serve_with(move |worker| {
-                let (host, draining) = (host.clone(), worker.draining());
-                move |conn| host.clone().serve(conn, draining.clone())
-            })
-            .await?;
+        let serving = server.serve_bound(bound, Logged::new(service, log, client)).await?;
         let announce = || {
-            announce(what, &local, tls.as_ref());
+            announce(what, &local, tls.is_some());
             Ok(())
         };
         let drained = signals::announcing(serving.drain_on_signals(self.drain.0), announce).await;
@@ -179,9 +170,9 @@ impl Serve {
     }
 }
 
-fn announce(what: &str, local: &Addr, tls: Option<&Arc<ServerConfig>>) {
+fn announce(what: &str, local: &Addr, is_secure: bool) {
     let what = landline::explain::render::printable(what);
-    output::tell(&format!("serving {what} at {}\n", url(local, tls.is_some())));
+    output::tell(&format!("serving {what} at {}\n", url(local, is_secure)));
 }
 
 /// Who asks, for the log: an IP address, as clients of Unix sockets have no name.

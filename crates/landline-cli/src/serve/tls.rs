@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use landline::Addr;
+use landline_http::server::Tls;
 use rustls::ServerConfig;
-use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use time::OffsetDateTime;
 
@@ -13,23 +13,11 @@ use super::certificate::{SelfSigned, names};
 use crate::failure::Failure;
 use crate::output;
 
-/// From a file with the certificate and those of the authorities between it and the root, and one with its key, both PEM.
+/// From a file with the certificate and those of the authorities between it and the root, and one with its key, both PEM;
+/// they are read again when they change.
 pub(super) fn from_files(certificates: &Path, key: &Path) -> Result<Arc<ServerConfig>, Failure> {
-    let refuse = |path: &Path, reason: &dyn std::fmt::Display| {
-        Failure::Refused(format!("{}: {reason}", path.display()))
-    };
-    // Read first, so that a file that cannot be is told apart from one that holds something else.
-    let read = |path: &Path| std::fs::read(path).map_err(|error| Failure::of_file(path.display(), &error));
-    let (certificates_pem, key_pem) = (read(certificates)?, read(key)?);
-    let chain = CertificateDer::pem_slice_iter(&certificates_pem)
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|error| refuse(certificates, &error))?;
-    if chain.is_empty() {
-        return Err(refuse(certificates, &"it holds no certificate"));
-    }
-    let private =
-        PrivateKeyDer::from_pem_slice(&key_pem).map_err(|_| refuse(key, &"it holds no private key"))?;
-    config(chain, private).map_err(|error| refuse(certificates, &error))
+    let config = Tls::new(certificates, key).and_then(Tls::into_config);
+    config.map(Arc::new).map_err(|error| Failure::Refused(error.to_string()))
 }
 
 /// With a certificate made on the spot, whose fingerprint is told.

@@ -10,3 +10,4 @@ mod listens;
 mod mux;
 mod names;
 mod proxies;
+mod reverse_proxies;

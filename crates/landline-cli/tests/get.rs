@@ -163,6 +163,26 @@ fn cookies_are_sent() {
 }
 
 #[test]
+fn cookies_are_kept_from_one_run_to_the_next() {
+    let address = server(|head, _| {
+        let cookie = head.lines().find_map(|line| line.strip_prefix("cookie: ")).unwrap_or("none");
+        reply("200 OK", "set-cookie: a=1; max-age=1000\r\nset-cookie: b=2\r\n", cookie.as_bytes())
+    });
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("jar");
+    let jar = file.to_str().unwrap();
+    assert_eq!(run(&["get", &address, "--cookie-jar", jar]).expect(0).text(), "none");
+    assert_eq!(run(&["get", &address, "-c", jar]).expect(0).text(), "a=1; b=2");
+    let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&file).unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o600);
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+    std::fs::write(&file, "# remark\nsecret").unwrap();
+    let done = run(&["get", &address, "-c", jar]).expect(1);
+    assert!(done.stderr.contains(&format!("{jar}: line 2: ")) && !done.stderr.contains("secret"), "{done:?}");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "# remark\nsecret");
+}
+
+#[test]
 fn a_proxy_is_asked_for_http_urls() {
     let proxy = server(|head, _| reply("200 OK", "", head.split(' ').nth(1).unwrap().as_bytes()));
     let done = run(&["get", "a.example/x", "--proxy", &format!("http://{proxy}")]).expect(0);

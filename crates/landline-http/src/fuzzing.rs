@@ -23,6 +23,7 @@ pub type Target = fn(&[u8]);
 /// All of them by name, which is also that of the fuzz target and of the folder of its seeds.
 pub const TARGETS: &[(&str, Target)] = &[
     ("cookie", cookie),
+    ("cookie_file", cookie_file),
     ("location", location),
     ("mux", mux),
     ("range", range),
@@ -51,6 +52,17 @@ pub fn cookie(data: &[u8]) {
     // Neither can set anything for a third.
     assert_eq!(cookies.header(&Uri::from_static("https://example.org/")), None);
     assert_eq!(cookies.header(&Uri::from_static("https://another.com/a/b")), None);
+}
+
+/// The input is a file of cookies.
+pub fn cookie_file(data: &[u8]) {
+    if let Ok(cookies) = Cookies::from_netscape(data) {
+        let text = cookies.to_netscape();
+        let again = Cookies::from_netscape(&text).unwrap_or_else(|error| panic!("{error}"));
+        assert!(again.len() <= cookies.len());
+        assert_eq!(again.to_netscape(), text);
+        assert_eq!(cookies.header(&Uri::from_static("http://another.example.org/")), None);
+    }
 }
 
 /// The input is the value of a `Location`.

@@ -1,5 +1,6 @@
 //! `landline get`: ask a server for something, by HTTP.
 
+mod jar;
 mod progress;
 mod request;
 mod store;
@@ -21,6 +22,7 @@ use crate::output::{self, Page};
 use crate::resolver;
 use crate::values::{self, Span, Way};
 
+use jar::CookieFile;
 use progress::Progress;
 use request::{Source, url};
 use store::{Place, Store};
@@ -54,6 +56,9 @@ pub(crate) struct Get {
     /// A cookie to send along; may be repeated. It does not go to other hosts that the server redirects to
     #[arg(long, short = 'b', value_name = "NAME=VALUE", value_parser = request::cookie)]
     cookie: Vec<String>,
+    /// Send the cookies of this file, and write it anew with those that servers set, as curl does
+    #[arg(long, short = 'c', value_name = "FILE", conflicts_with = "cookie")]
+    cookie_jar: Option<PathBuf>,
     /// The file to send as body, - for stdin
     #[arg(long, value_name = "FILE")]
     body: Option<PathBuf>,
@@ -119,11 +124,21 @@ impl Get {
                 }
             }
         }
-        let client = self.client()?;
+        let jar = self.cookie_jar.as_deref().map(CookieFile::open).transpose()?;
+        let mut client = self.client()?;
+        if let Some(jar) = &jar {
+            client = client.cookies(jar.cookies.clone());
+        }
+        let done = self.all(&client).await;
+        let saved = jar.map_or(Ok(()), |jar| jar.save());
+        done.and(saved)
+    }
+
+    async fn all(&self, client: &Client) -> Result<(), Failure> {
         let urls = self.urls.iter().map(|text| url(text)).collect::<Result<Vec<_>, _>>()?;
         let mut ended = Ok(());
         for url in urls {
-            match self.one(&client, url).await {
+            match self.one(client, url).await {
                 Ok(()) => {}
                 // The other URLs are asked for all the same; the first failure decides the exit status.
                 Err(failure @ (Failure::Refused(_) | Failure::Told(_))) => {

@@ -30,7 +30,7 @@ use rustls::ClientConfig;
 
 pub use body::Body;
 pub use conn::ConnInfo;
-pub use cookie::Cookies;
+pub use cookie::{CookieFileError, Cookies};
 pub use error::{Error, ErrorKind, Phase, Result};
 pub use response::ResponseBody;
 pub use trace::Explanation;

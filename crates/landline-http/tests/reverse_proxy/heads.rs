@@ -78,6 +78,17 @@ async fn a_response_leaves_what_belonged_to_its_conn() {
 }
 
 #[tokio::test]
+async fn a_request_for_the_whole_server() {
+    let backend = echoing().await;
+    let front = front(ReverseProxy::new([format!("{}/base", backend.url())]).unwrap()).await;
+    let request = "OPTIONS * HTTP/1.1\r\nHost: front.example\r\nMax-Forwards: 7\r\nConnection: close\r\n\r\n";
+    let answer = say(&front, request).await;
+    let (_, seen) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(seen.starts_with("OPTIONS * HTTP/1.1\r\n"), "{answer}");
+    assert_eq!((header(seen, "host"), header(seen, "max-forwards")), (Some("front.example"), Some("6")));
+}
+
+#[tokio::test]
 async fn http2_in_front() {
     let backend = echoing().await;
     let front = front_h2(ReverseProxy::new([backend.url()]).unwrap()).await;

@@ -30,6 +30,10 @@ use log::{Format, Log};
 use logged::Logged;
 use place::{Place, network, url};
 
+/// The longest head of a request. hyper keeps as much of a response that its client is slow to take, so that thousands
+/// of these cost megabytes and not gigabytes.
+const HEAD: usize = 64 * 1024;
+
 /// Serve the files of a directory, or what other servers answer, by HTTP
 ///
 /// Files come whole, in ranges, or compressed where there is a FILE.br, FILE.zst or FILE.gz beside them that is not older.
@@ -47,10 +51,10 @@ Examples:
   landline serve                                   this directory, at http://127.0.0.1:8080/
   landline serve site :3000 --log                  another one, and see who asks for what
   landline serve site 0.0.0.0:8443 --self-signed   for others too, by https
-  landline serve site :443 --tls-cert site.pem --tls-key site.key
+  landline serve site [::]:443 --tls-cert site.pem --tls-key site.key
   landline serve site unix:/run/site.sock          behind a proxy of this host
   landline serve --json | jq .target               the log as JSON
-  landline serve --proxy http://127.0.0.1:3000 :8443 --self-signed
+  landline serve --proxy http://127.0.0.1:3000 0.0.0.0:8443 --self-signed
                                                    https in front of a server that has none
 
 SIGTERM and Ctrl-C give requests --drain to finish, and a second one ends them at once.
@@ -137,7 +141,7 @@ impl Serve {
         let bound = transport.bind(network, &at).await.map_err(|error| Failure::at(address, &error))?;
         let local = bound.local_addr();
         let tls = if self.self_signed { Some(tls::self_signed(&local)?) } else { from_files };
-        let mut server = Server::new().idle_timeout(self.idle.0);
+        let mut server = Server::new().idle_timeout(self.idle.0).max_head(HEAD);
         if let Some(config) = &tls {
             server = server.tls(config.clone());
         }

@@ -3,6 +3,16 @@
 //! [`FileServer`] answers GET and HEAD for what is below a directory, and for nothing that is not. It is a
 //! `tower::Service`, for any server that speaks [`http`]; what Go's `http.FileServer` documents it does too, except where
 //! its documentation says so.
+//!
+//! ```no_run
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use landline_http::files::FileServer;
+//! use landline_http::server::Server;
+//!
+//! let serving = Server::new().serve("tcp", "127.0.0.1:8080", FileServer::new("site")?).await?;
+//! serving.wait().await?;
+//! # Ok(()) }
+//! ```
 
 mod body;
 mod coding;

@@ -177,7 +177,8 @@ async fn clients_need_the_certificate_they_are_asked_for() {
     let serving = serve(Tls::new(certificate, key).unwrap().clients_signed_by(roots).unwrap()).await;
     client(&authority).get(&url(&serving)).await.unwrap_err();
     let (_, key, certificate) = authority.sign("a client");
-    let key = <PrivateKeyDer<'_> as rustls::pki_types::pem::PemObject>::from_pem_slice(key.as_bytes()).unwrap();
+    let key =
+        <PrivateKeyDer<'_> as rustls::pki_types::pem::PemObject>::from_pem_slice(key.as_bytes()).unwrap();
     let config = ClientConfig::builder()
         .with_root_certificates(authority.trusted())
         .with_client_auth_cert(vec![certificate], key)

@@ -70,7 +70,7 @@ pub(crate) enum Signal {
     Import,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Step {
     Field(Box<str>),
     Index(usize),
@@ -197,6 +197,7 @@ impl Error {
         let mut error = Error::from(kind);
         error.0.fatal = self.0.fatal;
         error.0.offset = self.0.offset;
+        error.0.path.clone_from(&self.0.path);
         error
     }
 }
@@ -291,7 +292,8 @@ mod tests {
 
     #[test]
     fn an_error_says_where_it_happened() {
-        let error = Error::mismatch("int", "string").at_field("Price").at_index(3).at_field("Lines").at_offset(57);
+        let error =
+            Error::mismatch("int", "string").at_field("Price").at_index(3).at_field("Lines").at_offset(57);
         assert_eq!(error.to_string(), "gob: Lines[3].Price: expected int, found string (byte 57)");
         assert_eq!(error.at_offset(3).offset(), Some(57));
         let error = Error::overflow(300, "int8").at_entry(2);

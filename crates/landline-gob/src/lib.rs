@@ -1,6 +1,7 @@
 //! gob.
 #![forbid(unsafe_code)]
 
+mod arena;
 mod decode;
 mod encode;
 mod error;

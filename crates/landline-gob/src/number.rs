@@ -11,6 +11,10 @@ const SMALL: u64 = 0x80;
 /// The most bytes that one number takes.
 pub(crate) const LONGEST: usize = 9;
 
+/// What numbers of one and of two bytes begin with.
+const LENGTH_1: u8 = 0xff;
+const LENGTH_2: u8 = 0xfe;
+
 /// Appends an unsigned number.
 #[inline]
 pub(crate) fn put_uint(out: &mut Vec<u8>, value: u64) {
@@ -67,31 +71,61 @@ pub(crate) fn to_float(value: u64) -> f64 {
 }
 
 /// Takes an unsigned number from the front of `input`.
-#[inline]
+#[inline(always)]
 pub(crate) fn take_uint(input: &mut &[u8]) -> Result<u64, Bad> {
     match input.split_first() {
         Some((&first, rest)) if u64::from(first) < SMALL => {
             *input = rest;
             Ok(u64::from(first))
         }
-        Some((&first, rest)) => take_long(first, rest, input),
+        Some((&first, rest)) => {
+            let (value, left) = take_long(first, rest)?;
+            *input = left;
+            Ok(value)
+        }
         None => Err(Bad::Short),
     }
 }
 
+/// Takes an unsigned number that is one of many.
+///
+/// Numbers of the usual lengths are looked at by themselves, so that the processor foresees which comes next and need not
+/// wait to know where it begins. It is more code, and slower where numbers stand alone.
 #[inline]
-fn take_long<'a>(first: u8, rest: &'a [u8], input: &mut &'a [u8]) -> Result<u64, Bad> {
+pub(crate) fn take_next_uint(input: &mut &[u8]) -> Result<u64, Bad> {
+    let Some((&first, rest)) = input.split_first() else { return Err(Bad::Short) };
+    if u64::from(first) < SMALL {
+        *input = rest;
+        return Ok(first.into());
+    }
+    if first == LENGTH_2
+        && let Some((bytes, left)) = rest.split_first_chunk()
+    {
+        *input = left;
+        return Ok(u16::from_be_bytes(*bytes).into());
+    }
+    if first == LENGTH_1
+        && let Some((byte, left)) = rest.split_first()
+    {
+        *input = left;
+        return Ok((*byte).into());
+    }
+    let (value, left) = take_long(first, rest)?;
+    *input = left;
+    Ok(value)
+}
+
+/// A number of `first`, negated, bytes, and what follows.
+fn take_long(first: u8, rest: &[u8]) -> Result<(u64, &[u8]), Bad> {
     let count = usize::from(first.wrapping_neg());
     if count > 8 {
         return Err(Bad::Length);
     }
     if let Some((eight, _)) = rest.split_first_chunk::<8>() {
-        *input = &rest[count..];
-        return Ok(u64::from_be_bytes(*eight) >> (8 * (8 - count)));
+        return Ok((u64::from_be_bytes(*eight) >> (8 * (8 - count)), &rest[count..]));
     }
     let Some((bytes, left)) = rest.split_at_checked(count) else { return Err(Bad::Short) };
-    *input = left;
-    Ok(bytes.iter().fold(0, |value, &byte| value << 8 | u64::from(byte)))
+    Ok((bytes.iter().fold(0, |value, &byte| value << 8 | u64::from(byte)), left))
 }
 
 /// Why there is no number.

@@ -18,12 +18,6 @@ pub(super) struct Items<'s, 'd, 'de> {
     pub(super) count: usize,
 }
 
-impl Items<'_, '_, '_> {
-    pub(super) fn finish(&self) -> Result<(), Error> {
-        if self.left == 0 { Ok(()) } else { Err(left_over(self.left)) }
-    }
-}
-
 impl<'de> SeqAccess<'de> for Items<'_, '_, 'de> {
     type Error = Error;
 

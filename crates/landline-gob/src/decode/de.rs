@@ -8,7 +8,8 @@ use serde::de::{Error as _, Visitor};
 
 use super::access::{ByteItems, Complex, Entries, Items};
 use super::fields::{AllFields, InOrder, Named};
-use super::plan::{At, Plan, wire_name};
+use super::numbers::Numbers;
+use super::plan::{At, Plan, UNKNOWN_SIZE, wire_name};
 use super::raw;
 use super::session::Session;
 use super::variant::Held;
@@ -58,8 +59,8 @@ impl<'s, 'd, 'de> De<'s, 'd, 'de> {
     fn text(&mut self) -> Result<&'de str, Error> {
         self.expect(Tag::Text, "string")?;
         let bytes = self.s.counted()?;
-        let text =
-            std::str::from_utf8(bytes).map_err(|_| Error::from(ErrorKind::Corrupt("a string that is not UTF-8")))?;
+        let text = std::str::from_utf8(bytes)
+            .map_err(|_| Error::from(ErrorKind::Corrupt("a string that is not UTF-8")))?;
         self.s.charge(text.len())?;
         Ok(text)
     }
@@ -74,7 +75,9 @@ impl<'s, 'd, 'de> De<'s, 'd, 'de> {
     }
 
     fn items<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        let Plan::Items { elem, len, size } = *self.s.plans.plan(self.at) else { return Err(self.mismatch("slice")) };
+        let Some(&Plan::Items { elem, len, size }) = self.s.plans.plan(self.at) else {
+            return Err(self.mismatch("slice"));
+        };
         let count = self.s.count_of(len)?;
         if len.is_some() {
             self.s.charge_boxed(size_of::<V::Value>(), self.place)?;
@@ -82,11 +85,23 @@ impl<'s, 'd, 'de> De<'s, 'd, 'de> {
             self.s.charge_items(count, size)?;
         }
         self.s.descend()?;
-        let mut items = Items { s: self.s, elem, left: count, count };
-        let value = visitor.visit_seq(&mut items)?;
-        items.finish()?;
-        self.s.ascend();
-        Ok(value)
+        let made = if size <= 8 && matches!(elem.tag, Tag::Int | Tag::Uint | Tag::Float | Tag::Bool) {
+            self.s.left = count;
+            visitor.visit_seq(Numbers::new(self.s, elem.tag, count))
+        } else {
+            let mut items = Items { s: self.s, elem, left: count, count };
+            let made = visitor.visit_seq(&mut items);
+            let left = items.left;
+            self.s.left = left;
+            made
+        };
+        if made.is_ok() {
+            if self.s.left > 0 {
+                return Err(left_over(self.s.left));
+            }
+            self.s.ascend();
+        }
+        made
     }
 
     fn byte_items<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
@@ -96,7 +111,9 @@ impl<'s, 'd, 'de> De<'s, 'd, 'de> {
     }
 
     fn entries<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        let Plan::Entries { key, value, size } = *self.s.plans.plan(self.at) else { return Err(self.mismatch("map")) };
+        let Some(&Plan::Entries { key, value, size }) = self.s.plans.plan(self.at) else {
+            return Err(self.mismatch("map"));
+        };
         let count = self.s.count()?;
         self.s.charge_entries(count, size)?;
         self.s.descend()?;
@@ -109,49 +126,42 @@ impl<'s, 'd, 'de> De<'s, 'd, 'de> {
 
     /// All fields of the peer's struct by their names, for what takes anything.
     fn all_fields<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        let Some(plan) = self.s.plans.struct_plan(self.at) else { return Err(self.mismatch("struct")) };
         self.s.descend()?;
-        let mut fields = AllFields::new(self.s, self.at)?;
+        let mut fields = AllFields::new(self.s, self.at, plan)?;
         let made = visitor.visit_map(&mut fields)?;
         fields.finish()?;
         self.s.ascend();
         Ok(made)
     }
 
+    #[inline]
     pub(super) fn structure<V: Visitor<'de>>(
         self,
         names: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Error> {
-        let Plan::Struct(plan) = self.s.plans.plan(self.at) else { return Err(self.mismatch("struct")) };
+        let Some(plan) = self.s.plans.struct_plan(self.at) else { return Err(self.mismatch("struct")) };
         if plan.names != Some(names.len()) {
             return self.some_fields(names, visitor);
         }
-        let in_order = plan.in_order;
         self.s.charge_boxed(size_of::<V::Value>(), self.place)?;
         self.s.descend()?;
-        let made = if in_order {
-            let mut fields = InOrder::new(self.s, self.at)?;
-            match visitor.visit_seq(&mut fields) {
-                Ok(made) => {
-                    fields.finish()?;
-                    made
-                }
-                Err(error) => {
-                    return Err(match self.s.nil.take() {
-                        // It complains that there were too few fields, which they were not.
-                        Some(name) => Error::from(ErrorKind::Nil).at_field(name),
-                        None => error,
-                    });
-                }
-            }
+        // The result stays where it is: a large value is not to be moved more often than need be.
+        let made;
+        let rest;
+        if plan.in_order {
+            let mut fields = InOrder::new(self.s, self.at, plan)?;
+            made = visitor.visit_seq(&mut fields);
+            rest = fields.finish(made.as_ref().err());
         } else {
-            let mut fields = Named::new(self.s, self.at)?;
-            let made = visitor.visit_map(&mut fields)?;
-            fields.finish()?;
-            made
-        };
+            let mut fields = Named::new(self.s, self.at, plan)?;
+            made = visitor.visit_map(&mut fields);
+            rest = if made.is_ok() { fields.finish() } else { Ok(()) };
+        }
+        rest?;
         self.s.ascend();
-        Ok(made)
+        made
     }
 
     /// For a struct of which nothing is known but what it asks for.
@@ -161,9 +171,10 @@ impl<'s, 'd, 'de> De<'s, 'd, 'de> {
         names: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Error> {
+        let Some(plan) = self.s.plans.struct_plan(self.at) else { return Err(self.mismatch("struct")) };
         self.s.charge(size_of::<V::Value>())?;
         self.s.descend()?;
-        let mut fields = AllFields::new(self.s, self.at)?.of(names);
+        let mut fields = AllFields::new(self.s, self.at, plan)?.of(names);
         let made = visitor.visit_map(&mut fields)?;
         fields.finish()?;
         self.s.ascend();
@@ -180,7 +191,9 @@ impl<'s, 'd, 'de> De<'s, 'd, 'de> {
     }
 
     fn held<V: Visitor<'de>>(self, names: &'static [&'static str], visitor: V) -> Result<V::Value, Error> {
-        let Plan::Interface { local } = *self.s.plans.plan(self.at) else { return Err(self.mismatch("interface")) };
+        let Some(&Plan::Interface { local }) = self.s.plans.plan(self.at) else {
+            return Err(self.mismatch("interface"));
+        };
         let Some((name, elem)) = self.s.content()? else { return Err(ErrorKind::Nil.into()) };
         if !names.contains(&name) {
             return Err(ErrorKind::UnknownName(name.to_owned()).into());
@@ -231,8 +244,12 @@ impl<'de> Deserializer<'de> for De<'_, '_, 'de> {
                 Ok(text) => visitor.visit_borrowed_str(text),
                 Err(error) => Err(error),
             },
-            Tag::Bytes => self.bytes(visitor),
-            Tag::Opaque => self.opaque("", visitor),
+            // As elements, which more take than bytes: what keeps any of them keeps each by itself.
+            Tag::Bytes | Tag::Opaque => {
+                let bytes = self.s.counted()?;
+                self.s.charge_items(bytes.len(), UNKNOWN_SIZE)?;
+                visitor.visit_seq(ByteItems(bytes.iter()))
+            }
             Tag::Slice | Tag::Array => self.items(visitor),
             Tag::Map => self.entries(visitor),
             Tag::Struct => self.all_fields(visitor),
@@ -313,7 +330,11 @@ impl<'de> Deserializer<'de> for De<'_, '_, 'de> {
         visitor.visit_unit()
     }
 
-    fn deserialize_unit_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Error> {
+    fn deserialize_unit_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Error> {
         self.deserialize_unit(visitor)
     }
 

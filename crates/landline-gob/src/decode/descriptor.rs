@@ -203,7 +203,8 @@ mod tests {
 
     #[test]
     fn descriptions_of_go_are_read() {
-        let mut input = &b"\x03\x01\x01\x05Inner\x01\xff\x82\x00\x01\x01\x01\x01X\x01\x04\x00\x00\x00rest"[..];
+        let mut input =
+            &b"\x03\x01\x01\x05Inner\x01\xff\x82\x00\x01\x01\x01\x01X\x01\x04\x00\x00\x00rest"[..];
         let read = take(&mut input).unwrap();
         assert_eq!(&*read.name, "Inner");
         assert_eq!(read.own_id, 65);

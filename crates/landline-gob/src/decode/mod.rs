@@ -4,6 +4,7 @@ mod access;
 mod de;
 mod descriptor;
 mod fields;
+mod numbers;
 mod plan;
 mod raw;
 mod reader;
@@ -123,7 +124,7 @@ impl Decoder {
     pub fn new() -> Decoder {
         Decoder {
             types: Types::new(),
-            plans: Plans::default(),
+            plans: Plans::new(),
             limits: Limits::default(),
             offset: 0,
             open: None,
@@ -151,16 +152,19 @@ impl Decoder {
     pub fn decode<'de, T: Deserialize<'de>>(&mut self, input: &mut &'de [u8]) -> Result<Option<T>, Error> {
         let Some(found) = self.find(input)? else { return Ok(None) };
         self.pass(input, &found);
-        let at = self.plans.root::<T>(&self.types, found.elem).map_err(|error| error.at_offset(found.offset))?;
-        let mut session = Session::new(found.bytes, &self.types, &mut self.plans, &self.limits);
-        let decoded = root(&mut session, at);
+        let at =
+            self.plans.root::<T>(&self.types, found.elem).map_err(|error| error.at_offset(found.offset))?;
+        let mut session = Session::new(found.bytes, &self.types, &self.plans, &self.limits);
+        let mut decoded = root(&mut session, at);
         let left = session.rest.len();
-        match decoded {
-            Ok(value) if left == 0 => Ok(Some(value)),
-            Ok(_) => Err(corrupt("a message goes on after its value")),
-            Err(error) => Err(error),
+        // Large values are not moved more than need be.
+        if decoded.is_ok() && left > 0 {
+            decoded = Err(corrupt("a message goes on after its value"));
         }
-        .map_err(|error| error.at_offset(found.offset + (found.bytes.len() - left) as u64))
+        match decoded {
+            Ok(value) => Ok(Some(value)),
+            Err(error) => Err(error.at_offset(found.offset + (found.bytes.len() - left) as u64)),
+        }
     }
 
     /// Takes a value from the front of `input` whatever it is; nothing when not all of it is there yet.
@@ -172,7 +176,7 @@ impl Decoder {
         let Some(found) = self.find(input)? else { return Ok(None) };
         self.pass(input, &found);
         let at = self.plans.make(&self.types, found.elem, None)?;
-        let mut session = Session::new(found.bytes, &self.types, &mut self.plans, &self.limits);
+        let mut session = Session::new(found.bytes, &self.types, &self.plans, &self.limits);
         let decoded = prefix(&mut session, at).and_then(|()| raw::value(&mut session, at));
         let left = session.rest.len();
         match decoded {
@@ -246,7 +250,8 @@ impl Decoder {
             let used = |body: &[u8]| (len - body.len()) as u64;
             if id >= 0 {
                 let elem = self.types.find(id).map_err(|error| error.at_offset(here).fatal())?;
-                let holds = self.types.prepare(elem, &self.limits).map_err(|error| error.at_offset(here).fatal())?;
+                let holds =
+                    self.types.prepare(elem, &self.limits).map_err(|error| error.at_offset(here).fatal())?;
                 let offset = here + used(body);
                 if !holds {
                     return Ok(Some(Found { elem, bytes: body, offset, rest: after }));
@@ -255,7 +260,9 @@ impl Decoder {
                 let mut scan = Scan::new(elem, 0, body.len());
                 if elem.tag != Tag::Struct {
                     if body.first() != Some(&0) {
-                        return Err(corrupt("a value that is no struct and does not say so").at_offset(offset).fatal());
+                        return Err(corrupt("a value that is no struct and does not say so")
+                            .at_offset(offset)
+                            .fatal());
                     }
                     scan = Scan::new(elem, 1, body.len());
                 }
@@ -318,12 +325,14 @@ impl Decoder {
     }
 }
 
+#[inline]
 fn root<'de, T: Deserialize<'de>>(session: &mut Session<'_, 'de>, at: At) -> Result<T, Error> {
     prefix(session, at)?;
     T::deserialize(De::new(session, at, size_of::<T>()))
 }
 
 /// A value that is no struct has a zero before it, as if it were the first field of one.
+#[inline]
 fn prefix(session: &mut Session<'_, '_>, at: At) -> Result<(), Error> {
     if at.tag != Tag::Struct && session.uint()? != 0 {
         return Err(corrupt("a value that is no struct and does not say so"));
@@ -350,6 +359,8 @@ pub fn from_slice<'de, T: Deserialize<'de>>(mut input: &'de [u8]) -> Result<T, E
     match decoder.decode(&mut input)? {
         Some(value) if input.is_empty() => Ok(value),
         Some(_) => Err(corrupt("the stream goes on after its value").at_offset(decoder.offset())),
-        None => Err(Error::from(ErrorKind::Truncated).at_offset(decoder.offset() + input.len() as u64).fatal()),
+        None => {
+            Err(Error::from(ErrorKind::Truncated).at_offset(decoder.offset() + input.len() as u64).fatal())
+        }
     }
 }

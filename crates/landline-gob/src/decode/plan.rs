@@ -1,12 +1,14 @@
 //! What to do with the values of a peer's type for a Rust type: found out once, and then only looked up.
 
 use std::any::TypeId;
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde::Deserialize;
 
 use super::types::Types;
+use crate::arena::Arena;
 use crate::error::Error;
 use crate::hash::ByTypeId;
 use crate::schema::{Content, Elem, Field, Graph, Shape, Tag, go_name};
@@ -24,12 +26,22 @@ pub(super) struct At {
 
 #[derive(Debug)]
 pub(super) enum Plan {
-    /// What a plan is before it is made, in the middle of making it.
-    Unmade,
-    Items { elem: At, len: Option<usize>, size: usize },
-    Entries { key: At, value: At, size: usize },
+    /// The types do not fit each other.
+    Never(Error),
+    Items {
+        elem: At,
+        len: Option<usize>,
+        size: usize,
+    },
+    Entries {
+        key: At,
+        value: At,
+        size: usize,
+    },
     Struct(StructPlan),
-    Interface { local: Option<Local> },
+    Interface {
+        local: Option<Local>,
+    },
 }
 
 #[derive(Debug)]
@@ -69,18 +81,38 @@ pub(super) struct Local {
     elem: Elem,
 }
 
-#[derive(Debug, Default)]
+/// It grows while values are decoded, as what interfaces hold is only known then.
+#[derive(Debug)]
 pub(super) struct Plans {
-    list: Vec<Plan>,
-    known: HashMap<(u32, Option<Local>), u32>,
+    list: Arena<Plan>,
+    known: RefCell<HashMap<(u32, Option<Local>), u32>>,
     roots: HashMap<TypeId, Vec<(u32, At)>, ByTypeId>,
     graphs: Vec<Arc<Graph>>,
     locals: HashMap<TypeId, Option<Local>, ByTypeId>,
 }
 
 impl Plans {
-    pub(super) fn plan(&self, at: At) -> &Plan {
-        &self.list[at.plan as usize]
+    pub(super) fn new() -> Plans {
+        Plans {
+            list: Arena::new(),
+            known: RefCell::default(),
+            roots: HashMap::default(),
+            graphs: Vec::new(),
+            locals: HashMap::default(),
+        }
+    }
+
+    #[inline]
+    pub(super) fn plan(&self, at: At) -> Option<&Plan> {
+        self.list.find(at.plan)
+    }
+
+    #[inline]
+    pub(super) fn struct_plan(&self, at: At) -> Option<&StructPlan> {
+        match self.plan(at) {
+            Some(Plan::Struct(plan)) => Some(plan),
+            _ => None,
+        }
     }
 
     /// What to do with a value of the peer's type for a `T`.
@@ -111,7 +143,7 @@ impl Plans {
     }
 
     /// For a value of a type that is only known when it comes.
-    pub(super) fn make(&mut self, types: &Types, elem: Elem, local: Option<Local>) -> Result<At, Error> {
+    pub(super) fn make(&self, types: &Types, elem: Elem, local: Option<Local>) -> Result<At, Error> {
         let local = local.filter(|local| self.says_what_it_is(*local));
         if let Some(local) = local {
             self.check(types, elem, local)?;
@@ -120,25 +152,22 @@ impl Plans {
         if !elem.tag.is_composite() && elem.tag != Tag::Interface {
             return Ok(at(0));
         }
-        if let Some(plan) = self.known.get(&(elem.node, local)) {
-            return Ok(at(*plan));
+        let known = self.known.borrow().get(&(elem.node, local)).copied();
+        let plan = known.unwrap_or_else(|| {
+            let plan = self.list.reserve();
+            // Known before it is made, as it may be within itself.
+            self.known.borrow_mut().insert((elem.node, local), plan);
+            let made = self.made(types, elem, local).unwrap_or_else(Plan::Never);
+            self.list.set(plan, made);
+            plan
+        });
+        match self.list.find(plan) {
+            Some(Plan::Never(error)) => Err(error.again()),
+            _ => Ok(at(plan)),
         }
-        let plan = self.list.len() as u32;
-        self.list.push(Plan::Unmade);
-        self.known.insert((elem.node, local), plan);
-        match self.made(types, elem, local) {
-            Ok(made) => self.list[plan as usize] = made,
-            Err(error) => {
-                // Nothing made on the way may refer to it.
-                self.list.truncate(plan as usize);
-                self.known.retain(|_, known| *known < plan);
-                return Err(error);
-            }
-        }
-        Ok(at(plan))
     }
 
-    fn made(&mut self, types: &Types, elem: Elem, local: Option<Local>) -> Result<Plan, Error> {
+    fn made(&self, types: &Types, elem: Elem, local: Option<Local>) -> Result<Plan, Error> {
         let graph = local.map(|local| self.graphs[local.graph as usize].clone());
         let shape = local.zip(graph.as_ref()).map(|(local, graph)| &graph.node(local.elem.node).shape);
         let within = |elem: &Elem| local.map(|local| Local { elem: *elem, ..local });
@@ -168,7 +197,10 @@ impl Plans {
                 value: self.make(types, *value, None)?,
                 size: 2 * UNKNOWN_SIZE,
             },
-            (Shape::Struct { fields, .. }, Some(Shape::Struct { fields: local_fields, local: Some(wants) })) => {
+            (
+                Shape::Struct { fields, .. },
+                Some(Shape::Struct { fields: local_fields, local: Some(wants) }),
+            ) => {
                 let place_of = |name: &str| {
                     wants.names.iter().find(|(known, _)| *known == name).map(|(_, place)| *place)
                 };
@@ -190,7 +222,10 @@ impl Plans {
                     }
                     plans.push(WireField { at, local });
                 }
-                if !fields.is_empty() && !locals.is_empty() && locals.iter().all(|local| local.wire == NO_FIELD) {
+                if !fields.is_empty()
+                    && !locals.is_empty()
+                    && locals.iter().all(|local| local.wire == NO_FIELD)
+                {
                     return Err(no_field_in_common(fields, &locals));
                 }
                 let known = locals.iter().map(|local| local.wire).filter(|wire| *wire != NO_FIELD);
@@ -215,7 +250,7 @@ impl Plans {
                 })
             }
             (Shape::Interface { .. }, _) => Plan::Interface { local },
-            _ => Plan::Unmade,
+            _ => Plan::Interface { local: None },
         })
     }
 
@@ -260,7 +295,7 @@ impl Plans {
 }
 
 /// Bytes of an element in Rust when its type is not known; what serde keeps of such is about as large.
-const UNKNOWN_SIZE: usize = 32;
+pub(super) const UNKNOWN_SIZE: usize = 32;
 
 /// A peer's type, for people.
 pub(super) fn wire_name(types: &Types, elem: Elem) -> String {

@@ -35,11 +35,24 @@ enum Next {
 
 #[derive(Debug)]
 enum Level {
-    Struct { place: u32, next: usize },
-    Items { elem: Elem, left: u64 },
-    Entries { key: Elem, value: Elem, left: u64, at_value: bool },
+    Struct {
+        place: u32,
+        next: usize,
+    },
+    Items {
+        elem: Elem,
+        left: u64,
+    },
+    Entries {
+        key: Elem,
+        value: Elem,
+        left: u64,
+        at_value: bool,
+    },
     /// What an interface holds; where it is within something that ends at `outer`.
-    Held { outer: usize },
+    Held {
+        outer: usize,
+    },
 }
 
 /// What came of it.
@@ -120,7 +133,9 @@ impl Scan {
     fn collection(&self, elem: Elem, count: u64, types: &Types) -> Result<Level, Error> {
         match &types.graph.node(elem.node).shape {
             Shape::Slice { elem, .. } => Ok(Level::Items { elem: *elem, left: count }),
-            Shape::Array { elem, len } if *len as u64 == count => Ok(Level::Items { elem: *elem, left: count }),
+            Shape::Array { elem, len } if *len as u64 == count => {
+                Ok(Level::Items { elem: *elem, left: count })
+            }
             Shape::Array { .. } => Err(corrupt("an array of another length than that of its type")),
             Shape::Map { key, value, .. } => {
                 Ok(Level::Entries { key: *key, value: *value, left: count, at_value: false })
@@ -153,7 +168,8 @@ impl Scan {
                     let number = usize::try_from(delta - 1).ok().and_then(|delta| number.checked_add(delta));
                     let fields = types.graph.fields(place);
                     let field = number.and_then(|number| Some((number, fields.get(number)?)));
-                    let (number, field) = field.ok_or_else(|| corrupt("a field that the struct does not have"))?;
+                    let (number, field) =
+                        field.ok_or_else(|| corrupt("a field that the struct does not have"))?;
                     self.next = Next::Value(field.elem);
                     if let Some(Level::Struct { next, .. }) = self.stack.last_mut() {
                         *next = number + 1;
@@ -228,7 +244,8 @@ impl Scan {
         let begin = self.at + before - rest.len();
         let end = usize::try_from(len).ok().and_then(|len| begin.checked_add(len));
         let end = end.filter(|end| *end <= limits.message);
-        let end = end.ok_or_else(|| Error::limit(Limit::Message, usize::try_from(len).unwrap_or(usize::MAX)))?;
+        let end =
+            end.ok_or_else(|| Error::limit(Limit::Message, usize::try_from(len).unwrap_or(usize::MAX)))?;
         if end > available {
             return if outer.is_none() { Ok(Some(end)) } else { Err(Bad::Short.into()) };
         }

@@ -14,28 +14,39 @@ const MOST_ON_TRUST: usize = 1 << 20;
 pub(super) struct Session<'d, 'de> {
     pub(super) rest: &'de [u8],
     pub(super) types: &'d Types,
-    pub(super) plans: &'d mut Plans,
+    pub(super) plans: &'d Plans,
     /// How many more levels it may nest.
     levels: usize,
     deepest: usize,
     /// How many more bytes of memory it may take.
     budget: usize,
-    /// The field that was asked for last, when it has no zero.
-    pub(super) nil: Option<&'static str>,
+    /// A field that has no zero and was not there, and how many were still to be asked for.
+    pub(super) nil: Option<(&'static str, usize)>,
+    /// How many elements of the slice that was read last were not asked for.
+    pub(super) left: usize,
 }
 
 impl<'d, 'de> Session<'d, 'de> {
     pub(super) fn new(
         rest: &'de [u8],
         types: &'d Types,
-        plans: &'d mut Plans,
+        plans: &'d Plans,
         limits: &Limits,
     ) -> Session<'d, 'de> {
         let budget = limits.budget(rest.len());
-        Session { rest, types, plans, levels: limits.depth, deepest: limits.depth, budget, nil: None }
+        Session {
+            rest,
+            types,
+            plans,
+            levels: limits.depth,
+            deepest: limits.depth,
+            budget,
+            nil: None,
+            left: 0,
+        }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn uint(&mut self) -> Result<u64, Error> {
         Ok(take_uint(&mut self.rest)?)
     }
@@ -103,6 +114,7 @@ impl<'d, 'de> Session<'d, 'de> {
     }
 
     /// Takes the elements of a `Vec` into account, with what it is larger than they need.
+    #[inline]
     pub(super) fn charge_items(&mut self, count: usize, size: usize) -> Result<(), Error> {
         let bytes = count.saturating_mul(size);
         if size <= 8 || bytes <= MOST_ON_TRUST {
@@ -127,7 +139,7 @@ impl<'d, 'de> Session<'d, 'de> {
     }
 
     /// The number of the next field of a struct, after `last`; nothing at its end.
-    #[inline]
+    #[inline(always)]
     pub(super) fn next_field(&mut self, last: Option<u32>, fields: usize) -> Result<Option<u32>, Error> {
         let delta = self.uint()?;
         if delta == 0 {
@@ -148,8 +160,8 @@ impl<'d, 'de> Session<'d, 'de> {
         if name.is_empty() {
             return Ok(None);
         }
-        let name = std::str::from_utf8(name)
-            .map_err(|_| ErrorKind::Corrupt("the name of a type is not UTF-8"))?;
+        let name =
+            std::str::from_utf8(name).map_err(|_| ErrorKind::Corrupt("the name of a type is not UTF-8"))?;
         let id = loop {
             match self.int()? {
                 id if id >= 0 => break id,
@@ -199,31 +211,27 @@ impl<'d, 'de> Session<'d, 'de> {
     }
 
     fn skip_parts(&mut self, at: At) -> Result<(), Error> {
-        match *self.plans.plan(at) {
-            Plan::Items { elem, len, .. } => {
-                let count = self.count_of(len)?;
+        match self.plans.plan(at) {
+            Some(Plan::Items { elem, len, .. }) => {
+                let count = self.count_of(*len)?;
                 for _ in 0..count {
-                    self.skip(elem)?;
+                    self.skip(*elem)?;
                 }
             }
-            Plan::Entries { key, value, .. } => {
+            Some(Plan::Entries { key, value, .. }) => {
                 for _ in 0..self.count()? {
-                    self.skip(key)?;
-                    self.skip(value)?;
+                    self.skip(*key)?;
+                    self.skip(*value)?;
                 }
             }
-            Plan::Struct(ref plan) => {
-                let fields = plan.fields.len();
+            Some(Plan::Struct(plan)) => {
                 let mut last = None;
-                while let Some(number) = self.next_field(last, fields)? {
+                while let Some(number) = self.next_field(last, plan.fields.len())? {
                     last = Some(number);
-                    if let Plan::Struct(plan) = self.plans.plan(at) {
-                        let field = plan.fields[number as usize].at;
-                        self.skip(field)?;
-                    }
+                    self.skip(plan.fields[number as usize].at)?;
                 }
             }
-            Plan::Interface { .. } | Plan::Unmade => {}
+            Some(Plan::Interface { .. } | Plan::Never(_)) | None => {}
         }
         Ok(())
     }

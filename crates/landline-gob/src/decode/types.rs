@@ -13,32 +13,52 @@ use crate::schema::{
 
 /// The first id that a peer may define.
 const FIRST_ID: i64 = 64;
+/// How many ids from there on are looked up by their number. Go counts them.
+const LOW: usize = 4096;
 
 #[derive(Debug)]
 pub(super) struct Types {
     /// Shared with the dynamic values that were decoded.
     pub(super) graph: Arc<Graph>,
-    /// Places of the ids that were defined or referred to.
-    ids: HashMap<i64, u32>,
-    /// Places that can be used, and whether values of theirs may hold interface values.
-    ready: HashMap<u32, bool>,
+    /// Places of the ids that were defined or referred to: the low ones, one more than the place, or 0.
+    low: Vec<u32>,
+    /// And the others.
+    high: HashMap<i64, u32>,
+    count: usize,
+    /// For each place, whether values may hold interface values, once it is known that they can be read.
+    ready: Vec<Option<bool>>,
     /// Places of which the types within are known to be what they are.
     settled: HashSet<u32>,
 }
 
 impl Types {
     pub(super) fn new() -> Types {
-        Types { graph: Arc::new(Graph::new()), ids: HashMap::new(), ready: HashMap::new(), settled: HashSet::new() }
+        Types {
+            graph: Arc::new(Graph::new()),
+            low: Vec::new(),
+            high: HashMap::new(),
+            count: 0,
+            ready: Vec::new(),
+            settled: HashSet::new(),
+        }
     }
 
     /// The type of an id, which has been defined.
+    #[inline]
     pub(super) fn find(&self, id: i64) -> Result<Elem, Error> {
-        if let Some(elem) = known(id) {
-            return Ok(elem);
+        if let Some(place) = self.place_of(id)
+            && let Some(node) = self.graph.find(place)
+        {
+            return Ok(Elem { node: place, tag: node.shape.tag(), pointers: 0 });
         }
-        match self.ids.get(&id) {
-            Some(&place) if self.graph.find(place).is_some() => Ok(self.graph.elem(place)),
-            _ => Err(ErrorKind::UnknownType(id).into()),
+        known(id).ok_or_else(|| ErrorKind::UnknownType(id).into())
+    }
+
+    #[inline]
+    fn place_of(&self, id: i64) -> Option<u32> {
+        match usize::try_from(id.wrapping_sub(FIRST_ID)) {
+            Ok(low) if low < LOW => self.low.get(low)?.checked_sub(1),
+            _ => self.high.get(&id).copied(),
         }
     }
 
@@ -89,30 +109,46 @@ impl Types {
     }
 
     fn place(&mut self, id: i64, limits: &Limits) -> Result<u32, Error> {
-        if let Some(place) = self.ids.get(&id) {
-            return Ok(*place);
+        if let Some(place) = self.place_of(id) {
+            return Ok(place);
         }
-        if self.ids.len() >= limits.types {
-            return Err(Error::limit(Limit::Types, self.ids.len() + 1));
+        if self.count >= limits.types {
+            return Err(Error::limit(Limit::Types, self.count + 1));
         }
+        self.count += 1;
         let place = Arc::make_mut(&mut self.graph).reserve();
-        self.ids.insert(id, place);
+        match usize::try_from(id.wrapping_sub(FIRST_ID)) {
+            Ok(low) if low < LOW => {
+                if low >= self.low.len() {
+                    self.low.resize(low + 1, 0);
+                }
+                self.low[low] = place + 1;
+            }
+            _ => {
+                self.high.insert(id, place);
+            }
+        }
         Ok(place)
     }
 
     /// Makes sure that all a type is made of is defined, and says whether its values may hold interface values.
+    #[inline]
     pub(super) fn prepare(&mut self, elem: Elem, limits: &Limits) -> Result<bool, Error> {
+        if let Some(Some(holds)) = self.ready.get(elem.node as usize) {
+            return Ok(*holds);
+        }
+        self.prepare_new(elem, limits)
+    }
+
+    #[cold]
+    fn prepare_new(&mut self, elem: Elem, limits: &Limits) -> Result<bool, Error> {
         if !elem.tag.is_composite() {
             return Ok(elem.tag == Tag::Interface);
-        }
-        if let Some(holds) = self.ready.get(&elem.node) {
-            return Ok(*holds);
         }
         check_nesting(&self.graph, elem.node, limits)?;
         for place in reachable(&self.graph, elem.node, children) {
             let Some(node) = self.graph.find(place) else {
-                let id = self.ids.iter().find(|(_, known)| **known == place).map_or(0, |(id, _)| *id);
-                return Err(ErrorKind::UnknownType(id).into());
+                return Err(ErrorKind::UnknownType(self.id_of(place)).into());
             };
             if !node.shape.tag().is_composite() || !self.settled.insert(place) {
                 continue;
@@ -126,8 +162,16 @@ impl Types {
             Arc::make_mut(&mut self.graph).fill(place, node);
         }
         let holds = holds_interface(&self.graph, elem.node);
-        self.ready.insert(elem.node, holds);
+        self.ready.resize(self.graph.len(), None);
+        self.ready[elem.node as usize] = Some(holds);
         Ok(holds)
+    }
+
+    /// The id of a place, for an error.
+    fn id_of(&self, place: u32) -> i64 {
+        let low = self.low.iter().position(|known| *known == place + 1);
+        let high = || self.high.iter().find(|(_, known)| **known == place).map_or(0, |(id, _)| *id);
+        low.map_or_else(high, |low| low as i64 + FIRST_ID)
     }
 }
 

@@ -109,12 +109,13 @@ impl<'de> Deserializer<'de> for Zero<'_, '_, 'de> {
             Tag::Uint => visitor.visit_u64(0),
             Tag::Float => visitor.visit_f64(0.0),
             Tag::Text => visitor.visit_borrowed_str(""),
-            Tag::Bytes => visitor.visit_borrowed_bytes(&[]),
             Tag::Complex => self.several(2, visitor),
-            Tag::Slice => visitor.visit_seq(Zeros { s: self.s, left: 0 }),
+            Tag::Slice | Tag::Bytes => visitor.visit_seq(Zeros { s: self.s, left: 0 }),
             Tag::Map => visitor.visit_map(NoEntries),
             // Structs and arrays are never left out, unless they are behind a pointer that is nil.
-            Tag::Interface | Tag::Struct | Tag::Array | Tag::Opaque | Tag::Unsupported => visitor.visit_unit(),
+            Tag::Interface | Tag::Struct | Tag::Array | Tag::Opaque | Tag::Unsupported => {
+                visitor.visit_unit()
+            }
         }
     }
 
@@ -130,7 +131,11 @@ impl<'de> Deserializer<'de> for Zero<'_, '_, 'de> {
         visitor.visit_unit()
     }
 
-    fn deserialize_unit_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Error> {
+    fn deserialize_unit_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Error> {
         visitor.visit_unit()
     }
 

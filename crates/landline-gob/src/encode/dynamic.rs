@@ -41,7 +41,9 @@ pub(super) fn put<P: Position>(ser: Ser<'_, P>) -> Result<(), Error> {
 fn registered(value: &Value) -> Result<String, Error> {
     match &value.graph.node(value.elem.node).naming {
         Naming::Go { name, .. } | Naming::Wire(name) if !name.is_empty() && value.elem.tag == Tag::Struct => {
-            Err(Error::unsupported(format!("{name} in an interface needs a registered name: Value::registered")))
+            Err(Error::unsupported(format!(
+                "{name} in an interface needs a registered name: Value::registered"
+            )))
         }
         // Integers of the wire have no size; those of the basic types have.
         _ => Ok(go_name(&value.graph, Elem { pointers: 0, ..value.elem }, "main")),

@@ -22,7 +22,7 @@ pub(super) struct StructFields<'p> {
     next: usize,
     last: u32,
     /// For structs that need not know the order of the type they were given.
-    by_name: Option<ByName<'p>>,
+    by_name: Option<Box<ByName<'p>>>,
     content: bool,
 }
 
@@ -36,7 +36,7 @@ impl<'p> StructFields<'p> {
         let Ser { pen, position, .. } = ser;
         pen.descend()?;
         position.open(&mut pen.bytes);
-        let by_name = pen.given.then(|| ByName::new(fields, pen.here()));
+        let by_name = pen.given.then(|| Box::new(ByName::new(fields, pen.here())));
         Ok(StructFields { graph, pen, fields, next: 0, last: Numbered::NONE, by_name, content: false })
     }
 
@@ -70,6 +70,7 @@ impl<'p> StructFields<'p> {
         self.find_by_name(key)
     }
 
+    #[cold]
     fn find_by_name(&mut self, key: &'static str) -> Result<&'p Field, Error> {
         let left = &self.fields[self.next.min(self.fields.len())..];
         for (passed, field) in left.iter().enumerate() {

@@ -1,5 +1,6 @@
 //! Rust values to gob.
 
+mod byte;
 mod collections;
 mod descriptor;
 mod dynamic;

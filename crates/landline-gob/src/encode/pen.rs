@@ -50,6 +50,7 @@ enum What {
 }
 
 impl Pen {
+    #[inline]
     pub(super) fn begin(&mut self, given: bool) {
         self.bytes.clear();
         self.marks.clear();
@@ -73,10 +74,12 @@ impl Pen {
         self.depth -= 1;
     }
 
+    #[inline]
     pub(super) fn uint(&mut self, value: u64) {
         put_uint(&mut self.bytes, value);
     }
 
+    #[inline]
     pub(super) fn counted(&mut self, bytes: &[u8]) {
         put_uint(&mut self.bytes, bytes.len() as u64);
         self.bytes.extend_from_slice(bytes);
@@ -100,10 +103,14 @@ impl Pen {
             return Ok(*elem);
         }
         self.wanted = Some((graph.clone(), place));
-        Err(Error::signalling(Signal::Import, ErrorKind::Other("a type that was not brought along".to_owned())))
+        Err(Error::signalling(
+            Signal::Import,
+            ErrorKind::Other("a type that was not brought along".to_owned()),
+        ))
     }
 
     /// Where the next bytes will be.
+    #[inline]
     pub(super) fn here(&self) -> Place {
         Place { byte: self.bytes.len(), mark: self.marks.len() }
     }
@@ -138,15 +145,9 @@ impl Pen {
     }
 
     /// Writes the value as one message or, where interfaces bring types, as several.
+    #[inline]
     pub(super) fn finish(&mut self, types: &mut Types, root: Elem, out: &mut Vec<u8>) {
-        let mut bodies = Vec::new();
-        types.identify(root);
-        types.describe(root, &mut bodies);
-        for body in &bodies {
-            put_uint(out, body.len() as u64);
-            out.extend_from_slice(body);
-        }
-        let id = types.id(root);
+        let id = types.known_id(root).unwrap_or_else(|| introduce(types, root, out));
         if self.marks.is_empty() {
             out.reserve(2 * LONGEST + self.bytes.len());
             put_uint(out, (int_len(id) + self.bytes.len()) as u64);
@@ -190,6 +191,19 @@ impl Pen {
         out.extend_from_slice(&self.bytes[copied..]);
         close(out, start);
     }
+}
+
+/// Describes a type to the peer, and gives its id.
+#[cold]
+fn introduce(types: &mut Types, root: Elem, out: &mut Vec<u8>) -> i64 {
+    let mut bodies = Vec::new();
+    types.identify(root);
+    types.describe(root, &mut bodies);
+    for body in &bodies {
+        put_uint(out, body.len() as u64);
+        out.extend_from_slice(body);
+    }
+    types.id(root)
 }
 
 /// Puts the length before what begins at `start`.

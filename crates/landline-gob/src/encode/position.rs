@@ -5,8 +5,6 @@ use crate::number::put_uint;
 pub(super) trait Position {
     /// Whether the zero value is left out.
     const OMITS: bool;
-    /// Whether it is one of the bytes of a `[]byte`.
-    const BYTE: bool = false;
     /// Whether it is the key of a map.
     const KEY: bool = false;
 
@@ -19,9 +17,6 @@ pub(super) struct Element;
 
 /// As the key of a map.
 pub(super) struct Key;
-
-/// As one of the bytes of a `[]byte`.
-pub(super) struct Byte;
 
 /// As a field, whose number is written later.
 pub(super) struct Detached;
@@ -47,14 +42,6 @@ impl Position for Element {
 impl Position for Key {
     const OMITS: bool = false;
     const KEY: bool = true;
-
-    #[inline]
-    fn open(self, _: &mut Vec<u8>) {}
-}
-
-impl Position for Byte {
-    const OMITS: bool = false;
-    const BYTE: bool = true;
 
     #[inline]
     fn open(self, _: &mut Vec<u8>) {}

@@ -29,25 +29,25 @@ impl<'p, P: Position> Ser<'p, P> {
         Ser { graph, pen, elem, position, through: false, compact: false }
     }
 
-    #[inline]
+    #[inline(always)]
     fn int(self, value: i64) -> Result<(), Error> {
         if self.elem.tag != Tag::Int || self.pen.given {
-            return self.other_int(value.into());
+            return other_int(self.graph, self.pen, self.elem, self.position, (value < 0, value as u64));
         }
         self.put_int(value);
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn uint(self, value: u64) -> Result<(), Error> {
         if self.elem.tag != Tag::Uint || self.pen.given {
-            return self.other_int(value.into());
+            return other_int(self.graph, self.pen, self.elem, self.position, (false, value));
         }
         self.put_uint(value);
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn put_int(self, value: i64) {
         if !(P::OMITS && value == 0) {
             self.position.open(&mut self.pen.bytes);
@@ -55,17 +55,15 @@ impl<'p, P: Position> Ser<'p, P> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn put_uint(self, value: u64) {
-        if P::BYTE {
-            self.pen.bytes.push(value as u8);
-        } else if !(P::OMITS && value == 0) {
+        if !(P::OMITS && value == 0) {
             self.position.open(&mut self.pen.bytes);
             put_uint(&mut self.pen.bytes, value);
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn put_float(self, value: f64) {
         if !(P::OMITS && value == 0.0) {
             self.position.open(&mut self.pen.bytes);
@@ -73,7 +71,7 @@ impl<'p, P: Position> Ser<'p, P> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn put_bytes(self, bytes: &[u8]) {
         if !(P::OMITS && bytes.is_empty()) {
             self.position.open(&mut self.pen.bytes);
@@ -82,7 +80,6 @@ impl<'p, P: Position> Ser<'p, P> {
     }
 
     /// A number whose type is not simply that of its place.
-    #[cold]
     fn other_int(self, value: i128) -> Result<(), Error> {
         let name = self.name();
         match &self.graph.node(self.elem.node).shape {
@@ -199,7 +196,8 @@ impl<'p, P: Position> Ser<'p, P> {
                 Ok(())
             }
             // A method on a pointer may be called on a nil one, and Go's have no bytes for it.
-            Tag::Opaque if matches!(&self.graph.node(self.elem.node).shape, Shape::Opaque(f) if f.addressed) => {
+            Tag::Opaque if matches!(&self.graph.node(self.elem.node).shape, Shape::Opaque(f) if f.addressed) =>
+            {
                 self.pen.bytes.push(0);
                 Ok(())
             }
@@ -226,9 +224,23 @@ impl<'p, P: Position> Ser<'p, P> {
     }
 }
 
+/// The same, of parts: nothing has to be put together before it is known that this is needed.
+#[cold]
+#[inline(never)]
+fn other_int<P: Position>(
+    graph: &Graph,
+    pen: &mut Pen,
+    elem: Elem,
+    position: P,
+    (negative, bits): (bool, u64),
+) -> Result<(), Error> {
+    let value = if negative { (bits as i64).into() } else { i128::from(bits) };
+    Ser::new(graph, pen, elem, position).other_int(value)
+}
+
 macro_rules! numbers {
     ($($method:ident $type:ty, $through:ident;)*) => {
-        $(#[inline]
+        $(#[inline(always)]
         fn $method(self, value: $type) -> Result<(), Error> {
             self.$through(value.into())
         })*
@@ -269,7 +281,7 @@ impl<'p, P: Position> Serializer for Ser<'p, P> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn serialize_bool(self, value: bool) -> Result<(), Error> {
         match self.elem.tag {
             Tag::Bool => {
@@ -283,7 +295,7 @@ impl<'p, P: Position> Serializer for Ser<'p, P> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn serialize_f64(self, value: f64) -> Result<(), Error> {
         if self.elem.tag != Tag::Float {
             return self.other_float(value);
@@ -299,7 +311,7 @@ impl<'p, P: Position> Serializer for Ser<'p, P> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn serialize_str(self, value: &str) -> Result<(), Error> {
         if self.elem.tag != Tag::Text {
             return if P::KEY && self.pen.given { self.key_of_text(value) } else { self.other_text(value) };
@@ -365,12 +377,10 @@ impl<'p, P: Position> Serializer for Ser<'p, P> {
                 self.compact = true;
                 inner.serialize(self)
             }
-            Some(Token::Zero) if P::OMITS && !self.through => {
-                match &self.graph.node(self.elem.node).shape {
-                    Shape::Opaque(format) if !format.addressed => Ok(()),
-                    _ => inner.serialize(self),
-                }
-            }
+            Some(Token::Zero) if P::OMITS && !self.through => match &self.graph.node(self.elem.node).shape {
+                Shape::Opaque(format) if !format.addressed => Ok(()),
+                _ => inner.serialize(self),
+            },
             _ => inner.serialize(self),
         }
     }
@@ -418,7 +428,7 @@ impl<'p, P: Position> Serializer for Ser<'p, P> {
         Entries::begin(self, len)
     }
 
-    #[inline]
+    #[inline(always)]
     fn serialize_struct(self, _: &'static str, _: usize) -> Result<StructFields<'p>, Error> {
         StructFields::begin(self)
     }

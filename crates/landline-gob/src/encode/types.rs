@@ -10,7 +10,8 @@ use std::collections::HashMap;
 use super::descriptor;
 use crate::error::Error;
 use crate::schema::{
-    Elem, Format, Graph, Naming, Node, Shape, Tag, Type, basic, basics, children, go_name, reachable, relatives, same,
+    Elem, Format, Graph, Naming, Node, Shape, Tag, Type, basic, basics, children, go_name, reachable,
+    relatives, same,
 };
 
 /// The first id that is not taken by the types that both sides know.
@@ -54,7 +55,8 @@ impl Types {
     pub(super) fn new() -> Types {
         let graph = Graph::new();
         let sent = vec![Sent::default(); graph.len()];
-        let mut types = Types { graph, sent, names: HashMap::new(), last_id: FIRST_ID - 1, package: "main".into() };
+        let mut types =
+            Types { graph, sent, names: HashMap::new(), last_id: FIRST_ID - 1, package: "main".into() };
         for elem in [basic::ANY_SLICE, basic::ANY_MAP, basic::EMPTY] {
             types.names.insert(go_name(&types.graph, elem, ""), vec![elem.node]);
         }
@@ -108,7 +110,9 @@ impl Types {
 
     /// The bodies of the messages that describe a type and all that it is made of, as far as they were not sent.
     pub(super) fn describe(&mut self, elem: Elem, bodies: &mut Vec<Vec<u8>>) {
-        if elem.tag.known_id().is_some() || std::mem::replace(&mut self.sent[elem.node as usize].described, true) {
+        if elem.tag.known_id().is_some()
+            || std::mem::replace(&mut self.sent[elem.node as usize].described, true)
+        {
             return;
         }
         let id = self.id(elem);
@@ -156,6 +160,15 @@ impl Types {
             let elem = self.graph.elem(place);
             self.identify(elem);
             self.describe(elem, bodies);
+        }
+    }
+
+    /// The id by which the peer knows a type, if it was told of it.
+    #[inline]
+    pub(super) fn known_id(&self, elem: Elem) -> Option<i64> {
+        match self.sent.get(elem.node as usize) {
+            Some(sent) if sent.described => Some(sent.id),
+            _ => elem.tag.known_id(),
         }
     }
 

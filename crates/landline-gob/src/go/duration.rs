@@ -16,9 +16,9 @@
 use std::fmt;
 use std::time::Duration;
 
+use serde::Serializer;
 use serde::de::{Deserializer, Visitor};
 use serde::ser::Error as _;
-use serde::Serializer;
 
 /// As an `int64` of nanoseconds.
 ///

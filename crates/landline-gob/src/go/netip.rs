@@ -246,9 +246,8 @@ impl FromStr for Prefix {
         if text.is_empty() {
             return Ok(Prefix::default());
         }
-        let prefix = text.split_once('/').and_then(|(ip, bits)| {
-            Prefix::new(ip.parse().ok()?, bits.parse().ok()?)
-        });
+        let prefix =
+            text.split_once('/').and_then(|(ip, bits)| Prefix::new(ip.parse().ok()?, bits.parse().ok()?));
         prefix.ok_or_else(|| "no IP address with a number of bits".to_owned())
     }
 }

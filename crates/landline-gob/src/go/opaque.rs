@@ -123,7 +123,8 @@ impl<T: Opaque> Serialize for Inner<'_, T> {
             return serializer.serialize_str(&text);
         }
         if !self.marked && self.value.is_zero() && !serializer.is_human_readable() {
-            return serializer.serialize_newtype_struct(token::ZERO, &Inner { value: self.value, marked: true });
+            return serializer
+                .serialize_newtype_struct(token::ZERO, &Inner { value: self.value, marked: true });
         }
         serializer.serialize_bytes(&self.value.to_bytes())
     }

@@ -23,7 +23,11 @@ pub(crate) enum Token<'a> {
     Complex,
     Zero,
     /// A type encoded by a method of its own, by its name in Go.
-    Opaque { by: Method, addressed: bool, name: &'a str },
+    Opaque {
+        by: Method,
+        addressed: bool,
+        name: &'a str,
+    },
 }
 
 pub(crate) fn read(name: &str) -> Option<Token<'_>> {

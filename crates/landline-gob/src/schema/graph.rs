@@ -281,19 +281,23 @@ impl Graph {
         Elem { node: place, tag, pointers: 0 }
     }
 
+    #[inline]
     pub(crate) fn find(&self, place: u32) -> Option<&Node> {
         self.nodes.get(place as usize)?.as_deref()
     }
 
     /// A type that is known to be described.
+    #[inline]
     pub(crate) fn node(&self, place: u32) -> &Node {
         self.find(place).expect("types are described before they are used")
     }
 
+    #[inline]
     pub(crate) fn elem(&self, place: u32) -> Elem {
         Elem { node: place, tag: self.node(place).shape.tag(), pointers: 0 }
     }
 
+    #[inline]
     pub(crate) fn fields(&self, place: u32) -> &[Field] {
         match &self.node(place).shape {
             Shape::Struct { fields, .. } => fields,
@@ -338,8 +342,23 @@ pub(crate) mod basic {
 
     /// The names of those that are one word in Go, by their place.
     pub(crate) const WORDS: [&str; 17] = [
-        "bool", "int", "int8", "int16", "int32", "int64", "uint", "uint8", "uint16", "uint32", "uint64",
-        "uintptr", "float32", "float64", "complex64", "complex128", "string",
+        "bool",
+        "int",
+        "int8",
+        "int16",
+        "int32",
+        "int64",
+        "uint",
+        "uint8",
+        "uint16",
+        "uint32",
+        "uint64",
+        "uintptr",
+        "float32",
+        "float64",
+        "complex64",
+        "complex128",
+        "string",
     ];
 }
 
@@ -399,7 +418,8 @@ mod tests {
         for place in 0..basics() {
             assert!(graph.find(place).is_some());
         }
-        for elem in [basic::BYTES, basic::ANY, basic::ANY_SLICE, basic::ANY_MAP, basic::EMPTY, basic::STRING] {
+        for elem in [basic::BYTES, basic::ANY, basic::ANY_SLICE, basic::ANY_MAP, basic::EMPTY, basic::STRING]
+        {
             assert_eq!(graph.elem(elem.node), elem);
         }
     }

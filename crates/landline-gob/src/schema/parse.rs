@@ -13,8 +13,14 @@ const DEEPEST: usize = 64;
 
 /// Reads a whole text as one type.
 pub(super) fn parse(text: &str) -> Result<Type, Error> {
-    let mut parser =
-        Parser { text, rest: text, graph: Graph::new(), names: HashMap::new(), undefined: Vec::new(), depth: 0 };
+    let mut parser = Parser {
+        text,
+        rest: text,
+        graph: Graph::new(),
+        names: HashMap::new(),
+        undefined: Vec::new(),
+        depth: 0,
+    };
     let root = parser.elem()?;
     parser.space();
     if !parser.rest.is_empty() {

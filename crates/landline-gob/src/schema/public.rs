@@ -97,7 +97,9 @@ impl Type {
     pub fn name(&self) -> Option<&str> {
         match &self.graph.find(self.root.node)?.naming {
             Naming::Unnamed => None,
-            Naming::Go { name, .. } | Naming::Wire(name) => Some(name).map(|name| &**name).filter(|name| !name.is_empty()),
+            Naming::Go { name, .. } | Naming::Wire(name) => {
+                Some(name).map(|name| &**name).filter(|name| !name.is_empty())
+            }
         }
     }
 

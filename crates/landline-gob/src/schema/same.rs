@@ -60,10 +60,9 @@ fn alike(a: &Node, b: &Node) -> Option<Vec<(Elem, Elem)>> {
         (Shape::Array { elem: a, len: a_len }, Shape::Array { elem: b, len: b_len }) if a_len == b_len => {
             vec![(*a, *b)]
         }
-        (
-            Shape::Map { key: a_key, value: a_value, .. },
-            Shape::Map { key: b_key, value: b_value, .. },
-        ) => vec![(*a_key, *b_key), (*a_value, *b_value)],
+        (Shape::Map { key: a_key, value: a_value, .. }, Shape::Map { key: b_key, value: b_value, .. }) => {
+            vec![(*a_key, *b_key), (*a_value, *b_value)]
+        }
         (Shape::Struct { fields: a, .. }, Shape::Struct { fields: b, .. }) if a.len() == b.len() => {
             let mut pairs = Vec::new();
             for (a, b) in a.iter().zip(b) {

@@ -163,7 +163,9 @@ impl Trace {
     /// A type that is written out, the same place for the same type.
     pub(super) fn unnamed(&mut self, shape: Shape) -> Elem {
         match &shape {
-            Shape::Slice { elem, .. } if elem.tag == Tag::Uint && elem.pointers == 0 && self.is_byte(*elem) => {
+            Shape::Slice { elem, .. }
+                if elem.tag == Tag::Uint && elem.pointers == 0 && self.is_byte(*elem) =>
+            {
                 return basic::BYTES;
             }
             _ => {}
@@ -190,7 +192,9 @@ impl Trace {
     ///
     /// Names are lost on what is not described, and on what an interface or another method of encoding is.
     pub(super) fn renamed(&mut self, place: u32, inner: Elem, naming: Naming) -> Elem {
-        if inner.pointers > 0 || matches!(inner.tag, Tag::Bytes | Tag::Interface | Tag::Opaque | Tag::Unsupported) {
+        if inner.pointers > 0
+            || matches!(inner.tag, Tag::Bytes | Tag::Interface | Tag::Opaque | Tag::Unsupported)
+        {
             return inner;
         }
         // Unfilled only when the type contains itself, and then it has its name already.
@@ -226,7 +230,9 @@ fn alike(a: &Shape, b: &Shape) -> bool {
         (Shape::Slice { elem: a, size: a_size }, Shape::Slice { elem: b, size: b_size }) => {
             a == b && a_size == b_size
         }
-        (Shape::Array { elem: a, len: a_len }, Shape::Array { elem: b, len: b_len }) => a == b && a_len == b_len,
+        (Shape::Array { elem: a, len: a_len }, Shape::Array { elem: b, len: b_len }) => {
+            a == b && a_len == b_len
+        }
         (
             Shape::Map { key: a_key, value: a_value, size: a_size },
             Shape::Map { key: b_key, value: b_value, size: b_size },
@@ -234,7 +240,9 @@ fn alike(a: &Shape, b: &Shape) -> bool {
         (Shape::Struct { fields: a, local: a_local }, Shape::Struct { fields: b, local: b_local }) => {
             a.len() == b.len()
                 && a_local.is_some() == b_local.is_some()
-                && a.iter().zip(b).all(|(a, b)| a.name == b.name && a.aliases == b.aliases && a.elem == b.elem)
+                && a.iter()
+                    .zip(b)
+                    .all(|(a, b)| a.name == b.name && a.aliases == b.aliases && a.elem == b.elem)
                 && names(a_local) == names(b_local)
         }
         (Shape::Opaque(a), Shape::Opaque(b)) => a == b,

@@ -51,7 +51,10 @@ impl<'t> Tracer<'t> {
         visitor.visit_unit()
     }
 
-    fn deeper<R>(&mut self, within: impl FnOnce(&mut Trace, &mut Option<Elem>) -> Result<R, Error>) -> Result<R, Error> {
+    fn deeper<R>(
+        &mut self,
+        within: impl FnOnce(&mut Trace, &mut Option<Elem>) -> Result<R, Error>,
+    ) -> Result<R, Error> {
         if self.trace.depth == DEEPEST {
             return Err(Error::unsupported("a type that contains itself without being a struct"));
         }
@@ -93,15 +96,23 @@ impl<'t> Tracer<'t> {
                         names: names.iter().zip(0..).map(|(name, place)| (*name, place)).collect(),
                         in_order: true,
                     };
-                    let fields = names.iter().zip(found).map(|(name, elem)| Field::new(*name, elem)).collect();
+                    let fields =
+                        names.iter().zip(found).map(|(name, elem)| Field::new(*name, elem)).collect();
                     let shape = Shape::Struct { fields, local: Some(local) };
                     trace.graph.fill(place, Node { naming: naming(name), shape });
                 }
                 Ok(made)
             }
             Mode::ByName { aliases, in_order } => {
-                let mut fields =
-                    NamedFields { trace, minimal: !look, names, aliases: &aliases, next: 0, named: None, found: Vec::new() };
+                let mut fields = NamedFields {
+                    trace,
+                    minimal: !look,
+                    names,
+                    aliases: &aliases,
+                    next: 0,
+                    named: None,
+                    found: Vec::new(),
+                };
                 let made = visitor.visit_map(&mut fields);
                 let NamedFields { named, found, .. } = fields;
                 if let (Err(error), Some(alias)) = (&made, named)
@@ -123,7 +134,12 @@ impl<'t> Tracer<'t> {
 }
 
 /// A struct of fields each of which is known by the name at its place and by those up to the next one's.
-fn by_name(name: &'static str, names: &'static [&'static str], found: &[(usize, Elem)], in_order: bool) -> Node {
+fn by_name(
+    name: &'static str,
+    names: &'static [&'static str],
+    found: &[(usize, Elem)],
+    in_order: bool,
+) -> Node {
     let mut fields = Vec::new();
     let mut local = Vec::new();
     for (number, (first, elem)) in found.iter().enumerate() {
@@ -159,12 +175,14 @@ impl<'de> Deserializer<'de> for Tracer<'_> {
     }
 
     fn deserialize_i128<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        *self.found = Some(self.trace.unnamed(Shape::Unsupported("gob has no integers of 128 bits".to_owned())));
+        *self.found =
+            Some(self.trace.unnamed(Shape::Unsupported("gob has no integers of 128 bits".to_owned())));
         visitor.visit_i64(0)
     }
 
     fn deserialize_u128<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        *self.found = Some(self.trace.unnamed(Shape::Unsupported("gob has no integers of 128 bits".to_owned())));
+        *self.found =
+            Some(self.trace.unnamed(Shape::Unsupported("gob has no integers of 128 bits".to_owned())));
         visitor.visit_u64(0)
     }
 
@@ -233,10 +251,13 @@ impl<'de> Deserializer<'de> for Tracer<'_> {
         visitor.visit_unit()
     }
 
-    fn deserialize_unit_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value, Error> {
+    fn deserialize_unit_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Error> {
         let local = Some(Local { names: Box::default(), in_order: true });
-        *self.found =
-            Some(self.trace.intern(naming(name), Shape::Struct { fields: Box::default(), local }));
+        *self.found = Some(self.trace.intern(naming(name), Shape::Struct { fields: Box::default(), local }));
         visitor.visit_unit()
     }
 
@@ -355,7 +376,8 @@ impl<'de> Deserializer<'de> for Tracer<'_> {
         let look = !self.minimal;
         self.deeper(|trace, _| {
             let choice = trace.choose(place, name, variants, look);
-            let made = visitor.visit_enum(VisitVariant { trace, place, choice, name: variants[choice.index] })?;
+            let made =
+                visitor.visit_enum(VisitVariant { trace, place, choice, name: variants[choice.index] })?;
             trace.chosen(place, choice);
             Ok(made)
         })

@@ -66,7 +66,10 @@ impl Variants {
             };
             Variant { name: (*name).into(), content }
         });
-        Node { naming: naming(self.name), shape: Shape::Interface { variants: variants.collect(), open: false } }
+        Node {
+            naming: naming(self.name),
+            shape: Shape::Interface { variants: variants.collect(), open: false },
+        }
     }
 }
 

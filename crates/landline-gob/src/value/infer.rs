@@ -72,7 +72,9 @@ impl Guess {
         match (self, other) {
             (Guess::Unknown, other) | (other, Guess::Unknown) => other,
             (Guess::Basic(a), Guess::Basic(b)) if a == b => Guess::Basic(a),
-            (Guess::Basic(a), Guess::Basic(b)) if is_number(a) && is_number(b) => Guess::Basic(basic::FLOAT64),
+            (Guess::Basic(a), Guess::Basic(b)) if is_number(a) && is_number(b) => {
+                Guess::Basic(basic::FLOAT64)
+            }
             (Guess::List(a), Guess::List(b)) => Guess::List(Box::new(a.with(*b))),
             (Guess::Object(mut all), Guess::Object(more)) => {
                 for (name, guess) in more {

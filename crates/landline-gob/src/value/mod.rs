@@ -105,7 +105,10 @@ impl Value {
     fn of_stream(bytes: &[u8]) -> Result<Value, Error> {
         // It is ours, and may be as large as it is.
         let limits = crate::Limits::default().memory(64, 1 << 20).message(usize::MAX).types(usize::MAX);
-        Decoder::new().limits(limits).decode_value(&mut &bytes[..])?.ok_or_else(|| ErrorKind::Truncated.into())
+        Decoder::new()
+            .limits(limits)
+            .decode_value(&mut &bytes[..])?
+            .ok_or_else(|| ErrorKind::Truncated.into())
     }
 
     /// The value as an interface that holds it, under the name by which Go has registered its type: `main.Point`.

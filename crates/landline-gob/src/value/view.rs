@@ -75,7 +75,8 @@ impl<'a> View<'a> {
                 walk::skip(graph, elem, bytes)?;
                 let mut rest = part.bytes;
                 let left = take_uint(&mut rest)? as usize;
-                let (Shape::Slice { elem, .. } | Shape::Array { elem, .. }) = &graph.node(elem.node).shape else {
+                let (Shape::Slice { elem, .. } | Shape::Array { elem, .. }) = &graph.node(elem.node).shape
+                else {
                     return Err(walk::broken());
                 };
                 View::Items(Items { left, rest: Part { graph, elem: *elem, bytes: rest } })

@@ -33,14 +33,7 @@ fn unsigned_integers() {
 
 #[test]
 fn floats() {
-    Stream::of("float")
-        .is(0.0)
-        .is(1.5)
-        .is(-17.0_f32)
-        .is(f64::INFINITY)
-        .is(5e-324)
-        .is(1.1_f32)
-        .ends();
+    Stream::of("float").is(0.0).is(1.5).is(-17.0_f32).is(f64::INFINITY).is(5e-324).is(1.1_f32).ends();
 }
 
 #[test]

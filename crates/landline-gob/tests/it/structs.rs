@@ -187,7 +187,9 @@ fn types_within_themselves() {
         .is(Forest(map([(text("a"), Forest(map([(text("b"), Forest::default())])))])))
         .ends();
     let even = |n| Even { n, odd: None };
-    Stream::of("mutual").is(Even { n: 1, odd: Some(Box::new(Odd { s: text("s"), even: vec![even(2)] })) }).ends();
+    Stream::of("mutual")
+        .is(Even { n: 1, odd: Some(Box::new(Odd { s: text("s"), even: vec![even(2)] })) })
+        .ends();
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -45,7 +45,11 @@ impl Stream {
 
     /// The next value is this one, of which that is left when Go has sent it.
     #[track_caller]
-    pub(crate) fn leaves<T: Encode + DeserializeOwned + PartialEq + Debug>(self, value: &T, left: &T) -> Stream {
+    pub(crate) fn leaves<T: Encode + DeserializeOwned + PartialEq + Debug>(
+        self,
+        value: &T,
+        left: &T,
+    ) -> Stream {
         let (stream, read) = self.read(value);
         assert_eq!(read, *left, "{}", stream.name);
         stream
@@ -73,7 +77,13 @@ impl Stream {
     #[track_caller]
     pub(crate) fn ends(self) {
         let again = self.dynamic();
-        assert!(again == self.go, "{}:\nours b\"{}\"\ngo's b\"{}\"", self.name, again.escape_ascii(), self.go.escape_ascii());
+        assert!(
+            again == self.go,
+            "{}:\nours b\"{}\"\ngo's b\"{}\"",
+            self.name,
+            again.escape_ascii(),
+            self.go.escape_ascii()
+        );
     }
 
     /// There is no more; but as dynamic values it is not the same: Go has sent descriptions that nothing refers to.
@@ -94,7 +104,6 @@ impl Stream {
         again
     }
 }
-
 
 #[test]
 fn every_vector_is_tested() {

@@ -60,7 +60,9 @@ mod tests {
 
     #[test]
     fn digits_and_bytes() {
-        for number in [0_u128, 1, 9, 10, 255, 256, 999_999_999, 1_000_000_000, u64::MAX.into(), 1 << 64, u128::MAX] {
+        for number in
+            [0_u128, 1, 9, 10, 255, 256, 999_999_999, 1_000_000_000, u64::MAX.into(), 1 << 64, u128::MAX]
+        {
             let all = number.to_be_bytes();
             assert_eq!(digits(&all), number.to_string());
             assert_eq!(bytes(&number.to_string()).unwrap(), super::super::trimmed(&all));

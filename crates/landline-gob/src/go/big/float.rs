@@ -56,7 +56,10 @@ enum Form {
     #[default]
     Zero,
     /// The mantissa is below one, and its highest bit is set; its bytes are whole words of eight.
-    Finite { exponent: i32, mantissa: Vec<u8> },
+    Finite {
+        exponent: i32,
+        mantissa: Vec<u8>,
+    },
     Inf,
 }
 
@@ -118,12 +121,18 @@ impl From<f64> for BigFloat {
             let bits = number.to_bits();
             let (exponent, fraction) = ((bits >> 52 & 0x7ff) as i32, bits & ((1 << 52) - 1));
             // Below the smallest normal number, the bit before the fraction is not set.
-            let (exponent, whole) = if exponent == 0 { (1, fraction) } else { (exponent, fraction | 1 << 52) };
+            let (exponent, whole) =
+                if exponent == 0 { (1, fraction) } else { (exponent, fraction | 1 << 52) };
             let zeros = whole.leading_zeros();
             let mantissa = (whole << zeros).to_be_bytes().to_vec();
             Form::Finite { exponent: exponent - 1023 - 52 + 64 - zeros as i32, mantissa }
         };
-        BigFloat { negative: number.is_sign_negative() && !number.is_nan(), precision: 53, form, ..BigFloat::default() }
+        BigFloat {
+            negative: number.is_sign_negative() && !number.is_nan(),
+            precision: 53,
+            form,
+            ..BigFloat::default()
+        }
     }
 }
 
@@ -155,7 +164,9 @@ impl Opaque for BigFloat {
             Form::Inf => 2,
         };
         let mut bytes = vec![VERSION];
-        bytes.push(place(self.rounding) << 5 | (self.accuracy as u8) << 3 | form << 1 | u8::from(self.negative));
+        bytes.push(
+            place(self.rounding) << 5 | (self.accuracy as u8) << 3 | form << 1 | u8::from(self.negative),
+        );
         bytes.extend(self.precision.to_be_bytes());
         if let Form::Finite { exponent, mantissa } = &self.form {
             bytes.extend(exponent.to_be_bytes());
@@ -173,8 +184,10 @@ impl Opaque for BigFloat {
         }
         let (head, rest) = rest.split_first().ok_or_else(short)?;
         let (precision, rest) = rest.split_first_chunk().ok_or_else(short)?;
-        let rounding = ROUNDINGS.get(usize::from(head >> 5)).ok_or("a way of rounding that Go does not have")?;
-        let accuracy = ACCURACIES.get(usize::from(head >> 3 & 3)).ok_or("an accuracy that Go does not have")?;
+        let rounding =
+            ROUNDINGS.get(usize::from(head >> 5)).ok_or("a way of rounding that Go does not have")?;
+        let accuracy =
+            ACCURACIES.get(usize::from(head >> 3 & 3)).ok_or("an accuracy that Go does not have")?;
         let form = match head >> 1 & 3 {
             0 => Form::Zero,
             1 => {
@@ -211,7 +224,11 @@ mod tests {
         for (number, bytes, text) in [
             (0.0, &[1, 8, 0, 0, 0, 53][..], "0"),
             (1.5, b"\x01\x0a\0\0\0\x35\0\0\0\x01\xc0\0\0\0\0\0\0\0", "0x.cp+1"),
-            (-0.1, b"\x01\x0b\0\0\0\x35\xff\xff\xff\xfd\xcc\xcc\xcc\xcc\xcc\xcc\xd0\0", "-0x.ccccccccccccdp-3"),
+            (
+                -0.1,
+                b"\x01\x0b\0\0\0\x35\xff\xff\xff\xfd\xcc\xcc\xcc\xcc\xcc\xcc\xd0\0",
+                "-0x.ccccccccccccdp-3",
+            ),
             (1e300, b"\x01\x0a\0\0\0\x35\0\0\x03\xe5\xbf\x21\xe4\x40\x03\xac\xe0\0", "0x.bf21e44003acep+997"),
             (f64::NEG_INFINITY, &[1, 0x0d, 0, 0, 0, 53], "-Inf"),
         ] {

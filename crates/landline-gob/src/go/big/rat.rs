@@ -4,8 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::super::Opaque;
-use super::int::BigInt;
 use super::LONGEST_TEXT;
+use super::int::BigInt;
 
 /// Go's `big.Rat`: a fraction of whole numbers of any size.
 ///

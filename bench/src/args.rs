@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::{net::SocketAddrV4, time::Duration};
+use std::{net::SocketAddrV4, path::PathBuf, time::Duration};
 
 use clap::{Parser, Subcommand, ValueEnum};
 
@@ -11,7 +11,7 @@ pub(crate) struct Args {
     pub(crate) command: Command,
 }
 
-#[derive(Clone, Copy, Debug, Subcommand)]
+#[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Serve until killed, after printing `listening ADDRESS`.
     #[command(subcommand)]
@@ -24,10 +24,33 @@ pub(crate) enum Command {
     Measure(Measure),
 }
 
-#[derive(Clone, Copy, Debug, Subcommand)]
+#[derive(Debug, Subcommand)]
 pub(crate) enum Serve {
     /// Send back every byte.
     Echo { peer: Echo },
+    /// Answer one byte with one, and close.
+    Churn {
+        peer: Churn,
+        /// Loops or threads, of the peers that do not have one for each core.
+        #[arg(long, default_value_t = 1)]
+        workers: usize,
+    },
+    /// Dial for each conn, and send on what comes from either.
+    Forward {
+        peer: Forward,
+        #[arg(long)]
+        to: SocketAddrV4,
+    },
+    /// Answer each request with a file.
+    File {
+        peer: Files,
+        #[arg(long)]
+        file: PathBuf,
+    },
+    /// Send back every datagram.
+    Datagrams { peer: Datagrams },
+    /// Answer calls.
+    Rpc { peer: Rpc },
     /// Accept, wait for the end, reset.
     Accept,
     /// Answer A and AAAA for every name.
@@ -38,28 +61,111 @@ pub(crate) enum Serve {
 pub(crate) enum Load {
     /// One message at a time over each of many conns.
     Echo {
-        #[arg(long)]
-        to: SocketAddrV4,
-        /// The server's process, whose CPU time is read.
-        #[arg(long)]
-        pid: u32,
-        #[arg(long, default_value_t = 64)]
+        #[command(flatten)]
+        server: Server,
+        #[command(flatten)]
+        messages: Messages,
+        #[command(flatten)]
+        span: Span,
+    },
+    /// The same through a forwarder, whose sink is the listener on standard input.
+    Relay {
+        #[command(flatten)]
+        server: Server,
+        #[command(flatten)]
+        messages: Messages,
+        #[command(flatten)]
+        span: Span,
+    },
+    /// As many bytes as go through a forwarder, whose sink is the listener on standard input.
+    Bulk {
+        #[command(flatten)]
+        server: Server,
+        #[command(flatten)]
+        span: Span,
+    },
+    /// So many calls in flight over each of some conns.
+    Rpc {
+        #[command(flatten)]
+        server: Server,
+        #[arg(long, default_value_t = 1)]
         conns: usize,
-        /// Bytes a message.
         #[arg(long, default_value_t = 64)]
-        size: usize,
+        in_flight: u64,
         #[command(flatten)]
         span: Span,
     },
     /// Conns that echo once and stay.
     Idle {
-        #[arg(long)]
-        to: SocketAddrV4,
-        #[arg(long)]
-        pid: u32,
+        #[command(flatten)]
+        server: Server,
         #[arg(long, default_value_t = 9_000)]
         conns: usize,
     },
+    /// One message at a time over each of some conns, beside many that stay silent.
+    Beside {
+        #[command(flatten)]
+        server: Server,
+        #[arg(long, default_value_t = 15_000)]
+        idle: usize,
+        #[arg(long, default_value_t = 100)]
+        busy: usize,
+        #[command(flatten)]
+        span: Span,
+    },
+    /// Conns for one byte each way.
+    Churn {
+        #[command(flatten)]
+        server: Server,
+        #[arg(long, default_value_t = 64)]
+        at_once: usize,
+        #[command(flatten)]
+        span: Span,
+    },
+    /// A file, again and again over one conn.
+    File {
+        #[command(flatten)]
+        server: Server,
+        #[command(flatten)]
+        span: Span,
+    },
+    /// Datagrams from one socket.
+    Datagrams {
+        #[command(flatten)]
+        server: Server,
+        #[arg(long, default_value_t = 64)]
+        in_flight: u64,
+        /// Bytes a datagram.
+        #[arg(long, default_value_t = 64)]
+        size: usize,
+        #[command(flatten)]
+        span: Span,
+    },
+}
+
+/// The server under test.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(crate) struct Server {
+    #[arg(long)]
+    pub(crate) to: SocketAddrV4,
+    /// Its process, whose CPU time is read.
+    #[arg(long)]
+    pub(crate) pid: u32,
+}
+
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(crate) struct Messages {
+    #[arg(long, default_value_t = 64)]
+    pub(crate) conns: usize,
+    /// Bytes a message.
+    #[arg(long, default_value_t = 64)]
+    pub(crate) size: usize,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Rpc {
+    Landline,
+    Tarpc,
 }
 
 #[derive(Clone, Copy, Debug, Subcommand)]
@@ -91,8 +197,45 @@ pub(crate) enum Measure {
 pub(crate) enum Echo {
     Bare,
     Landline,
+    LandlineAccept,
     LandlineTraits,
     LandlineTcp,
+    Tokio,
+    TokioMt,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Churn {
+    Bare,
+    Landline,
+    LandlineAccept,
+    Tokio,
+    TokioMt,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Forward {
+    BareBuffer,
+    BareSplice,
+    Landline,
+    Tokio,
+    TokioMt,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Files {
+    Bare,
+    Landline,
+    Tokio,
+    TokioMt,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Datagrams {
+    Bare,
+    BareBatched,
+    Landline,
+    LandlineBatched,
     Tokio,
     TokioMt,
 }
@@ -101,6 +244,8 @@ pub(crate) enum Echo {
 pub(crate) enum Dialer {
     Bare,
     Landline,
+    /// Explained to a listener that ignores it.
+    LandlineHeard,
     Tokio,
 }
 

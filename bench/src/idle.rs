@@ -1,12 +1,20 @@
-//! What a conn costs a server while nothing happens on it.
+//! What a conn costs a server while nothing happens on it, and what it costs the conns beside it.
 
-use std::{fs, io, net::SocketAddrV4, os::fd::OwnedFd};
+use std::{
+    fs, io,
+    net::{Ipv4Addr, SocketAddrV4},
+    os::fd::OwnedFd,
+};
 
-use crate::{clock, echo::load, outcome::Outcome};
+use crate::{args::Span, clock, echo::load::Load, load, outcome::Outcome};
 
 /// Conns opened first, so that what a server allocates once is not charged to the conns that follow.
 const FIRST: usize = 256;
 
+/// Conns from one source address, far fewer than it has ports.
+const FROM_ONE: usize = 4_000;
+
+/// Measures the memory and the work of conns that echo once.
 pub(crate) fn run(to: SocketAddrV4, pid: u32, conns: usize) -> io::Result<Outcome> {
     let mut open = Vec::with_capacity(FIRST + conns);
     fill(&mut open, to, FIRST)?;
@@ -18,11 +26,25 @@ pub(crate) fn run(to: SocketAddrV4, pid: u32, conns: usize) -> io::Result<Outcom
     Ok(outcome)
 }
 
+/// Measures the echo on `busy` conns while `idle` others say nothing.
+pub(crate) fn run_beside(
+    to: SocketAddrV4,
+    pid: u32,
+    idle: usize,
+    busy: usize,
+    span: Span,
+) -> io::Result<Outcome> {
+    let mut open = Vec::with_capacity(idle);
+    fill(&mut open, to, idle)?;
+    Load::open(to, busy, 64)?.measure(pid, span)
+}
+
 /// Opens conns that have each been served once: a handler that never ran has not allocated yet.
 fn fill(open: &mut Vec<OwnedFd>, to: SocketAddrV4, conns: usize) -> io::Result<()> {
     let mut echo = [0; 64];
     for _ in 0..conns {
-        let conn = load::connect(to)?;
+        let source = Ipv4Addr::new(127, 0, 0, 2 + (open.len() / FROM_ONE) as u8);
+        let conn = load::connect_from(source, to)?;
         rustix::io::write(&conn, &[b'i'; 64])?;
         let mut received = 0;
         while received < echo.len() {

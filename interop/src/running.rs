@@ -61,6 +61,23 @@ impl Running {
         }
     }
 
+    /// The next line it prints, or what it complained of if it ends without one.
+    ///
+    /// # Panics
+    ///
+    /// When it does neither for 20 s.
+    #[track_caller]
+    pub fn line_or_complaint(&mut self) -> Result<String, String> {
+        match self.printed.recv_timeout(PATIENCE) {
+            Ok(line) => Ok(line),
+            Err(RecvTimeoutError::Disconnected) => Err(self.stop()),
+            Err(RecvTimeoutError::Timeout) => {
+                let complaints = self.stop();
+                panic!("{} neither prints anything nor ends: {complaints}", self.line)
+            }
+        }
+    }
+
     /// Every line it prints from now on, once it has ended.
     ///
     /// # Panics

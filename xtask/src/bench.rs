@@ -5,14 +5,18 @@
 //! measured has one core and what drives it another.
 
 mod calls;
+mod conditions;
+mod daemon;
 mod goal;
 mod html;
 mod machine;
 mod markdown;
+mod metric;
 mod process;
 mod programs;
 mod report;
 mod run;
+mod stage;
 mod stats;
 mod table;
 mod workload;
@@ -33,11 +37,14 @@ use self::{
 const USAGE: &str = "\
 usage: cargo xtask bench [WORKLOAD]... [OPTION]...
 
-Measures each workload beside its peers: echo, idle, dial, dial-plain, lookup; all of them when none is named.
+Measures each workload beside its peers; all of them when none is named:
+  echo, echo-1000, churn, churn-2, idle, beside, forward, forward-small, sendfile, udp, udp-single, dial, dial-plain,
+  lookup
 
   --rounds N        interleaved rounds, 10 by default
-  --run-ms N        how long each peer is measured in a round, 700 by default
+  --run-ms N        how long each peer is measured in a round, 200 by default
   --peer NAME       only this peer; may be given several times
+  --no-calls        leaves the system calls uncounted
   --json FILE       all figures of all rounds
   --html FILE       one page with plots
   --markdown FILE   the page kept as bench/RESULTS.md
@@ -51,6 +58,7 @@ struct Options {
     peers: Vec<String>,
     rounds: usize,
     run: Duration,
+    counts_calls: bool,
     json: Option<PathBuf>,
     html: Option<PathBuf>,
     markdown: Option<PathBuf>,
@@ -64,8 +72,10 @@ pub(crate) fn run(words: &[&str]) -> Result<(), String> {
     }
     let options = Options::parse(words)?;
     let programs = Programs::provide(&options.workloads)?;
-    let machine = Machine::look()?;
+    let machine = Machine::look(conditions::enter_own_network(words)?)?;
+    conditions::take_precedence();
     let mut report = Report::new(machine, &programs, options.rounds, options.run);
+    eprintln!("this takes about {} minutes", options.estimate().as_secs().div_ceil(60));
     for workload in &options.workloads {
         let done = measure(workload, &options, &programs)?;
         print!("{}", table::render(&done));
@@ -84,18 +94,21 @@ pub(crate) fn run(words: &[&str]) -> Result<(), String> {
     Ok(())
 }
 
-fn measure(workload: &Workload, options: &Options, programs: &Programs) -> Result<WorkloadReport, String> {
-    let chosen = |name: &str| options.peers.is_empty() || options.peers.iter().any(|peer| peer == name);
-    let mut report = WorkloadReport::new(workload, programs, chosen);
+fn measure(
+    workload: &'static Workload,
+    options: &Options,
+    programs: &Programs,
+) -> Result<WorkloadReport, String> {
+    let mut report = WorkloadReport::new(workload, programs, |peer| options.wants(peer));
     for round in 0..options.rounds {
         eprintln!("{}: round {} of {}", workload.name, round + 1, options.rounds);
         for index in report.order(round) {
             let outcome = run::once(workload, &workload.peers[index], programs, options.run);
-            report.peers[index].note(outcome);
+            report.peers[index].note(outcome, workload.unit);
         }
     }
     for (index, peer) in workload.peers.iter().enumerate() {
-        if report.peers[index].skipped.is_none() && workload.counts_calls() {
+        if report.peers[index].skipped.is_none() && options.counts_calls && workload.count.is_some() {
             eprintln!("{}: system calls of {}", workload.name, peer.name);
             report.peers[index].calls = calls::count(workload, peer, programs);
         }
@@ -114,7 +127,8 @@ impl Options {
             workloads: Vec::new(),
             peers: Vec::new(),
             rounds: 10,
-            run: Duration::from_millis(700),
+            run: Duration::from_millis(200),
+            counts_calls: true,
             json: None,
             html: None,
             markdown: None,
@@ -125,6 +139,7 @@ impl Options {
             match word {
                 "--rounds" => options.rounds = number(word, value()?)?,
                 "--run-ms" => options.run = Duration::from_millis(number(word, value()?)? as u64),
+                "--no-calls" => options.counts_calls = false,
                 "--peer" => options.peers.push(value()?.to_owned()),
                 "--json" => options.json = Some(value()?.into()),
                 "--html" => options.html = Some(value()?.into()),
@@ -147,6 +162,28 @@ impl Options {
     }
 }
 
+/// How long it takes to count the system calls of one peer, twice with each of two tools.
+const COUNTING: Duration = Duration::from_secs(3);
+
+impl Options {
+    fn wants(&self, peer: &str) -> bool {
+        self.peers.is_empty() || self.peers.iter().any(|wanted| wanted == peer)
+    }
+
+    /// How long all of it takes, roughly.
+    fn estimate(&self) -> Duration {
+        let of = |workload: &&Workload| {
+            let ready = Duration::from_millis(workload.ready_ms);
+            let round = if workload.is_timed { ready + self.run } else { ready };
+            let counting =
+                if self.counts_calls && workload.count.is_some() { COUNTING } else { Duration::ZERO };
+            let peers = workload.peers.iter().filter(|peer| self.wants(peer.name)).count();
+            (round * self.rounds as u32 + counting) * peers as u32
+        };
+        self.workloads.iter().copied().map(|workload| of(&workload)).sum()
+    }
+}
+
 fn number(option: &str, word: &str) -> Result<usize, String> {
     match word.parse() {
         Ok(number) if number > 0 => Ok(number),
@@ -163,6 +200,21 @@ mod tests {
         let options = Options::parse(&[]).unwrap();
         assert_eq!(options.workloads.len(), workload::ALL.len());
         assert_eq!(options.rounds, 10);
+    }
+
+    #[test]
+    fn the_estimate_grows_with_the_rounds_and_shrinks_with_the_peers() {
+        let estimate = |words: &[&str]| Options::parse(words).unwrap().estimate();
+        assert!(estimate(&["echo"]) < estimate(&["echo", "--rounds", "20"]));
+        assert!(estimate(&["echo", "--peer", "bare"]) < estimate(&["echo"]));
+        assert!(estimate(&["echo", "--no-calls"]) < estimate(&["echo"]));
+    }
+
+    #[test]
+    fn the_help_names_every_workload() {
+        for workload in workload::ALL {
+            assert!(USAGE.contains(workload.name), "{}", workload.name);
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::{
 };
 
 /// A program some tests need.
+#[derive(Debug, PartialEq)]
 pub(crate) struct Peer {
     /// The program.
     pub(crate) program: &'static str,
@@ -22,14 +23,22 @@ const fn peer(program: &'static str, package: &'static str) -> Peer {
     Peer { program, package, probe: &[] }
 }
 
+pub(crate) const NGINX: Peer = peer("nginx", "nginx-light");
+pub(crate) const HAPROXY: Peer = peer("haproxy", "haproxy");
+
 /// What the interop tests converse with.
 pub(crate) const INTEROP: &[Peer] = &[
     peer("dnsmasq", "dnsmasq-base"),
     peer("unbound", "unbound"),
     peer("named", "bind9"),
     peer("dig", "bind9-dnsutils"),
-    peer("nginx", "nginx-light"),
+    NGINX,
     peer("socat", "socat"),
+    peer("curl", "curl"),
+    peer("squid", "squid"),
+    peer("tinyproxy", "tinyproxy-bin"),
+    peer("microsocks", "microsocks"),
+    peer("danted", "dante-server"),
     // Go comes from PyPI, through a venv.
     Peer { program: "python3", package: "python3-venv", probe: &["-c", "import venv, ensurepip"] },
 ];
@@ -66,8 +75,8 @@ impl Peer {
 /// Installs what is missing of `peers`, as far as this system allows.
 ///
 /// Returns what is missing all the same, each with the reason.
-pub(crate) fn provide(peers: &[Peer]) -> Vec<String> {
-    let missing: Vec<&Peer> = peers.iter().filter(|peer| !peer.is_here()).collect();
+pub(crate) fn provide<'a>(peers: impl IntoIterator<Item = &'a Peer>) -> Vec<String> {
+    let missing: Vec<&Peer> = peers.into_iter().filter(|peer| !peer.is_here()).collect();
     if missing.is_empty() {
         return Vec::new();
     }

@@ -3,19 +3,24 @@
 use std::{io, net::SocketAddrV4, os::fd::OwnedFd};
 
 use rustix::{
-    buffer::spare_capacity,
-    event::epoll,
     io::Errno,
-    net::{self, AddressFamily, SocketFlags, SocketType, sockopt},
+    net::{self, AddressFamily, SocketType, sockopt},
 };
 
-use crate::{args::Span, outcome::Outcome, pace::Pace};
+use crate::{
+    args::Span,
+    outcome::Outcome,
+    pace::Pace,
+    poller::{Events, Poller, READ_WRITE},
+    sockets,
+};
 
 pub(crate) fn run(to: SocketAddrV4, plain: bool, span: Span) -> io::Result<Outcome> {
-    let poller = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+    let poller = Poller::new()?;
+    let mut events = Events::new();
     let pace = Pace::new(span);
     while pace.another().is_some() {
-        drop(dial(&poller, to, plain)?);
+        drop(dial(&poller, &mut events, to, plain)?);
         pace.done();
     }
     Ok(pace.outcome())
@@ -23,20 +28,20 @@ pub(crate) fn run(to: SocketAddrV4, plain: bool, span: Span) -> io::Result<Outco
 
 /// Six calls and the options: socket, connect, epoll_ctl, epoll_wait, getsockopt, and the close of what is returned, which
 /// also takes it off the poller.
-fn dial(poller: &OwnedFd, to: SocketAddrV4, plain: bool) -> io::Result<OwnedFd> {
-    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    let conn = net::socket_with(AddressFamily::INET, SocketType::STREAM, flags, None)?;
-    match net::connect(&conn, &to) {
-        Ok(()) => {}
-        Err(Errno::INPROGRESS) => {
-            let interest = epoll::EventFlags::IN | epoll::EventFlags::OUT | epoll::EventFlags::ET;
-            epoll::add(poller, &conn, epoll::EventData::new_u64(0), interest)?;
-            let mut events = Vec::with_capacity(8);
-            epoll::wait(poller, spare_capacity(&mut events), None)?;
-            sockopt::socket_error(&conn)??;
-        }
-        Err(error) => return Err(error.into()),
-    }
-    super::set_options(&conn, plain)?;
+fn dial(poller: &Poller, events: &mut Events, to: SocketAddrV4, plain: bool) -> io::Result<OwnedFd> {
+    let conn = begin(to)?;
+    poller.add(&conn, 0, READ_WRITE)?;
+    poller.wait(events)?;
+    sockopt::socket_error(&conn)??;
+    sockets::set_options(&conn, plain)?;
     Ok(conn)
+}
+
+/// A conn under way.
+pub(crate) fn begin(to: SocketAddrV4) -> io::Result<OwnedFd> {
+    let conn = net::socket_with(AddressFamily::INET, SocketType::STREAM, sockets::FLAGS, None)?;
+    match net::connect(&conn, &to) {
+        Ok(()) | Err(Errno::INPROGRESS) => Ok(conn),
+        Err(error) => Err(error.into()),
+    }
 }

@@ -12,7 +12,7 @@ pub(crate) fn run(to: SocketAddrV4, plain: bool, span: Span) -> io::Result<Outco
     Builder::new_current_thread().enable_all().build()?.block_on(async {
         while pace.another().is_some() {
             let conn = TcpStream::connect(address.as_str()).await?;
-            super::set_options(&conn, plain)?;
+            crate::sockets::set_options(&conn, plain)?;
             drop(conn);
             pace.done();
         }

@@ -1,124 +1,134 @@
 //! The lean client of echo servers: one message at a time over each conn, all conns from one epoll loop.
 //!
-//! It spins instead of sleeping, so that the server never pays for waking it, and keeps the core it is
-//! pinned to for itself.
+//! With a forwarder in between it is the echo server behind it too, in the same loop.
 
-use std::{io, net::SocketAddrV4, os::fd::OwnedFd, time::Duration};
+use std::{io, net::SocketAddrV4, os::fd::OwnedFd};
 
-use rustix::{
-    buffer::spare_capacity,
-    event::{Timespec, epoll},
-    io::Errno,
-    net::{self, AddressFamily, SocketFlags, SocketType, sockopt},
-};
+use rustix::io::Errno;
 
 use crate::{
-    args::{Extent, Span},
-    clock,
-    outcome::Outcome,
+    args::Span,
+    bare, clock,
+    load::{self, Until},
+    outcome::{Outcome, nanos},
+    poller::{Events, Poller, READ},
 };
 
+/// The keys of the conns behind a forwarder begin here.
+const BEHIND: u64 = 1 << 32;
+
 pub(crate) fn run(to: SocketAddrV4, pid: u32, conns: usize, size: usize, span: Span) -> io::Result<Outcome> {
-    let load = Load::open(to, conns, size)?;
-    let until = match span.extent() {
-        Extent::Operations(operations) => Until::Count(operations),
-        Extent::Time { warm_up, run } => {
-            load.drive(Until::Time(clock::wall() + warm_up))?;
-            Until::Time(clock::wall() + run)
-        }
-    };
-    // No message is under way here or below, so the server sleeps and its account is exact.
-    let (wall, cpu) = (clock::wall(), clock::cpu_of(pid)?);
-    let messages = load.drive(until)?;
-    Ok(Outcome::new(messages, clock::wall() - wall, clock::cpu_of(pid)? - cpu))
+    Load::open(to, conns, size)?.measure(pid, span)
 }
 
-/// Opens a conn that leaves no TIME_WAIT behind when it is closed.
-pub(crate) fn connect(to: SocketAddrV4) -> io::Result<OwnedFd> {
-    let conn = net::socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
-    net::connect(&conn, &to)?;
-    sockopt::set_tcp_nodelay(&conn, true)?;
-    sockopt::set_socket_linger(&conn, Some(Duration::ZERO))?;
-    Ok(conn)
+/// Through a forwarder, to the sink.
+pub(crate) fn run_through(
+    to: SocketAddrV4,
+    pid: u32,
+    conns: usize,
+    size: usize,
+    span: Span,
+) -> io::Result<Outcome> {
+    let sink = load::sink()?;
+    let mut load = Load::open(to, conns, size)?;
+    load.echo_behind(&sink)?;
+    load.measure(pid, span)
 }
 
-#[derive(Clone, Copy)]
-enum Until {
-    Time(Duration),
-    Count(u64),
-}
-
-struct Load {
-    poller: OwnedFd,
+pub(crate) struct Load {
+    poller: Poller,
     conns: Vec<OwnedFd>,
+    behind: Vec<OwnedFd>,
     message: Vec<u8>,
+    /// From each message's sending to its echo's arrival, in nanoseconds.
+    latencies: Vec<u32>,
 }
 
 impl Load {
-    fn open(to: SocketAddrV4, conns: usize, size: usize) -> io::Result<Self> {
-        let poller = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        let conns = (0..conns).map(|_| connect(to)).collect::<io::Result<Vec<_>>>()?;
-        for (index, conn) in conns.iter().enumerate() {
+    pub(crate) fn open(to: SocketAddrV4, conns: usize, size: usize) -> io::Result<Self> {
+        let poller = Poller::new()?;
+        let conns = (0..conns).map(|_| load::connect(to)).collect::<io::Result<Vec<_>>>()?;
+        for (key, conn) in (0..).zip(&conns) {
             rustix::io::ioctl_fionbio(conn, true)?;
-            let mark = epoll::EventData::new_u64(index as u64);
-            epoll::add(&poller, conn, mark, epoll::EventFlags::IN)?;
+            poller.add(conn, key, READ)?;
         }
-        Ok(Self { poller, conns, message: vec![b'e'; size] })
+        Ok(Self { poller, conns, behind: Vec::new(), message: vec![b'e'; size], latencies: Vec::new() })
+    }
+
+    /// Accepts as many conns as were opened and echoes on them.
+    fn echo_behind(&mut self, sink: &OwnedFd) -> io::Result<()> {
+        while self.behind.len() < self.conns.len() {
+            bare::accept(sink, |conn| {
+                self.poller.add(&conn, BEHIND + self.behind.len() as u64, READ)?;
+                self.behind.push(conn);
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn measure(&mut self, pid: u32, span: Span) -> io::Result<Outcome> {
+        let mut outcome = load::measure(pid, span, |until| self.drive(until))?;
+        outcome.p99_ns = load::p99(&mut self.latencies);
+        Ok(outcome)
     }
 
     /// Sends on every conn, answers every echo with the next message until it is time, and waits for the
     /// echoes still under way. Returns the number of messages echoed.
-    fn drive(&self, until: Until) -> io::Result<u64> {
-        let mut sent = 0;
-        let mut echoed = 0;
-        for conn in &self.conns {
-            self.send(conn)?;
-            sent += 1;
+    fn drive(&mut self, until: Until) -> io::Result<u64> {
+        let Self { poller, conns, behind, message, latencies } = self;
+        latencies.clear();
+        let mut sent_at = vec![clock::wall(); conns.len()];
+        for conn in &*conns {
+            send(conn, message)?;
         }
-        let mut received = vec![0; self.conns.len()];
-        let mut buffer = vec![0; self.message.len()];
-        let mut events = Vec::with_capacity(1024);
-        let mut over = false;
+        let mut sent = conns.len() as u64;
+        let mut echoed = 0;
+        let mut received = vec![0; conns.len()];
+        let mut buffer = vec![0; message.len()];
+        let mut events = Events::new();
         while echoed < sent {
-            events.clear();
-            epoll::wait(&self.poller, spare_capacity(&mut events), Some(&Timespec::default()))?;
-            over = over
-                || match until {
-                    Until::Time(end) => clock::wall() >= end,
-                    Until::Count(_) => false,
-                };
-            for event in &events {
-                let index = event.data.u64() as usize;
-                let conn = &self.conns[index];
-                received[index] += self.receive(conn, &mut buffer)?;
-                if received[index] < self.message.len() {
+            poller.look(&mut events)?;
+            for (key, _) in events.iter() {
+                if key >= BEHIND {
+                    let conn = &behind[(key - BEHIND) as usize];
+                    let len = receive(conn, &mut buffer)?;
+                    send(conn, &buffer[..len])?;
+                    continue;
+                }
+                let index = key as usize;
+                received[index] += receive(&conns[index], &mut buffer)?;
+                if received[index] < message.len() {
                     continue;
                 }
                 received[index] = 0;
                 echoed += 1;
-                if over || matches!(until, Until::Count(count) if sent >= count) {
-                    continue;
+                let now = clock::wall();
+                latencies.push(u32::try_from(nanos(now - sent_at[index])).unwrap_or(u32::MAX));
+                if !until.is_over(sent) {
+                    sent_at[index] = now;
+                    send(&conns[index], message)?;
+                    sent += 1;
                 }
-                self.send(conn)?;
-                sent += 1;
             }
         }
         Ok(echoed)
     }
+}
 
-    fn send(&self, conn: &OwnedFd) -> io::Result<()> {
-        match rustix::io::write(conn, &self.message)? {
-            sent if sent == self.message.len() => Ok(()),
-            sent => Err(io::Error::other(format!("the socket took {sent} bytes of a message"))),
-        }
+fn send(conn: &OwnedFd, message: &[u8]) -> io::Result<()> {
+    match rustix::io::write(conn, message) {
+        Ok(sent) if sent == message.len() => Ok(()),
+        Ok(sent) => Err(io::Error::other(format!("the socket took {sent} bytes of a message"))),
+        Err(error) => Err(error.into()),
     }
+}
 
-    fn receive(&self, conn: &OwnedFd, buffer: &mut [u8]) -> io::Result<usize> {
-        match rustix::io::read(conn, buffer) {
-            Ok(0) => Err(io::Error::other("the server closed a conn")),
-            Ok(len) => Ok(len),
-            Err(Errno::AGAIN) => Ok(0),
-            Err(error) => Err(error.into()),
-        }
+fn receive(conn: &OwnedFd, buffer: &mut [u8]) -> io::Result<usize> {
+    match rustix::io::read(conn, buffer) {
+        Ok(0) => Err(io::Error::other("the server closed a conn")),
+        Ok(len) => Ok(len),
+        Err(Errno::AGAIN) => Ok(0),
+        Err(error) => Err(error.into()),
     }
 }

@@ -1,14 +1,17 @@
-//! Ours: `landline::listen` and `accept`, a task per conn on one thread.
+//! Ours: `Server` with one worker; and by hand, `landline::listen` and `accept`, a task per conn on one thread.
 
 use std::io;
 
 use landline::{Conn, ListenConfig, TcpConn};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    runtime::Builder,
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::{
+    accepting,
+    runtime::{self, Threads},
+    serving,
 };
 
-/// By which of its faces a conn is used.
+/// By which of its faces a conn is used that was accepted by hand.
 #[derive(Clone, Copy)]
 pub(crate) enum Face {
     /// `read` and `write_all` of [`Conn`], which `accept` gives for any network.
@@ -19,25 +22,26 @@ pub(crate) enum Face {
     Tcp,
 }
 
-pub(crate) fn serve(face: Face) -> io::Result<()> {
-    Builder::new_current_thread().enable_all().build()?.block_on(async {
-        match face {
-            Face::Any => serve_any(echo).await,
-            Face::Traits => serve_any(echo_by_traits).await,
-            Face::Tcp => serve_tcp().await,
-        }
-    })
+pub(crate) fn serve() -> io::Result<()> {
+    serving::serve(1, echo_pooled)
 }
 
-async fn serve_any<Echo>(echo: impl Fn(Conn) -> Echo) -> io::Result<()>
-where
-    Echo: Future<Output = io::Result<()>> + Send + 'static,
-{
-    let listener = landline::listen("tcp", "127.0.0.1:0").await?;
-    println!("listening {}", listener.local_addr()?);
+pub(crate) fn accept(face: Face) -> io::Result<()> {
+    match face {
+        Face::Any => runtime::run(Threads::One, accepting::serve(echo)),
+        Face::Traits => runtime::run(Threads::One, accepting::serve(echo_by_traits)),
+        Face::Tcp => runtime::run(Threads::One, serve_tcp()),
+    }
+}
+
+/// Waits without a buffer, and borrows one of the worker's.
+async fn echo_pooled(conn: Conn) -> landline::Result<()> {
     loop {
-        // A conn that ends in an error ends; the load sees it.
-        drop(tokio::spawn(echo(listener.accept().await?)));
+        let bytes = conn.read_pooled().await?;
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        conn.write_all(&bytes).await?;
     }
 }
 

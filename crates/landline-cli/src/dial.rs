@@ -4,19 +4,17 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::Args;
-use landline::explain::Report;
-use landline::explain::render::{self, Html};
 use landline::resolve::NameServer;
 use landline::{
-    Addr, AddressErrorKind, Cause, Dialer, Error, Family, Interface, KeepAlive, Network, Race, UnixAddr,
-    UnixKind, split_host_port,
+    Addr, AddressErrorKind, Cause, Dialer, Error, Family, Interface, KeepAlive, Network, Proxy,
+    ProxyEnvironment, Race, UnixAddr, UnixKind, split_host_port,
 };
 
 use crate::converse::{Shape, check_stdin, converse};
 use crate::failure::Failure;
-use crate::output::{self, Page, To};
+use crate::output::{self, Page};
 use crate::resolver;
-use crate::values::{self, Probes, Span, Switch};
+use crate::values::{self, Probes, Span, Switch, Way};
 
 /// Connect, and converse: stdin goes to the peer, what it sends goes to stdout.
 ///
@@ -29,7 +27,7 @@ use crate::values::{self, Probes, Span, Switch};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Networks and their addresses:
-  tcp tcp4 tcp6        HOST:PORT: example.com:http, 192.0.2.1:80, [2001:db8::1]:80, :80 for this host
+  tcp tcp4 tcp6        HOST:PORT: example.com:http, [2001:db8::1]:80, :80 for this host
   udp udp4 udp6        the same
   ip4:PROTO ip6:PROTO  HOST; the protocol by name or number, as in ip4:icmp
   unix                 /a/path, or @name in the abstract namespace; a stream
@@ -42,6 +40,7 @@ Examples:
   landline dial tcp example.com:443 --json
   landline dial tcp example.com:443 --server 9.9.9.9 --race off --timeout 3s
   landline dial unix /run/app.sock
+  landline dial tcp example.com:22 --proxy socks5h://localhost:1080 --explain
 
 Exit status: 0 done, 1 the network said no, 2 bad usage.")]
 pub(crate) struct Dial {
@@ -58,7 +57,8 @@ pub(crate) struct Dial {
     /// Write the report of the dial as a web page, - for stdout (then without a conversation)
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
-    /// How long the dial may take, looking the name up included, such as 250ms, 1.5s or 2m
+    /// How long the dial may take, looking the name up included, such as 250ms, 1.5s or 2m; a number alone is in
+    /// seconds
     #[arg(long, value_name = "D", value_parser = values::timeout, allow_hyphen_values = true)]
     timeout: Option<Span>,
     /// Dial from this address: IP, IP:PORT, :PORT, or the path or @name of a Unix socket; unixgram has one of the
@@ -77,6 +77,10 @@ pub(crate) struct Dial {
     /// Probe a silent TCP peer, or off [default: 15s,15s,9]
     #[arg(long, value_name = "IDLE,INTERVAL,COUNT", allow_hyphen_values = true)]
     keep_alive: Option<Probes>,
+    /// Go through this proxy, `http://USER:PASSWORD@HOST:PORT` or https, socks4, socks4a, socks5, socks5h; given again,
+    /// through each in turn. env: the one that all_proxy and no_proxy name for the address
+    #[arg(long, value_name = "URL|env", value_parser = values::proxy)]
+    proxy: Vec<Way>,
     /// Use Multipath TCP where both ends can
     #[arg(long)]
     mptcp: bool,
@@ -96,13 +100,13 @@ impl Dial {
             check_stdin()?;
         }
         if !(self.explain || self.json || self.html.is_some()) {
-            let conn = dialer.dial(network, &self.address).await.map_err(|error| self.failure(error))?;
+            let conn = dialer.dial(network, &self.address).await.map_err(|error| self.failure(&error))?;
             return converse(&conn, network.into()).await;
         }
         let page = self.html.as_deref().map(Page::create).transpose()?;
         let (result, report) = dialer.explain(network, &self.address).await;
-        self.show(&report, page)?;
-        let conn = result.map_err(|error| match self.failure(error) {
+        output::give(&report, self.explain, self.json, page)?;
+        let conn = result.map_err(|error| match self.failure(&error) {
             // The drawing ends with the error.
             failure if self.explain => Failure::Told(failure.status()),
             failure => failure,
@@ -122,6 +126,7 @@ impl Dial {
             (self.mptcp, tcp, "--mptcp"),
             (self.fast_open, tcp, "--fast-open"),
             (self.keep_alive.is_some(), tcp, "--keep-alive"),
+            (!self.proxy.is_empty(), tcp, "--proxy"),
             (self.interface.is_some(), !unix, "--interface"),
             (!self.server.is_empty(), !unix, "--server"),
             (self.race.is_some(), !unix, "--race"),
@@ -138,27 +143,13 @@ impl Dial {
         }
     }
 
-    fn failure(&self, error: Error) -> Failure {
+    fn failure(&self, error: &Error) -> Failure {
         let unsuitable = matches!(error.cause(),
             Cause::Address(address) if *address.kind() == AddressErrorKind::NoSuitableAddress);
         match &self.local {
             Some(local) if unsuitable => Failure::Usage(format!("{error} for --local {local}")),
-            _ => error.into(),
+            _ => Failure::at(&self.address, error),
         }
-    }
-
-    /// Gives the report where it is wanted.
-    fn show(&self, report: &Report, page: Option<Page<'_>>) -> Result<(), Failure> {
-        if self.explain {
-            output::tell(&output::waterfall(report, To::Stderr));
-        }
-        if self.json {
-            output::print(&format!("{}\n", render::to_string(report)))?;
-        }
-        if let Some(page) = page {
-            page.write(&Html::new(report))?;
-        }
-        Ok(())
     }
 
     fn dialer(&self, network: Network) -> Result<Dialer, Failure> {
@@ -189,11 +180,32 @@ impl Dial {
                 }
             });
         }
+        dialer = through(dialer, &self.proxy)?;
         if !self.server.is_empty() {
             dialer = dialer.resolver(resolver::asking(&self.server));
         }
         Ok(dialer)
     }
+}
+
+/// A dialer that goes this way.
+pub(crate) fn through(dialer: Dialer, ways: &[Way]) -> Result<Dialer, Failure> {
+    Ok(match ways {
+        [Way::Environment] => dialer.proxy(ProxyEnvironment::from_env()),
+        ways => dialer.proxy(chain(ways)?),
+    })
+}
+
+/// The proxies to go through, in order.
+fn chain(ways: &[Way]) -> Result<Vec<Proxy>, Failure> {
+    ways.iter()
+        .map(|way| match way {
+            Way::Proxy(proxy) => Ok(proxy.clone()),
+            Way::Environment => Err(Failure::Usage(
+                "--proxy env: the environment names the whole way, so it stands alone".to_owned(),
+            )),
+        })
+        .collect()
 }
 
 /// An address of this host, without a lookup.

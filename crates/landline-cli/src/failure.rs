@@ -3,7 +3,8 @@
 use std::fmt;
 use std::io;
 
-use landline::{AddressErrorKind, Cause, Error, LookupErrorKind};
+use landline::explain::render::printable;
+use landline::{AddressErrorKind, Cause, Error, LookupErrorKind, split_host_port};
 
 /// Why a command stopped; decides what is printed and the exit status.
 #[derive(Debug)]
@@ -25,6 +26,13 @@ impl Failure {
             io::ErrorKind::BrokenPipe => Failure::ReaderGone,
             _ => Failure::Refused(format!("{name}: {}", plain(error))),
         }
+    }
+
+    /// An error of a dial or listen at `address`, which is put before it where it names an address that was made of it.
+    pub(crate) fn at(address: &str, error: &Error) -> Failure {
+        let text = error.to_string();
+        let message = if names(&text, address) { text } else { format!("{}: {text}", printable(address)) };
+        if is_usage(error) { Failure::Usage(message) } else { Failure::Refused(message) }
     }
 
     /// The line for stderr, without its `landline: `.
@@ -52,19 +60,21 @@ impl From<Error> for Failure {
     }
 }
 
-/// Whether an error is about how the command was put, and not about what the network answered.
+/// Whether a message names an address, or at least its host.
+fn names(message: &str, address: &str) -> bool {
+    let host = split_host_port(address).map_or("", |(host, _)| host);
+    message.contains(address) || (!host.is_empty() && message.contains(host))
+}
+
+/// Whether an error is about how the command was put, and not about what the network answered: an address with an
+/// unknown service among them, which nobody was asked about.
 pub(crate) fn is_usage(error: &Error) -> bool {
     match error.cause() {
         Cause::Network(_) => true,
         Cause::Address(address) => *address.kind() != AddressErrorKind::NoSuitableAddress,
-        Cause::Lookup(lookup) => match lookup.kind() {
-            LookupErrorKind::InvalidName => true,
-            // A service is looked for in a file; nobody is asked. Its errors alone have the protocol in the name.
-            LookupErrorKind::NotFound => {
-                lookup.server().is_none() && lookup.to_string().ends_with(": unknown port")
-            }
-            _ => false,
-        },
+        Cause::Lookup(lookup) => {
+            matches!(lookup.kind(), LookupErrorKind::InvalidName | LookupErrorKind::UnknownPort)
+        }
         _ => false,
     }
 }
@@ -75,5 +85,27 @@ fn plain(error: &io::Error) -> String {
     match text.split_once(" (os error") {
         Some((words, _)) => words.to_owned(),
         None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_names_an_address() {
+        let refused = "dial tcp 127.0.0.1:1: connect: connection refused";
+        for (address, named) in [
+            ("127.0.0.1:1", true),
+            ("127.0.0.1:tcpmux", true),
+            (":1", true),
+            (":tcpmux", false),
+            ("localhost:1", false),
+            ("[::1]:1", false),
+        ] {
+            assert_eq!(names(refused, address), named, "{address}");
+        }
+        assert!(names("dial tcp: lookup x.example: no such host", "x.example:80"));
+        assert!(!names("dial tcp [fe80::1%2]:80: connect: no route to host", "[fe80::1%eth0]:80"));
     }
 }

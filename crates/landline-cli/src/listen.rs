@@ -52,7 +52,7 @@ pub(crate) struct Listen {
     /// End after the first conn, or with --echo after the first datagram
     #[arg(long)]
     once: bool,
-    /// Serve no more than N conns at the same time; others wait to be accepted
+    /// Serve no more than N conns at the same time, others wait to be accepted; without --echo and --exec one is all
     #[arg(long, value_name = "N", value_parser = values::count, allow_hyphen_values = true)]
     max_conns: Option<NonZeroUsize>,
 }
@@ -68,13 +68,9 @@ impl Listen {
         if network.is_packet() {
             return self.packets(network).await;
         }
-        if self.max_conns.is_some() && !self.echo && self.exec.is_none() {
-            return Err(Failure::Usage(
-                "--max-conns: only with --echo or --exec, else one conn is all".into(),
-            ));
-        }
         self.check_stdin()?;
-        let listener = ListenConfig::new().listen(network, &self.address).await?;
+        let listener = ListenConfig::new().listen(network, &self.address).await;
+        let listener = listener.map_err(|error| Failure::at(&self.address, &error))?;
         self.announce(&listener.local_addr()?)?;
         match self.service(network) {
             None => {
@@ -131,7 +127,8 @@ impl Listen {
             return Err(refuse("--max-conns"));
         }
         self.check_stdin()?;
-        let conn = ListenConfig::new().listen_packet(network, &self.address).await?;
+        let conn = ListenConfig::new().listen_packet(network, &self.address).await;
+        let conn = conn.map_err(|error| Failure::at(&self.address, &error))?;
         self.announce(&conn.local_addr()?)?;
         let mut buffer = vec![0; MESSAGE];
         if self.echo {

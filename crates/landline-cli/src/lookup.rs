@@ -8,7 +8,7 @@ use futures_util::stream::{FuturesOrdered, StreamExt};
 use landline::explain::Report;
 use landline::explain::render::printable;
 use landline::resolve::NameServer;
-use landline::{Context, Error, Family, LookupError, Resolver};
+use landline::{Context, Error, Family, LookupError, LookupErrorKind, Resolver};
 use serde::Serialize;
 
 use crate::failure::{Failure, is_usage};
@@ -59,7 +59,8 @@ pub(crate) struct Lookup {
     /// Fail when one of several questions fails for a reason that may pass, rather than answer with the rest
     #[arg(long)]
     strict: bool,
-    /// How long each lookup may take, such as 250ms, 1.5s or 2m
+    /// How long each lookup may take, such as 250ms, 1.5s or 2m; a number alone is in
+    /// seconds
     #[arg(long, value_name = "D", value_parser = values::timeout, allow_hyphen_values = true)]
     timeout: Option<Span>,
     /// What to look up, and of which name
@@ -123,10 +124,11 @@ impl Lookup {
                     output::complain(&answer.named(error));
                 }
                 // What the network refused weighs more than what it was never asked.
+                let unanswered = self.json || is_unknown_port(error) || !is_usage(error);
                 status = match status {
                     1 => 1,
-                    _ if is_usage(error) && !self.json => 2,
-                    _ => 1,
+                    _ if unanswered => 1,
+                    _ => 2,
                 };
             }
         }
@@ -183,31 +185,20 @@ async fn ask(resolver: &Resolver, context: &Context, kind: Kind, name: &str) -> 
             [vec![canonical], lines(&found)].concat()
         }
         Kind::Port => {
-            let (service, networks) = match name.split_once('/') {
-                Some((service, network @ ("tcp" | "udp"))) => (service, vec![network]),
-                Some((network @ ("tcp" | "udp"), service)) => (service, vec![network]),
-                _ => (name, vec!["tcp", "udp"]),
+            let (service, network) = match name.split_once('/') {
+                Some((service, network @ ("tcp" | "udp"))) => (service, network),
+                Some((network @ ("tcp" | "udp"), service)) => (service, network),
+                // TCP's port, else UDP's.
+                _ => (name, "ip"),
             };
-            lines(&[port(resolver, context, &networks, service).await?])
+            lines(&[resolver.lookup_port_in(context, network, service).await?])
         }
     })
 }
 
-/// The port of a service on the first network that has it.
-async fn port(
-    resolver: &Resolver,
-    context: &Context,
-    networks: &[&str],
-    service: &str,
-) -> Result<u16, Error> {
-    let mut networks = networks.iter();
-    loop {
-        let network = networks.next().expect("one at least, and the last returns");
-        match resolver.lookup_port_in(context, network, service).await {
-            Err(_) if networks.len() > 0 => {}
-            result => return result,
-        }
-    }
+/// A service that there is not, which is what was asked.
+fn is_unknown_port(error: &Error) -> bool {
+    error.lookup_error().is_some_and(|error| error.kind() == LookupErrorKind::UnknownPort)
 }
 
 /// The pairs that the arguments are.

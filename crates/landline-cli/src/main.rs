@@ -2,12 +2,16 @@
 
 #![forbid(unsafe_code)]
 
+mod call;
 mod converse;
 mod dial;
 mod failure;
+mod forward;
+mod get;
 mod listen;
 mod lookup;
 mod output;
+mod proxy;
 mod resolver;
 mod signals;
 mod tour;
@@ -20,7 +24,7 @@ use clap::{Parser, Subcommand};
 
 use failure::Failure;
 
-/// Dials, listens and looks names up, and shows every step on the way.
+/// Dials, listens, looks names up and speaks HTTP, and shows every step on the way.
 #[derive(Debug, Parser)]
 #[command(name = "landline", version, max_term_width = 100, arg_required_else_help = true)]
 #[command(after_help = "\
@@ -30,6 +34,9 @@ Examples:
   landline dial tcp example.com:443 --explain   the same, and see how it got there
   landline listen tcp :8080 --echo              answer with what was said
   landline lookup ip example.com mx example.com ask the DNS
+  landline call localhost:1234 Arith.Square 7   call a method of a service in Go
+  landline proxy :3128                          be a proxy for HTTP and SOCKS5
+  landline get https://example.com/ --explain   ask a web server, and see where the time went
 
 Exit status: 0 done, 1 the network said no, 2 bad usage; 128 and its number when a signal ended it,
 so 130 after Ctrl-C.")]
@@ -44,6 +51,10 @@ enum Command {
     Dial(dial::Dial),
     Listen(listen::Listen),
     Lookup(lookup::Lookup),
+    Forward(forward::Forward),
+    Proxy(proxy::Proxy),
+    Call(call::Call),
+    Get(get::Get),
 }
 
 fn main() -> ExitCode {
@@ -68,11 +79,13 @@ fn main() -> ExitCode {
             return ExitCode::from(1);
         }
     };
+    // A server takes signals itself, to let its conns finish.
+    let drains = matches!(cli.command, Command::Proxy(_) | Command::Forward(_));
     let status = runtime.block_on(async {
         tokio::select! {
             biased;
             // What was going on is dropped, and with it sockets, their files and child processes.
-            Ok(status) = signals::asked_to_end() => status,
+            Ok(status) = signals::asked_to_end(), if !drains => status,
             ended = run(cli.command) => match ended {
                 Ok(()) => 0,
                 Err(failure) => {
@@ -100,5 +113,9 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Dial(dial) => dial.run().await,
         Command::Listen(listen) => listen.run().await,
         Command::Lookup(lookup) => lookup.run().await,
+        Command::Forward(forward) => forward.run().await,
+        Command::Proxy(proxy) => proxy.run().await,
+        Command::Call(call) => call.run().await,
+        Command::Get(get) => Box::pin(get.run()).await,
     }
 }

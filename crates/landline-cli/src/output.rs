@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
 use landline::explain::Report;
-use landline::explain::render::{Colors, Glyphs, Html, printable};
+use landline::explain::render::{self, Colors, Glyphs, Html, printable};
 
 use crate::failure::Failure;
 
@@ -53,6 +53,25 @@ pub(crate) fn waterfall(report: &Report, to: To) -> String {
         drawing = drawing.glyphs(Glyphs::Unicode);
     }
     drawing.to_string()
+}
+
+/// Gives a report where it is wanted: drawn on stderr, as a line of JSON on stdout, as a page.
+pub(crate) fn give(
+    report: &Report,
+    explain: bool,
+    json: bool,
+    page: Option<Page<'_>>,
+) -> Result<(), Failure> {
+    if explain {
+        tell(&waterfall(report, To::Stderr));
+    }
+    if json {
+        print(&format!("{}\n", render::to_string(report)))?;
+    }
+    if let Some(page) = page {
+        page.write(&Html::new(report))?;
+    }
+    Ok(())
 }
 
 /// Columns to fit into: those of the terminal, or what `COLUMNS` says; none for a file or pipe.

@@ -1,9 +1,15 @@
 //! The signals that ask the program to end: it cleans up, and ends with 128 and the signal's number.
 
 use std::fs;
+use std::future::poll_fn;
 use std::io;
+use std::pin::pin;
+use std::task::Poll;
 
+use futures_util::future::maybe_done;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::failure::Failure;
 
 /// Waits for SIGINT (Ctrl-C), SIGTERM or SIGHUP; gives the exit status that a shell shows for it.
 ///
@@ -22,6 +28,19 @@ pub(crate) async fn asked_to_end() -> io::Result<u8> {
         () = arrival(&mut hangup) => SignalKind::hangup(),
     };
     Ok(128 + u8::try_from(kind.as_raw_value()).unwrap_or(0))
+}
+
+/// Runs `served` to its end, and `announce` as soon as it has begun: it listens for signals then, and whoever hears of it
+/// may send one.
+pub(crate) async fn announcing<T>(
+    served: impl Future<Output = T>,
+    announce: impl FnOnce() -> Result<(), Failure>,
+) -> Result<T, Failure> {
+    let mut served = pin!(maybe_done(served));
+    poll_fn(|cx| Poll::Ready(served.as_mut().poll(cx).is_ready())).await;
+    announce()?;
+    served.as_mut().await;
+    Ok(served.take_output().expect("it is done"))
 }
 
 /// Waits for a signal that is watched; for ever for one that is not.

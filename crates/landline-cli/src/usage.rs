@@ -38,7 +38,10 @@ pub(crate) fn line(error: &clap::Error, arguments: &[String]) -> String {
         ErrorKind::InvalidSubcommand => {
             let similar = context(ContextKind::SuggestedSubcommand);
             let given = context(ContextKind::InvalidSubcommand).unwrap_or_default();
-            format!("{given}: unknown command{}; known are tour, dial, listen and lookup", meant(similar))
+            format!(
+                "{given}: unknown command{}; known are tour, dial, listen, lookup, get, call, forward and proxy",
+                meant(similar)
+            )
         }
         ErrorKind::ArgumentConflict => match context(ContextKind::PriorArg) {
             Some(other) if other != option => format!("{put}: not {name} and {other} together"),

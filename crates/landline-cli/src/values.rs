@@ -6,6 +6,7 @@ use std::num::NonZeroUsize;
 use std::str::FromStr;
 use std::time::Duration;
 
+use landline::Proxy;
 use landline::resolve::NameServer;
 
 /// A duration as people write it: `250ms`, `1.5s`, `2m`, `1m30s`, `1h`; 0 may stand without a unit.
@@ -37,6 +38,15 @@ pub(crate) enum Probes {
     },
 }
 
+/// A proxy, or the environment's choice.
+#[derive(Clone, Debug)]
+pub(crate) enum Way {
+    /// `env`.
+    Environment,
+    /// Its URL.
+    Proxy(Proxy),
+}
+
 /// Why a value was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Refused(&'static str);
@@ -58,17 +68,32 @@ const PROBES: Refused = Refused(
 const LONGEST_PROBE: Duration = Duration::from_secs(32_767);
 const MOST_PROBES: u32 = 127;
 
-/// How long something may take: a duration, and not nothing.
+/// How long something may take: a duration, and not nothing. A number alone is in seconds, as curl and dig have it.
 pub(crate) fn timeout(text: &str) -> Result<Span, Refused> {
-    match text.parse()? {
+    match in_seconds(text)? {
         Span(Duration::ZERO) => Err(Refused("a timeout is longer than 0; without one there is no limit")),
         span => Ok(span),
+    }
+}
+
+fn in_seconds(text: &str) -> Result<Span, Refused> {
+    match text.bytes().next_back() {
+        Some(last) if last.is_ascii_digit() => format!("{text}s").parse(),
+        _ => text.parse(),
     }
 }
 
 /// How many, and not none.
 pub(crate) fn count(text: &str) -> Result<NonZeroUsize, Refused> {
     text.parse().map_err(|_| Refused("a number from 1"))
+}
+
+/// A proxy's URL, or `env`. The error does without the URL, which may hold a password and is printed beside it anyway.
+pub(crate) fn proxy(text: &str) -> Result<Way, String> {
+    if text == "env" {
+        return Ok(Way::Environment);
+    }
+    text.parse().map(Way::Proxy).map_err(|error: landline::ParseProxyError| error.reason().to_owned())
 }
 
 /// A command that is one.
@@ -155,8 +180,8 @@ impl FromStr for Probes {
         else {
             return Err(PROBES);
         };
-        let Span(idle) = idle.parse()?;
-        let Span(interval) = interval.parse()?;
+        // tcp(7) counts them in seconds.
+        let (Span(idle), Span(interval)) = (in_seconds(idle)?, in_seconds(interval)?);
         let count = count.parse().map_err(|_| PROBES)?;
         let fits = |time: Duration| !time.is_zero() && time <= LONGEST_PROBE;
         if !(fits(idle) && fits(interval) && (1..=MOST_PROBES).contains(&count)) {
@@ -193,23 +218,34 @@ mod tests {
     }
 
     #[test]
+    fn timeouts_without_a_unit_are_in_seconds() {
+        for (text, seconds) in [("5", 5.0), ("0.3", 0.3), ("2m", 120.0), ("1m30", 90.0)] {
+            assert_eq!(timeout(text), Ok(Span(Duration::from_secs_f64(seconds))), "{text}");
+        }
+        for text in ["", "-5", "+5", "1e3", "5 ", "x", "0", "0s"] {
+            assert!(timeout(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
     fn switches_and_probes() {
         assert_eq!("off".parse(), Ok(Switch::Off));
         assert_eq!("250ms".parse(), Ok(Switch::After(Duration::from_millis(250))));
         assert!("on".parse::<Switch>().is_err());
+        assert!("250".parse::<Switch>().is_err(), "of seconds or milliseconds");
         assert_eq!("off".parse(), Ok(Probes::Off));
         let seconds = Duration::from_secs;
         assert_eq!(
             "15s,1m,9".parse(),
             Ok(Probes::Every { idle: seconds(15), interval: seconds(60), count: 9 })
         );
+        assert_eq!("15,60,9".parse::<Probes>(), "15s,1m,9".parse());
         for text in [
             "",
             "15s",
             "15s,15s",
             "15s,15s,9,9",
             "15s,15s,-1",
-            "15,15,9",
             "on",
             "0s,1s,1",
             "1s,32768s,1",

@@ -99,6 +99,24 @@ fn nobody_there_is_status_1_and_one_line_that_names_the_address() {
 }
 
 #[test]
+fn an_error_names_what_was_given_also_where_the_dial_made_another_address_of_it() {
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let refused = format!("dial tcp {address}: connect: connection refused");
+    let given = format!("localhost:{}", address.port());
+    let done = run(&["dial", "tcp4", &given]).expect(1);
+    let expected = format!("landline: {given}: {}", refused.replacen("tcp", "tcp4", 1));
+    assert_eq!(done.complaint(), expected);
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let given = format!("localhost:{}", taken.local_addr().unwrap().port());
+    let done = run(&["listen", "tcp4", &given, "--echo"]).expect(1);
+    assert!(
+        done.complaint().starts_with(&format!("landline: {given}: listen tcp4 127.0.0.1:")),
+        "{}",
+        done.stderr
+    );
+}
+
+#[test]
 fn ctrl_c_ends_a_conversation_with_status_130() {
     let (connected, is_connected) = std::sync::mpsc::channel();
     let address = server(move |mut conn| {

@@ -62,6 +62,8 @@ fn each_kind_prints_its_answers_as_a_zone_file_has_them() {
         ("ip", "192.0.2.7", "192.0.2.7\n"),
         ("port", "http", "80\n"),
         ("port", "domain/udp", "53\n"),
+        ("port", "tcp/HTTP", "80\n"),
+        ("port", "ntp", "123\n"),
         ("port", "443", "443\n"),
     ] {
         let done = server.lookup(&[kind, name]).expect(0);
@@ -121,6 +123,16 @@ fn a_name_that_does_not_exist_is_status_1_in_one_line() {
     let done = server.lookup(&["ip", "none.test"]).expect(1);
     assert_eq!(done.text(), "");
     assert_eq!(done.complaint(), format!("landline: lookup none.test on {}: no such host", server.address));
+}
+
+#[test]
+fn a_service_that_does_not_exist_is_status_1_too() {
+    let done = run(&["lookup", "port", "nosuchsvc"]).expect(1);
+    assert_eq!(done.complaint(), "landline: lookup ip/nosuchsvc: unknown port");
+    let done = run(&["lookup", "--json", "port", "nosuchsvc/tcp"]).expect(1);
+    let line: serde_json::Value = serde_json::from_str(done.text()).unwrap();
+    assert_eq!((&line["kind"], &line["name"]), (&"port".into(), &"nosuchsvc/tcp".into()));
+    assert_eq!((&line["not_found"], &line["temporary"]), (&true.into(), &false.into()), "{line}");
 }
 
 #[test]

@@ -43,6 +43,14 @@ async fn tls_over_tcp_conns_is_a_byte_stream() {
     suite::stream::run_all(async || tls.wrap(tcp_pair("127.0.0.1:0").await).await).await;
 }
 
+/// Deadlines and closes of a conn reach through what is built on it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tls_over_conns_does_what_any_conn_must() {
+    let tls = Tls::new();
+    suite::run_all(async || tls.wrap_shared(tcp_pair("127.0.0.1:0").await).await).await;
+    suite::run_all(async || tls.wrap_shared(UnixConn::pair(UnixKind::Stream).unwrap()).await).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn unix_conns_do_what_any_conn_must() {
     suite::run_all(async || {
@@ -123,4 +131,5 @@ async fn pipes_do_what_any_conn_must_in_paused_time_and_so_does_tls_over_them() 
     .await;
     let tls = Tls::new();
     suite::stream::run_all(async || tls.wrap(landline::pipe()).await).await;
+    suite::run_all(async || tls.wrap_shared(landline::pipe()).await).await;
 }

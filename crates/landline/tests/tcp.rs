@@ -71,6 +71,52 @@ async fn a_close_without_lingering_resets_the_peer() {
 }
 
 #[tokio::test]
+async fn a_corked_conn_holds_a_part_of_a_segment_back() {
+    let (ours, theirs) = pair().await;
+    assert!(!ours.cork().unwrap());
+    ours.set_cork(true).unwrap();
+    assert!(ours.cork().unwrap());
+    // Looked at before 200 ms are over, when it would be sent all the same, unless the machine stands still.
+    let began = Instant::now();
+    for byte in *b"held" {
+        ours.write_all(&[byte]).await.unwrap();
+    }
+    let held = ours.tcp_info().unwrap().unsent_bytes;
+    assert!(held == 4 || began.elapsed() > Duration::from_millis(150), "{held} bytes held back");
+    ours.set_cork(false).unwrap();
+    assert_eq!(ours.tcp_info().unwrap().unsent_bytes, 0);
+    let mut heard = [0; 8];
+    assert_eq!(theirs.read(&mut heard).await.unwrap(), 4);
+    assert_eq!(&heard[..4], b"held");
+}
+
+#[tokio::test]
+async fn more_to_follow_is_sent_together_with_what_follows() {
+    let (ours, theirs) = pair().await;
+    let began = Instant::now();
+    ours.write_all_more(b"header, ").await.unwrap();
+    ours.write_all_more(b"").await.unwrap();
+    let held = ours.tcp_info().unwrap().unsent_bytes;
+    assert!(held == 8 || began.elapsed() > Duration::from_millis(150), "{held} bytes held back");
+    ours.write_all(b"body").await.unwrap();
+    assert_eq!(ours.tcp_info().unwrap().unsent_bytes, 0);
+    let mut heard = [0; 12];
+    (&theirs).read_exact(&mut heard).await.unwrap();
+    assert_eq!(&heard, b"header, body");
+    // More than any buffer holds is written whole.
+    let long = vec![7; 4 << 20];
+    let mut heard = vec![0; long.len()];
+    let mut reader = &theirs;
+    let (written, read) = tokio::join!(ours.write_all_more(&long), async {
+        let all_but_held_back = reader.read_exact(&mut heard[..(4 << 20) - (1 << 17)]).await;
+        ours.set_cork(false).unwrap();
+        all_but_held_back
+    });
+    written.unwrap();
+    read.unwrap();
+}
+
+#[tokio::test]
 async fn a_conn_dropped_with_unread_bytes_resets_its_peer() {
     let (ours, theirs) = pair().await;
     theirs.write_all(b"half of it").await.unwrap();

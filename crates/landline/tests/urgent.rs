@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use landline::{Conn, UnixConn, UnixKind};
+use landline::{Conn, Server, UnixConn, UnixKind};
 use rustix::net::{SendFlags, send};
 use tokio::io::AsyncReadExt;
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 /// Sends bytes before and behind an urgent one, and reads them when all have arrived.
@@ -38,5 +39,20 @@ async fn what_follows_urgent_data_is_read_without_waiting_for_more() {
         read_past_urgent_data(sender, receiver, polled).await;
         let (sender, receiver) = UnixConn::pair(UnixKind::Stream).unwrap();
         read_past_urgent_data(sender.into(), receiver.into(), polled).await;
+    }
+}
+
+#[tokio::test]
+async fn a_conn_that_the_reactor_does_not_know_yet_is_read_past_urgent_data_too() {
+    for polled in [false, true] {
+        let (conns, mut served) = mpsc::unbounded_channel();
+        let handler = move |conn| {
+            let _ = conns.send(conn);
+            std::future::pending::<()>()
+        };
+        let serving = Server::new().serve_here("tcp", "127.0.0.1:0", handler).await.unwrap();
+        let sender = landline::dial("tcp", &serving.local_addr().to_string()).await.unwrap();
+        let receiver = served.recv().await.unwrap();
+        read_past_urgent_data(sender, receiver, polled).await;
     }
 }

@@ -1,5 +1,6 @@
 //! The program in networks made for the test.
 
+mod calls;
 mod harness;
 mod limits;
 mod names;

@@ -120,3 +120,27 @@ fn a_server_on_the_link_is_asked_over_its_interface() {
     pair.near.etc("resolv.conf", &format!("nameserver {link_local}%eth0\n"));
     assert_both(&lookup(&pair, &[], "ip", "both.example.").0);
 }
+
+/// What nsswitch.conf(5) asks for and only the system can do goes to `getaddrinfo`, and the explanation says why.
+#[test]
+fn a_source_of_another_module_is_left_to_the_system() {
+    let Some(pair) = Pair::new() else { return };
+    pair.near.etc("nsswitch.conf", "hosts: nosuchmodule files\n");
+    let done = finish(&mut pair.landline(&["lookup", "--explain", "ip4", "far.example"]));
+    assert_eq!(done.success(), "192.0.2.2\n", "{done:?}");
+    let handed = "handed to the system's resolver (nosuchmodule is not done here)";
+    assert!(done.stderr.contains(handed), "{}", done.stderr);
+    pair.near.etc("nsswitch.conf", "hosts: files\n");
+    let done = finish(&mut pair.landline(&["lookup", "--explain", "ip4", "far.example"]));
+    assert_eq!(done.success(), "192.0.2.2\n", "{done:?}");
+    assert!(!done.stderr.contains("handed"), "{}", done.stderr);
+}
+
+#[test]
+fn this_host_knows_its_own_name() {
+    let Some(pair) = Pair::new() else { return };
+    pair.near.etc("nsswitch.conf", "hosts: files myhostname\n");
+    let name = pair.near.run("uname -n").trim().to_owned();
+    let (answer, _) = lookup(&pair, &[], "ip4", &name);
+    assert_eq!(answer["result"], serde_json::json!(["192.0.2.1"]), "{answer}");
+}

@@ -1,6 +1,6 @@
 //! Conns whose network changes under them.
 
-use landline_interop::{Namespace, Pair, Report, Running, finish, namespaces, program};
+use landline_interop::{Namespace, Pair, Report, Running, finish, finish_with_input, namespaces, program};
 
 /// A conversation with the echo server that has been seen to work.
 fn conversation(pair: &Pair, address: &str) -> Running {
@@ -21,6 +21,30 @@ fn a_reset_in_mid_stream_is_an_error() {
     assert_eq!(status.code(), Some(1), "{complaints}");
     assert!(complaints.contains("connection reset by peer"), "{complaints}");
     assert!(complaints.contains("192.0.2.2:8080"), "{complaints}");
+}
+
+#[test]
+fn a_stream_comes_whole_through_losses() {
+    let Some(pair) = Pair::new() else { return };
+    let _server = pair.echo("tcp", ":8080");
+    // Single packets are lost, not the long ones that the kernel passes on between hosts as near as these.
+    for host in [&pair.near, &pair.far] {
+        host.run("ip link set eth0 gso_max_segs 1");
+    }
+    pair.far.filter_input("tcp dport 8080 numgen inc mod 13 == 5 counter drop");
+    pair.near.filter_input("tcp sport 8080 numgen inc mod 17 == 7 counter drop");
+    let mut sent = String::new();
+    for number in 0_u64..60_000 {
+        sent.push_str(&format!("{:016x}\n", (number + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15)));
+    }
+    for address in ["192.0.2.2:8080", "[2001:db8:77::2]:8080"] {
+        let done = finish_with_input(&mut pair.landline(&["dial", "tcp", address]), sent.as_bytes());
+        assert!(done.success() == sent, "{} of {} bytes came back", done.stdout.len(), sent.len());
+    }
+    for host in [&pair.near, &pair.far] {
+        let rules = host.run("nft list ruleset");
+        assert!(rules.contains("counter packets") && !rules.contains("counter packets 0 "), "{rules}");
+    }
 }
 
 #[test]

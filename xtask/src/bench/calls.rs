@@ -5,7 +5,12 @@
 //! their difference is divided, so that starting up and winding down do not count.
 
 use std::{
-    collections::BTreeMap, ffi::OsStr, fs, io::BufRead as _, path::Path, process::Command, time::Duration,
+    collections::BTreeMap,
+    fs,
+    io::BufRead as _,
+    path::Path,
+    process::{Command, Stdio},
+    time::Duration,
 };
 
 use serde::Serialize;
@@ -13,16 +18,13 @@ use serde::Serialize;
 use super::{
     process::{Core, Process, Server, scratch},
     programs::Programs,
-    run,
-    workload::{Peer, Shape, Workload},
+    stage::Stage,
+    workload::{Peer, Workload},
 };
 
-/// Operations of the short and of the long run, under perf and under strace, which is a hundred times slower.
-const COUNTED: [u64; 2] = [2_000, 12_000];
-const NAMED: [u64; 2] = [500, 2_500];
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// System calls of one operation.
+/// System calls of one unit.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Calls {
     /// Nothing when neither tool could count.
@@ -34,26 +36,38 @@ pub(crate) struct Calls {
     pub(crate) names: Vec<(String, f64)>,
 }
 
+/// How many operations to count.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Count {
+    /// In the short and in the long run.
+    pub(crate) counted: [u64; 2],
+    /// The same under strace, which is a hundred times slower.
+    pub(crate) named: [u64; 2],
+}
+
 /// Counts as well as this machine can.
 pub(crate) fn count(workload: &Workload, peer: &Peer, programs: &Programs) -> Calls {
     let mut calls = Calls::default();
+    let Some(Count { counted, named }) = workload.count else { return calls };
     if let Some(perf) = &programs.perf {
-        match difference(COUNTED, |ops| under_perf(perf, workload, peer, programs, ops)) {
+        match difference(counted, |ops| under_perf(perf, workload, peer, programs, ops)) {
             Ok(names) => {
-                calls.each = Some(names.values().sum());
+                calls.each = Some(names.values().sum::<f64>() * workload.unit.operations);
                 calls.by = Some("perf");
             }
             Err(why) => eprintln!("perf cannot count: {why}"),
         }
     }
     if let Some(strace) = &programs.strace {
-        match difference(NAMED, |ops| under_strace(strace, workload, peer, programs, ops)) {
-            Ok(names) => {
+        match difference(named, |ops| under_strace(strace, workload, peer, programs, ops)) {
+            Ok(mut names) => {
+                names.values_mut().for_each(|each| *each *= workload.unit.operations);
                 if calls.each.is_none() {
                     calls.each = Some(names.values().sum());
                     calls.by = Some("strace");
                 }
-                calls.names = names.into_iter().filter(|(_, each)| *each >= 0.005).collect();
+                let most = names.values().copied().fold(0.0, f64::max);
+                calls.names = names.into_iter().filter(|(_, each)| *each >= most / 200.0).collect();
                 calls.names.sort_by(|(_, one), (_, other)| other.total_cmp(one));
             }
             Err(why) => eprintln!("strace cannot count: {why}"),
@@ -87,24 +101,12 @@ fn under_perf(
     let file = scratch("perf")?;
     let mut command = Command::new(perf);
     command.args(["stat", "-x", ",", "-e", "raw_syscalls:sys_enter", "-o"]).arg(&file);
-    let done = match workload.shape {
-        Shape::Server { load } | Shape::Memory { load } => {
-            let server = Server::start(programs.peer(peer)?, Core::Measured)?;
-            command.args(["-p", &server.pid().to_string(), "--"]);
-            append(&mut command, &run::drive(programs, load, &server), ops);
-            Process::start(command, Core::Driving)?.finish(PATIENCE)
-        }
-        Shape::Client { helper } => {
-            let helper = Server::start(programs.bench(helper), Core::Driving)?;
-            command.arg("--");
-            append(&mut command, &client(programs, peer, &helper)?, ops);
-            Process::start(command, Core::Measured)?.finish(PATIENCE)
-        }
-    };
-    let text = fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()));
-    let _ = fs::remove_file(&file);
-    done?;
-    parse_perf(&text?)
+    let stage = Stage::set(workload, peer, programs)?;
+    if stage.measures_standing {
+        command.args(["-p", &stage.standing.pid().to_string()]);
+    }
+    let done = stage.finish_under(command, &["--ops", &ops.to_string()], PATIENCE);
+    parse_perf(&taken(&file, done)?)
 }
 
 fn under_strace(
@@ -117,44 +119,30 @@ fn under_strace(
     let file = scratch("strace")?;
     let mut command = Command::new(strace);
     command.args(["-f", "-c", "-U", "name,calls", "-o"]).arg(&file);
-    let done = match workload.shape {
-        Shape::Server { load } | Shape::Memory { load } => {
-            let server = Server::start(programs.peer(peer)?, Core::Measured)?;
-            let mut tracer = attach(command, &server)?;
-            let mut load = run::drive(programs, load, &server);
-            load.args(["--ops", &ops.to_string()]);
-            let done = Process::start(load, Core::Driving)?.finish(PATIENCE);
-            tracer.interrupt(PATIENCE)?;
-            done
-        }
-        Shape::Client { helper } => {
-            let helper = Server::start(programs.bench(helper), Core::Driving)?;
-            command.arg("--");
-            append(&mut command, &client(programs, peer, &helper)?, ops);
-            Process::start(command, Core::Measured)?.finish(PATIENCE)
-        }
+    let stage = Stage::set(workload, peer, programs)?;
+    let ops = ["--ops", &ops.to_string()];
+    let done = if stage.measures_standing {
+        let mut tracer = attach(command, &stage.standing)?;
+        let done = stage.finish(&ops, PATIENCE);
+        tracer.interrupt(PATIENCE)?;
+        done
+    } else {
+        stage.finish_under(command, &ops, PATIENCE)
     };
-    let text = fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()));
-    let _ = fs::remove_file(&file);
-    done?;
-    parse_strace(&text?)
+    parse_strace(&taken(&file, done)?)
 }
 
-fn client(programs: &Programs, peer: &Peer, helper: &Server) -> Result<Command, String> {
-    let mut client = programs.peer(peer)?;
-    client.args(["--to", &helper.address]);
-    Ok(client)
-}
-
-/// Makes `inner`, for so many operations, the rest of `outer`'s arguments.
-fn append(outer: &mut Command, inner: &Command, ops: u64) {
-    outer.arg(inner.get_program()).args(inner.get_args()).args([OsStr::new("--ops")]).arg(ops.to_string());
+/// What a tool wrote into its file, which is no more needed.
+fn taken(file: &Path, done: Result<String, String>) -> Result<String, String> {
+    let text = fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()));
+    let _ = fs::remove_file(file);
+    done.and(text)
 }
 
 /// Starts a tracer on a running server and waits until it says that it has it.
 fn attach(mut command: Command, server: &Server) -> Result<Process, String> {
     let (said, says) = std::io::pipe().map_err(|error| format!("pipe: {error}"))?;
-    command.args(["-p", &server.pid().to_string()]).stderr(says);
+    command.args(["-p", &server.pid().to_string()]).stdin(Stdio::null()).stderr(says);
     let tracer = Process::start(command, Core::Driving)?;
     let mut line = String::new();
     std::io::BufReader::new(said).read_line(&mut line).map_err(|error| format!("strace: {error}"))?;

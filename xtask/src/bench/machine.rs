@@ -14,10 +14,12 @@ pub(crate) struct Machine {
     pub(crate) kernel: String,
     /// Processes that wanted to run in the last minute, when the run began: a quiet machine has none.
     pub(crate) load: String,
+    /// In which network it was measured.
+    pub(crate) network: String,
 }
 
 impl Machine {
-    pub(crate) fn look() -> Result<Self, String> {
+    pub(crate) fn look(network: String) -> Result<Self, String> {
         let read = |path: &str| fs::read_to_string(path).map_err(|error| format!("{path}: {error}"));
         let load = read("/proc/loadavg")?;
         Ok(Self {
@@ -27,12 +29,15 @@ impl Machine {
             memory_gib: kib(&read("/proc/meminfo")?).unwrap_or(0) / (1 << 20),
             kernel: read("/proc/sys/kernel/osrelease")?.trim().to_owned(),
             load: load.split_whitespace().next().unwrap_or("unknown").to_owned(),
+            network,
         })
     }
 
     pub(crate) fn describe(&self) -> String {
-        let Self { date, cpu, cores, memory_gib, kernel, load } = self;
-        format!("{date}; {cpu}, {cores} cores, {memory_gib} GiB, Linux {kernel}, load {load} at the start")
+        let Self { date, cpu, cores, memory_gib, kernel, load, network } = self;
+        format!(
+            "{date}; {cpu}, {cores} cores, {memory_gib} GiB, Linux {kernel}, load {load} at the start; in {network}"
+        )
     }
 }
 

@@ -9,14 +9,7 @@ pub(crate) fn render(report: &Report) -> String {
     let _ = writeln!(text, "{}.", report.machine.describe());
     let versions: Vec<&str> = report.versions.values().map(String::as_str).collect();
     let _ = writeln!(text, "{}.\n", versions.join(", "));
-    let _ = writeln!(
-        text,
-        "Written by `cargo xtask bench --markdown bench/RESULTS.md`: {} interleaved rounds of {} ms, a fresh process \
-         for each peer in each round, the order turning. What is measured has one core, what drives it the other. \
-         Figures are medians of the rounds; a ratio is the median of the ratios of the rounds. CPU is the kernel's \
-         account of the measured process, user and system; system calls are counted in runs of their own.",
-        report.rounds, report.run_ms
-    );
+    let _ = writeln!(text, "Written by `cargo xtask bench --markdown bench/RESULTS.md`: {}", report.method());
     for workload in &report.workloads {
         let _ = writeln!(text, "\n## {}\n\n{}.\n", workload.name, capitalised(workload.title));
         let columns = table::columns(workload);
@@ -35,8 +28,8 @@ pub(crate) fn render(report: &Report) -> String {
         }
         text.push('\n');
         for verdict in &workload.goals {
-            let value = verdict.value.map_or(String::new(), |value| format!(" ({value:.2})"));
-            let _ = writeln!(text, "- {}: {}{value}", capitalised(&verdict.goal), verdict.word());
+            let goal = capitalised(&verdict.goal);
+            let _ = writeln!(text, "- {goal}: {}{}", verdict.word(), verdict.aside());
         }
     }
     text

@@ -4,8 +4,10 @@ use std::{
     ffi::OsStr,
     fs::File,
     io::{BufRead as _, BufReader, Read as _},
+    net::SocketAddrV4,
     path::{Path, PathBuf},
     process::{Child, ChildStdout, Command, Stdio},
+    thread,
     time::Duration,
 };
 
@@ -22,6 +24,8 @@ pub(crate) enum Core {
     Measured,
     /// What drives it.
     Driving,
+    /// Wherever the kernel puts it.
+    Any,
 }
 
 /// A running process, killed when dropped.
@@ -37,14 +41,14 @@ pub(crate) struct Server {
     process: Process,
     pub(crate) address: String,
     /// Kept so that a server that says more is not killed by SIGPIPE.
-    _said: BufReader<ChildStdout>,
+    _said: Option<BufReader<ChildStdout>>,
 }
 
 impl Process {
     /// Starts `command` on a core, its output piped.
     pub(crate) fn start(mut command: Command, core: Core) -> Result<Self, String> {
         let name = name_of(&command);
-        command.stdin(Stdio::null()).stdout(Stdio::piped());
+        command.stdout(Stdio::piped());
         let child = on_core(core, || command.spawn()).and_then(|child| child.map_err(|e| e.to_string()));
         Ok(Self { child: child.map_err(|error| format!("{name}: {error}"))?, name })
     }
@@ -100,21 +104,58 @@ impl Drop for Process {
 
 impl Server {
     /// Starts a server and waits until it listens.
-    pub(crate) fn start(command: Command, core: Core) -> Result<Self, String> {
+    pub(crate) fn start(mut command: Command, core: Core) -> Result<Self, String> {
+        command.stdin(Stdio::null());
         let mut process = Process::start(command, core)?;
         let stdout = process.child.stdout.take().expect("its output was piped");
         let mut said = BufReader::new(stdout);
         let mut line = String::new();
         said.read_line(&mut line).map_err(|error| format!("{}: {error}", process.name))?;
         match line.trim().strip_prefix("listening ") {
-            Some(address) => Ok(Self { address: address.to_owned(), process, _said: said }),
+            Some(address) => Ok(Self { address: address.to_owned(), process, _said: Some(said) }),
             None => Err(format!("{} does not listen: {line:?}", process.name)),
         }
+    }
+
+    /// Starts a server that does not say when it listens at `address`, and waits until it does.
+    pub(crate) fn start_at(mut command: Command, core: Core, address: SocketAddrV4) -> Result<Self, String> {
+        command.stdin(Stdio::null());
+        let mut process = Process::start(command, core)?;
+        for _ in 0..ATTEMPTS {
+            if listens(address) {
+                return Ok(Self { process, address: address.to_string(), _said: None });
+            }
+            if let Ok(Some(status)) = process.child.try_wait() {
+                return Err(format!("{}: {status}", process.name));
+            }
+            thread::sleep(PAUSE);
+        }
+        Err(format!("{} does not listen at {address}", process.name))
     }
 
     pub(crate) fn pid(&self) -> u32 {
         self.process.pid()
     }
+}
+
+/// How often and how far apart a server is asked whether it listens that does not say so itself.
+const ATTEMPTS: u32 = 1000;
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// Whether a socket listens at `address`, without a conn to it, which a forwarder would forward.
+fn listens(address: SocketAddrV4) -> bool {
+    std::fs::read_to_string("/proc/net/tcp").is_ok_and(|table| has_listener(&table, address))
+}
+
+/// Looks for a listener in a table of sockets as proc(5) has it: number, local and remote address in hexadecimal, the
+/// bytes of IP addresses in the machine's order, and a state, of which 0A is listening.
+fn has_listener(table: &str, address: SocketAddrV4) -> bool {
+    let ip = u32::from_ne_bytes(address.ip().octets());
+    let local = format!("{ip:08X}:{:04X}", address.port());
+    table.lines().skip(1).any(|line| {
+        let mut words = line.split_whitespace().skip(1);
+        words.next() == Some(&local) && words.nth(1) == Some("0A")
+    })
 }
 
 /// The command as one would type it where it lies.
@@ -141,6 +182,7 @@ fn on_core<T>(core: Core, start: impl FnOnce() -> T) -> Result<T, String> {
     let index = match core {
         Core::Measured => cores.next(),
         Core::Driving => cores.next_back(),
+        Core::Any => return Ok(start()),
     };
     let mut only = CpuSet::new();
     only.set(index.ok_or("this process may run on no core")?);
@@ -185,5 +227,29 @@ mod tests {
         assert!(why.contains("does not listen: \"hello\\n\""), "{why}");
         let server = Server::start(shell("echo listening here; exec sleep 30"), Core::Measured).unwrap();
         assert_eq!(server.address, "here");
+    }
+
+    #[test]
+    fn a_listener_is_found_in_the_kernels_table() {
+        let row =
+            "   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 5";
+        let established = row.replace(" 0A ", " 01 ");
+        let address = SocketAddrV4::new([127, 0, 0, 1].into(), 8080);
+        let there =
+            |row: &str, address| has_listener(&format!("  sl  local_address rem_address\n{row}\n"), address);
+        assert!(there(row, address));
+        assert!(!there(&established, address));
+        assert!(!there(row, SocketAddrV4::new([127, 0, 0, 1].into(), 8081)));
+    }
+
+    #[test]
+    fn a_server_that_says_nothing_is_found_to_listen_or_to_have_ended() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let std::net::SocketAddr::V4(address) = listener.local_addr().unwrap() else { unreachable!() };
+        let server = Server::start_at(shell("exec sleep 30"), Core::Any, address).unwrap();
+        assert_eq!(server.address, address.to_string());
+        drop(listener);
+        let why = Server::start_at(shell("exit 3"), Core::Any, address).unwrap_err();
+        assert!(why.contains("exit status: 3"), "{why}");
     }
 }

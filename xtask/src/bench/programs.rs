@@ -7,7 +7,10 @@ use std::{
     process::Command,
 };
 
-use super::workload::{Peer, Program, Workload};
+use super::{
+    process::{Core, Server},
+    workload::{FILE_BYTES, Peer, Program, Workload},
+};
 use crate::{go, paths, peers};
 
 /// Programs that are ready to run, and why others are not.
@@ -20,6 +23,13 @@ pub(crate) struct Programs {
     pub(crate) versions: BTreeMap<&'static str, String>,
     pub(crate) perf: Option<PathBuf>,
     pub(crate) strace: Option<PathBuf>,
+}
+
+/// What stands in a peer's arguments and is known only when it is started.
+#[derive(Debug, Default)]
+pub(crate) struct Places {
+    /// For `SINK`.
+    pub(crate) sink: Option<String>,
 }
 
 impl Programs {
@@ -45,6 +55,14 @@ impl Programs {
                 programs.built.entry(source).or_insert_with(|| build_c(source, library, package));
             }
         }
+        let daemons = all_peers().filter_map(|peer| match peer.program {
+            Program::Daemon(daemon) => Some(daemon.peer),
+            _ => None,
+        });
+        for missing in peers::provide(daemons) {
+            eprintln!("without {missing}");
+        }
+        write_file()?;
         Ok(programs)
     }
 
@@ -55,17 +73,43 @@ impl Programs {
         command
     }
 
-    /// The command of a peer, or why it is skipped.
-    pub(crate) fn peer(&self, peer: &Peer) -> Result<Command, String> {
+    /// Why a peer cannot take part, if so.
+    pub(crate) fn is_ready(&self, peer: &Peer) -> Result<(), String> {
         match peer.program {
-            Program::Bench(args) => Ok(self.bench(args)),
+            Program::Daemon(daemon) => peers::find(daemon.peer.program)
+                .map(drop)
+                .ok_or_else(|| format!("there is no program {}", daemon.peer.program)),
+            _ => self.command(peer, &Places::default()).map(drop),
+        }
+    }
+
+    /// Starts a peer that serves.
+    pub(crate) fn start(&self, peer: &Peer, places: &Places, core: Core) -> Result<Server, String> {
+        match peer.program {
+            Program::Daemon(daemon) => daemon.start(&tools(), places.sink.as_deref(), core),
+            _ => Server::start(self.command(peer, places)?, core),
+        }
+    }
+
+    /// The command of a peer, or why it is skipped.
+    pub(crate) fn command(&self, peer: &Peer, places: &Places) -> Result<Command, String> {
+        let (program, args) = match peer.program {
+            Program::Bench(args) => (&self.bench, args),
             Program::Go(source, args) | Program::C { source, args, .. } => {
                 let built = self.built.get(source).ok_or_else(|| format!("{source} was not built"))?;
-                let mut command = Command::new(built.as_ref().map_err(String::clone)?);
-                command.args(args);
-                Ok(command)
+                (built.as_ref().map_err(String::clone)?, args)
             }
+            Program::Daemon(daemon) => return Err(format!("{} takes no arguments", daemon.peer.program)),
+        };
+        let mut command = Command::new(program);
+        for argument in args {
+            match *argument {
+                "FILE" => command.arg(file()),
+                "SINK" => command.arg(places.sink.as_deref().unwrap_or_default()),
+                argument => command.arg(argument),
+            };
         }
+        Ok(command)
     }
 
     fn build_go<'a>(&mut self, all_peers: impl Iterator<Item = &'a Peer>) {
@@ -88,6 +132,23 @@ impl Programs {
 /// Where built peers are kept.
 fn tools() -> PathBuf {
     paths::target().join("tools/bench")
+}
+
+/// The file that is sent.
+fn file() -> PathBuf {
+    tools().join("file")
+}
+
+/// Writes it, once; reading it through leaves it in the page cache, where every round finds it.
+fn write_file() -> Result<(), String> {
+    let file = file();
+    let fine = std::fs::read(&file).is_ok_and(|bytes| bytes.len() as u64 == FILE_BYTES);
+    if fine {
+        return Ok(());
+    }
+    std::fs::create_dir_all(tools())
+        .and_then(|()| std::fs::write(&file, vec![b'f'; FILE_BYTES as usize]))
+        .map_err(|error| format!("{}: {error}", file.display()))
 }
 
 fn build_bench() -> Result<PathBuf, String> {

@@ -6,12 +6,13 @@ use serde::Serialize;
 
 use super::{
     calls::Calls,
-    goal::{Goal, Metric, Verdict},
+    goal::{Goal, Verdict},
     machine::Machine,
+    metric::{Metric, Unit},
     programs::Programs,
     run::Outcome,
     stats::Summary,
-    workload::{LIMIT, OURS, Shape, Workload},
+    workload::{LIMIT, OURS, Workload},
 };
 
 #[derive(Debug, Serialize)]
@@ -27,9 +28,10 @@ pub(crate) struct Report {
 pub(crate) struct WorkloadReport {
     pub(crate) name: &'static str,
     pub(crate) title: &'static str,
-    pub(crate) unit: &'static str,
-    /// Whether memory is the question, and rates only tell how long filling took.
-    pub(crate) is_memory: bool,
+    #[serde(skip)]
+    pub(crate) unit: &'static Unit,
+    /// The first is what it is about.
+    pub(crate) metrics: &'static [Metric],
     pub(crate) peers: Vec<PeerReport>,
     pub(crate) goals: Vec<Verdict>,
 }
@@ -40,14 +42,10 @@ pub(crate) struct PeerReport {
     pub(crate) what: &'static str,
     /// Why it did not take part, or stopped.
     pub(crate) skipped: Option<String>,
-    /// Operations a second, round by round.
-    pub(crate) rate: Series,
-    /// Microseconds of CPU an operation.
-    pub(crate) cpu_us: Series,
-    /// Bytes a conn, where memory is the question.
-    pub(crate) memory: Series,
+    /// Figures of each round.
+    pub(crate) figures: BTreeMap<Metric, Series>,
     pub(crate) calls: Calls,
-    /// This peer's rate and CPU as shares of the limit's.
+    /// This peer's figures as shares of the limit's.
     pub(crate) of_limit: Ratios,
     /// Landline's figures as shares of this peer's.
     pub(crate) landline_to_it: Ratios,
@@ -60,43 +58,55 @@ pub(crate) struct Series {
 }
 
 /// Medians of the ratios of the rounds.
-#[derive(Debug, Default, Serialize)]
-pub(crate) struct Ratios {
-    pub(crate) rate: Option<Summary>,
-    pub(crate) cpu: Option<Summary>,
-    pub(crate) memory: Option<Summary>,
-}
+type Ratios = BTreeMap<Metric, Summary>;
+
+/// Figures of the rounds, without more.
+type Rounds = BTreeMap<Metric, Vec<f64>>;
 
 impl Report {
     pub(crate) fn new(machine: Machine, programs: &Programs, rounds: usize, run: Duration) -> Self {
         let versions = programs.versions.clone();
         Self { machine, versions, rounds, run_ms: run.as_millis(), workloads: Vec::new() }
     }
+
+    /// How it was measured, for the heads of pages.
+    pub(crate) fn method(&self) -> String {
+        format!(
+            "{} interleaved rounds of {} ms, a fresh process for each peer in each round, the order turning. What is \
+             measured has one core, what drives it the other, unless a workload says otherwise. Figures are medians of \
+             the rounds; a ratio is the median of the ratios of the rounds. CPU is the kernel's account of the measured \
+             process, user and system; cores says how much of one it took, and with less than one the load was the limit; \
+             system calls are counted in runs of their own.",
+            self.rounds, self.run_ms
+        )
+    }
 }
 
 impl WorkloadReport {
     /// With every peer that takes part; `chosen` says which the user wants.
-    pub(crate) fn new(workload: &Workload, programs: &Programs, chosen: impl Fn(&str) -> bool) -> Self {
+    pub(crate) fn new(
+        workload: &'static Workload,
+        programs: &Programs,
+        chosen: impl Fn(&str) -> bool,
+    ) -> Self {
         let peers = workload.peers.iter().map(|peer| PeerReport {
             name: peer.name,
             what: peer.what,
             skipped: if chosen(peer.name) {
-                programs.peer(peer).err()
+                programs.is_ready(peer).err()
             } else {
                 Some("left out by --peer".to_owned())
             },
-            rate: Series::default(),
-            cpu_us: Series::default(),
-            memory: Series::default(),
+            figures: BTreeMap::new(),
             calls: Calls::default(),
-            of_limit: Ratios::default(),
-            landline_to_it: Ratios::default(),
+            of_limit: Ratios::new(),
+            landline_to_it: Ratios::new(),
         });
         Self {
             name: workload.name,
             title: workload.title,
             unit: workload.unit,
-            is_memory: matches!(workload.shape, Shape::Memory { .. }),
+            metrics: workload.metrics,
             peers: peers.collect(),
             goals: Vec::new(),
         }
@@ -115,22 +125,15 @@ impl WorkloadReport {
 
     /// Draws the conclusions from the rounds.
     pub(crate) fn conclude(&mut self, workload: &Workload) {
-        let figures = |peers: &[PeerReport], name: &str| {
-            peers.iter().find(|peer| peer.name == name).map(PeerReport::figures)
-        };
-        let limit = figures(&self.peers, LIMIT);
-        let ours = figures(&self.peers, OURS);
+        let limit = self.peer(LIMIT).map(PeerReport::rounds);
+        let ours = self.peer(OURS).map(PeerReport::rounds);
         for peer in &mut self.peers {
-            for series in [&mut peer.rate, &mut peer.cpu_us, &mut peer.memory] {
+            for series in peer.figures.values_mut() {
                 series.summary = Summary::of(series.rounds.iter().copied());
             }
-            let its = peer.figures();
-            if let Some(limit) = &limit {
-                peer.of_limit = Ratios::between(&its, limit);
-            }
-            if let Some(ours) = &ours {
-                peer.landline_to_it = Ratios::between(ours, &its);
-            }
+            let its = peer.rounds();
+            peer.of_limit = limit.as_ref().map_or(Ratios::new(), |limit| ratios(&its, limit));
+            peer.landline_to_it = ours.as_ref().map_or(Ratios::new(), |ours| ratios(ours, &its));
         }
         self.goals = workload.goals.iter().map(|goal| goal.judge(self.value(goal))).collect();
     }
@@ -141,32 +144,26 @@ impl WorkloadReport {
 
     fn value(&self, goal: &Goal) -> Option<f64> {
         let ours = self.peer(OURS)?;
-        let Some(of) = goal.of else {
-            return match goal.metric {
-                Metric::Rate => ours.rate.summary.map(|it| it.median),
-                Metric::Cpu => ours.cpu_us.summary.map(|it| it.median),
-                Metric::Memory => ours.memory.summary.map(|it| it.median),
-                Metric::Calls => ours.calls.each,
-            };
-        };
-        let peer = self.peer(of)?;
-        match goal.metric {
-            Metric::Rate => peer.landline_to_it.rate.map(|it| it.median),
-            Metric::Cpu => peer.landline_to_it.cpu.map(|it| it.median),
-            Metric::Memory => peer.landline_to_it.memory.map(|it| it.median),
-            Metric::Calls => Some(ours.calls.each? / peer.calls.each?),
+        match goal.of {
+            None => ours.median(goal.metric),
+            Some(of) if goal.metric == Metric::Calls => {
+                Some(ours.median(goal.metric)? / self.peer(of)?.median(goal.metric)?)
+            }
+            Some(of) => Some(self.peer(of)?.landline_to_it.get(&goal.metric)?.median),
         }
     }
 }
 
 impl PeerReport {
     /// Takes a round's outcome; a peer that failed takes no further part.
-    pub(crate) fn note(&mut self, outcome: Result<Outcome, String>) {
+    pub(crate) fn note(&mut self, outcome: Result<Outcome, String>, unit: &Unit) {
         match outcome {
             Ok(outcome) => {
-                self.rate.rounds.push(outcome.rate());
-                self.cpu_us.rounds.push(outcome.cpu());
-                self.memory.rounds.extend(outcome.memory());
+                for metric in Metric::MEASURED {
+                    if let Some(figure) = metric.of(&outcome, unit) {
+                        self.figures.entry(metric).or_default().rounds.push(figure);
+                    }
+                }
             }
             Err(why) => {
                 eprintln!("{}: {why}", self.name);
@@ -175,14 +172,23 @@ impl PeerReport {
         }
     }
 
-    fn figures(&self) -> [Vec<f64>; 3] {
-        [self.rate.rounds.clone(), self.cpu_us.rounds.clone(), self.memory.rounds.clone()]
+    pub(crate) fn summary(&self, metric: Metric) -> Option<Summary> {
+        self.figures.get(&metric)?.summary
+    }
+
+    pub(crate) fn median(&self, metric: Metric) -> Option<f64> {
+        match metric {
+            Metric::Calls => self.calls.each,
+            _ => self.summary(metric).map(|it| it.median),
+        }
+    }
+
+    fn rounds(&self) -> Rounds {
+        self.figures.iter().map(|(metric, series)| (*metric, series.rounds.clone())).collect()
     }
 }
 
-impl Ratios {
-    fn between(one: &[Vec<f64>; 3], other: &[Vec<f64>; 3]) -> Self {
-        let [rate, cpu, memory] = std::array::from_fn(|index| Summary::of_ratios(&one[index], &other[index]));
-        Self { rate, cpu, memory }
-    }
+fn ratios(these: &Rounds, those: &Rounds) -> Ratios {
+    let both = these.iter().filter_map(|(metric, ours)| Some((*metric, ours, those.get(metric)?)));
+    both.filter_map(|(metric, ours, theirs)| Some((metric, Summary::of_ratios(ours, theirs)?))).collect()
 }

@@ -3,45 +3,45 @@
 use std::fmt::Write as _;
 
 use super::{
+    metric::Metric,
     report::{PeerReport, WorkloadReport},
-    stats::Summary,
+    workload::LIMIT,
 };
 
-/// The columns of a workload's table, for the terminal and for Markdown alike.
+/// The columns of a workload's table, for the terminal and for the pages alike.
 pub(crate) fn columns(workload: &WorkloadReport) -> Vec<String> {
-    let unit = workload.unit;
-    let columns: &[&str] = if workload.is_memory {
-        &["peer", "bytes/conn", "min", "max", "landline to it", "CPU µs to accept and echo"]
-    } else {
-        &[
-            "peer",
-            &format!("{unit}s/s"),
-            "min",
-            "max",
-            "of bare",
-            "landline to it",
-            &format!("CPU µs/{unit}"),
-            "landline to it",
-            &format!("calls/{unit}"),
-        ]
-    };
-    columns.iter().map(ToString::to_string).collect()
+    let mut columns = vec!["peer".to_owned()];
+    for (index, metric) in workload.metrics.iter().enumerate() {
+        columns.push(metric.heading(workload.unit));
+        if index == 0 {
+            columns.extend(["min".to_owned(), "max".to_owned()]);
+        }
+        if metric.is_compared() {
+            columns.extend([format!("of {LIMIT}"), "landline to it".to_owned()]);
+        }
+    }
+    columns
 }
 
 /// The cells of a peer's row.
 pub(crate) fn cells(workload: &WorkloadReport, peer: &PeerReport) -> Vec<String> {
+    let print = |metric: Metric, figure: Option<f64>| {
+        figure.map_or_else(|| "n/a".to_owned(), |figure| metric.print(figure))
+    };
     let mut cells = vec![peer.name.to_owned()];
-    if workload.is_memory {
-        cells.extend(spread(peer.memory.summary));
-        cells.push(ratio(peer.landline_to_it.memory));
-        cells.push(micros(peer.cpu_us.summary));
-    } else {
-        cells.extend(spread(peer.rate.summary));
-        cells.push(ratio(peer.of_limit.rate));
-        cells.push(ratio(peer.landline_to_it.rate));
-        cells.push(micros(peer.cpu_us.summary));
-        cells.push(ratio(peer.landline_to_it.cpu));
-        cells.push(peer.calls.each.map_or("n/a".to_owned(), |each| format!("{each:.2}")));
+    for (index, metric) in workload.metrics.iter().enumerate() {
+        cells.push(print(*metric, peer.median(*metric)));
+        if index == 0 {
+            let summary = peer.summary(*metric);
+            cells.push(print(*metric, summary.map(|it| it.min)));
+            cells.push(print(*metric, summary.map(|it| it.max)));
+        }
+        if metric.is_compared() {
+            for ratios in [&peer.of_limit, &peer.landline_to_it] {
+                let ratio = ratios.get(metric).map(|it| format!("{:.2}", it.median));
+                cells.push(ratio.unwrap_or_else(|| "n/a".to_owned()));
+            }
+        }
     }
     cells
 }
@@ -77,46 +77,7 @@ pub(crate) fn render(workload: &WorkloadReport) -> String {
         }
     }
     for verdict in &workload.goals {
-        let value = verdict.value.map_or(String::new(), |value| format!(" ({value:.2})"));
-        let _ = writeln!(text, "  {}: {}{value}", verdict.goal, verdict.word());
+        let _ = writeln!(text, "  {}: {}{}", verdict.goal, verdict.word(), verdict.aside());
     }
     text
-}
-
-/// 1234567 as 1,234,567.
-pub(crate) fn grouped(figure: f64) -> String {
-    let digits = format!("{figure:.0}");
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-fn spread(summary: Option<Summary>) -> [String; 3] {
-    summary.map_or([(); 3].map(|()| "n/a".to_owned()), |it| [it.median, it.min, it.max].map(grouped))
-}
-
-fn ratio(summary: Option<Summary>) -> String {
-    summary.map_or("n/a".to_owned(), |it| format!("{:.2}", it.median))
-}
-
-fn micros(summary: Option<Summary>) -> String {
-    summary.map_or("n/a".to_owned(), |it| format!("{:.2}", it.median))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn thousands_are_set_apart() {
-        for (figure, text) in [(0.4, "0"), (999.6, "1,000"), (1_234_567.0, "1,234,567"), (12_345.0, "12,345")]
-        {
-            assert_eq!(grouped(figure), text);
-        }
-    }
 }

@@ -13,11 +13,15 @@ const LEVELS: &[(&str, u32)] = &[
     ("addr", 0),
     ("error", 0),
     ("explain", 0),
+    // What a copy tells; errors and events carry it.
+    ("copy/copied", 0),
     ("sys", 1),
     ("interface", 2),
     ("fd", 2),
     ("socket", 3),
     ("conn", 4),
+    ("copy", 5),
+    ("proxy_protocol", 5),
     // Given addresses, these connect; `dial` itself has the name resolved first.
     ("dial/single", 5),
     ("dial/pace", 5),

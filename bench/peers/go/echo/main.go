@@ -2,25 +2,14 @@
 package main
 
 import (
-	"fmt"
 	"net"
 
-	"landline.invalid/bench/outcome"
+	"landline.invalid/bench/serving"
 )
 
-func main() {
-	listener, err := net.Listen("tcp4", "127.0.0.1:0")
-	outcome.Check(err)
-	fmt.Println("listening", listener.Addr())
-	for {
-		conn, err := listener.Accept()
-		outcome.Check(err)
-		go echo(conn)
-	}
-}
+func main() { serving.Serve(echo) }
 
-func echo(conn net.Conn) {
-	defer conn.Close()
+func echo(conn *net.TCPConn) {
 	buffer := make([]byte, 4096)
 	for {
 		n, err := conn.Read(buffer)

@@ -157,7 +157,8 @@ fn descriptor(report: &Report) -> String {
     let took = winner.end.unwrap_or(winner.start).saturating_sub(winner.start);
     let abandoned = report.losers().count();
     format!(
-        "readiness told of the connection {} ms after its attempt began; the {} was closed at once",
+        "the connection stood {} ms after its attempt began, and its socket went to the reactor, which tells when it is \
+         ready; the {} was closed at once",
         ms(took),
         if abandoned == 1 { "other socket" } else { "rest" },
     )

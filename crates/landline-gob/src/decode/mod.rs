@@ -235,7 +235,7 @@ impl Decoder {
     /// Takes descriptions from the front of the input, up to a value.
     fn find<'de>(&mut self, input: &mut &'de [u8]) -> Result<Option<Found<'de>>, Error> {
         if let Some(scan) = self.scan.take() {
-            return self.scan(*input, scan);
+            return self.scan(input, scan);
         }
         loop {
             let whole = *input;

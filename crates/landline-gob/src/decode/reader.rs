@@ -56,7 +56,7 @@ impl<R: Read> Reader<R> {
     ///
     /// As [`decode`](Reader::decode).
     pub fn decode_value(&mut self) -> Result<Option<Value>, Error> {
-        self.next(|decoder, input| decoder.decode_value(input))
+        self.next(Decoder::decode_value)
     }
 
     /// Passes over a value; false when the stream has ended before one.

@@ -22,7 +22,9 @@ use crate::schema::Type;
 use state::Trace;
 
 /// What was found out, for the life of the program: at most one entry for each type in its source.
-static KNOWN: LazyLock<RwLock<HashMap<TypeId, Arc<Result<Type, Error>>>>> = LazyLock::new(RwLock::default);
+static KNOWN: LazyLock<RwLock<Known>> = LazyLock::new(RwLock::default);
+
+type Known = HashMap<TypeId, Arc<Result<Type, Error>>>;
 
 /// The gob type of `T`, found out the first time.
 pub(crate) fn type_of<'de, T: Deserialize<'de>>() -> Result<Type, Error> {

@@ -38,12 +38,12 @@ impl<'t> Tracer<'t> {
 
     fn int<'de, V: Visitor<'de>>(self, elem: Elem, visitor: V) -> Result<V::Value, Error> {
         let elem = if typeid::of::<V::Value>() == typeid::of::<isize>() { basic::INT } else { elem };
-        self.leaf(elem, &INTS, |visitor, sample| visitor.visit_i64(sample), visitor)
+        self.leaf(elem, &INTS, Visitor::visit_i64, visitor)
     }
 
     fn uint<'de, V: Visitor<'de>>(self, elem: Elem, visitor: V) -> Result<V::Value, Error> {
         let elem = if typeid::of::<V::Value>() == typeid::of::<usize>() { basic::UINT } else { elem };
-        self.leaf(elem, &UINTS, |visitor, sample| visitor.visit_u64(sample), visitor)
+        self.leaf(elem, &UINTS, Visitor::visit_u64, visitor)
     }
 
     fn unsupported<'de, V: Visitor<'de>>(self, why: String, visitor: V) -> Result<V::Value, Error> {
@@ -201,23 +201,23 @@ impl<'de> Deserializer<'de> for Tracer<'_> {
     }
 
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        self.leaf(basic::BOOL, &BOOLS, |visitor, sample| visitor.visit_bool(sample), visitor)
+        self.leaf(basic::BOOL, &BOOLS, Visitor::visit_bool, visitor)
     }
 
     fn deserialize_f32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        self.leaf(basic::FLOAT32, &FLOATS, |visitor, sample| visitor.visit_f64(sample), visitor)
+        self.leaf(basic::FLOAT32, &FLOATS, Visitor::visit_f64, visitor)
     }
 
     fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        self.leaf(basic::FLOAT64, &FLOATS, |visitor, sample| visitor.visit_f64(sample), visitor)
+        self.leaf(basic::FLOAT64, &FLOATS, Visitor::visit_f64, visitor)
     }
 
     fn deserialize_char<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        self.leaf(basic::INT32, &CHARS, |visitor, sample| visitor.visit_char(sample), visitor)
+        self.leaf(basic::INT32, &CHARS, Visitor::visit_char, visitor)
     }
 
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        self.leaf(basic::STRING, &TEXTS, |visitor, sample| visitor.visit_borrowed_str(sample), visitor)
+        self.leaf(basic::STRING, &TEXTS, Visitor::visit_borrowed_str, visitor)
     }
 
     fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
@@ -225,7 +225,7 @@ impl<'de> Deserializer<'de> for Tracer<'_> {
     }
 
     fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        self.leaf(basic::BYTES, &BYTES, |visitor, sample| visitor.visit_borrowed_bytes(sample), visitor)
+        self.leaf(basic::BYTES, &BYTES, Visitor::visit_borrowed_bytes, visitor)
     }
 
     fn deserialize_byte_buf<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {

@@ -37,6 +37,7 @@ impl Stream {
 
     /// The next value is this one, in both directions.
     #[track_caller]
+    #[allow(clippy::needless_pass_by_value)] // As the tests have them.
     pub(crate) fn is<T: Encode + DeserializeOwned + PartialEq + Debug>(self, value: T) -> Stream {
         let (stream, read) = self.read(&value);
         assert_eq!(read, value, "{}", stream.name);

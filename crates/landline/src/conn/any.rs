@@ -4,16 +4,20 @@ use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::task::{self, Poll};
 
+use futures_util::future::Either;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketType, ipproto, sockopt};
 use tokio::io::ReadBuf;
 use tokio::time::Instant;
 
+#[cfg(feature = "tls")]
+use super::TlsConn;
 use super::halves::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
-use super::{IpConn, Pipe, StreamConn, TcpConn, UdpConn, UnixConn, apart, impl_async_io};
+use super::{AnyCall, ConnKind, IpConn, Pipe, StreamConn, TcpConn, UdpConn, UnixConn, apart, impl_async_io};
 use crate::addr::Addr;
 use crate::context::Context;
 use crate::error::{Cause, Error, Operation, Result};
+use crate::fd::PooledBuf;
 use crate::network::{Family, Network};
 
 /// A conn of any network.
@@ -38,6 +42,9 @@ pub enum Conn {
     Ip(IpConn),
     /// One end of an in-memory pipe.
     Pipe(Pipe),
+    /// TLS over another conn, such as the one to a proxy.
+    #[cfg(feature = "tls")]
+    Tls(TlsConn),
 }
 
 /// Does the same with whichever conn it is.
@@ -49,6 +56,8 @@ macro_rules! each {
             Conn::Udp($conn) => $do,
             Conn::Ip($conn) => $do,
             Conn::Pipe($conn) => $do,
+            #[cfg(feature = "tls")]
+            Conn::Tls($conn) => $do,
         }
     };
 }
@@ -73,8 +82,8 @@ impl Conn {
         }
     }
 
-    /// Takes the descriptor out; it stays open and non-blocking. Fails if it was closed, and for a pipe, which has
-    /// none.
+    /// Takes the descriptor out; it stays open and non-blocking. Fails if it was closed, and for a pipe and TLS,
+    /// which have none of their own.
     pub fn into_owned_fd(self) -> Result<OwnedFd> {
         match self {
             Conn::Tcp(conn) => conn.into_owned_fd(),
@@ -82,18 +91,74 @@ impl Conn {
             Conn::Udp(conn) => conn.into_owned_fd(),
             Conn::Ip(conn) => conn.into_owned_fd(),
             Conn::Pipe(conn) => Err(conn.error(Operation::Set, Errno::BADF.into())),
+            // What is below speaks TLS.
+            #[cfg(feature = "tls")]
+            Conn::Tls(conn) => Err(conn.error(Operation::Set, Errno::BADF.into())),
         }
     }
 
     /// Reads what has arrived, up to the size of `buffer`, waiting for at least one byte, or one message. `Ok(0)` is
     /// the end of the stream, an empty message, or an empty buffer.
-    pub async fn read(&self, buffer: &mut [u8]) -> Result<usize> {
+    pub fn read<'a>(&'a self, buffer: &'a mut [u8]) -> impl Future<Output = Result<usize>> {
         match self {
-            Conn::Tcp(conn) => conn.read(buffer).await,
-            Conn::Unix(conn) => conn.read(buffer).await,
-            Conn::Pipe(conn) => conn.read(buffer).await,
-            Conn::Udp(conn) => apart(conn.recv(buffer)).await,
-            Conn::Ip(conn) => apart(conn.recv(buffer)).await,
+            Conn::Tcp(conn) => AnyCall::Left(conn.read(buffer)),
+            Conn::Unix(conn) => AnyCall::Right(Either::Left(conn.read(buffer))),
+            Conn::Pipe(conn) => AnyCall::Right(Either::Right(apart(conn.read(buffer)))),
+            #[cfg(feature = "tls")]
+            Conn::Tls(conn) => AnyCall::Right(Either::Right(apart(conn.read(buffer)))),
+            Conn::Udp(conn) => AnyCall::Right(Either::Right(apart(conn.recv(buffer)))),
+            Conn::Ip(conn) => AnyCall::Right(Either::Right(apart(conn.recv(buffer)))),
+        }
+    }
+
+    /// Reads what has arrived, or one message, into a buffer of the thread's, which is borrowed only when there is
+    /// something to read: a conn that waits here holds no buffer. Empty at the end of the stream, or of an empty message.
+    ///
+    /// Up to 16 KiB of a stream are read; a message may have up to 64 KiB.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> landline::Result<()> {
+    /// let (ours, theirs) = landline::UnixConn::pair(landline::UnixKind::Stream)?;
+    /// ours.write_all(b"hello").await?;
+    /// let bytes = landline::Conn::from(theirs).read_pooled().await?;
+    /// assert_eq!(*bytes, *b"hello");
+    /// # Ok(()) }
+    /// ```
+    pub fn read_pooled(&self) -> impl Future<Output = Result<PooledBuf>> {
+        match self {
+            Conn::Tcp(conn) => AnyCall::Left(conn.read_pooled()),
+            Conn::Unix(conn) => AnyCall::Right(Either::Left(conn.read_pooled())),
+            Conn::Pipe(conn) => AnyCall::Right(Either::Right(apart(conn.read_pooled()))),
+            #[cfg(feature = "tls")]
+            Conn::Tls(conn) => AnyCall::Right(Either::Right(apart(conn.read_pooled()))),
+            Conn::Udp(conn) => AnyCall::Right(Either::Right(apart(conn.recv_pooled()))),
+            Conn::Ip(conn) => AnyCall::Right(Either::Right(apart(conn.recv_pooled()))),
+        }
+    }
+
+    /// Waits until there is something to read, the end of the stream included, without a buffer.
+    pub async fn readable(&self) -> Result<()> {
+        match self {
+            Conn::Tcp(conn) => conn.readable().await,
+            Conn::Unix(conn) => conn.readable().await,
+            Conn::Pipe(conn) => conn.readable().await,
+            #[cfg(feature = "tls")]
+            Conn::Tls(conn) => apart(conn.readable()).await,
+            Conn::Udp(conn) => apart(conn.readable()).await,
+            Conn::Ip(conn) => apart(conn.readable()).await,
+        }
+    }
+
+    /// Waits until something can be written.
+    pub async fn writable(&self) -> Result<()> {
+        match self {
+            Conn::Tcp(conn) => conn.writable().await,
+            Conn::Unix(conn) => conn.writable().await,
+            Conn::Pipe(conn) => conn.writable().await,
+            #[cfg(feature = "tls")]
+            Conn::Tls(conn) => apart(conn.writable()).await,
+            Conn::Udp(conn) => apart(conn.writable()).await,
+            Conn::Ip(conn) => apart(conn.writable()).await,
         }
     }
 
@@ -102,7 +167,9 @@ impl Conn {
         match self {
             Conn::Tcp(conn) => conn.read_vectored(buffers).await,
             Conn::Unix(conn) => conn.read_vectored(buffers).await,
-            Conn::Pipe(conn) => conn.read_vectored(buffers).await,
+            Conn::Pipe(conn) => apart(conn.read_vectored(buffers)).await,
+            #[cfg(feature = "tls")]
+            Conn::Tls(conn) => apart(conn.read_vectored(buffers)).await,
             Conn::Udp(conn) => apart(conn.recv_vectored(buffers)).await,
             Conn::Ip(conn) => apart(conn.recv_vectored(buffers)).await,
         }
@@ -110,24 +177,32 @@ impl Conn {
 
     /// Writes some of `buffer`, waiting until at least one byte, or the message, has been taken; returns how many
     /// bytes were.
-    pub async fn write(&self, buffer: &[u8]) -> Result<usize> {
+    pub fn write<'a>(&'a self, buffer: &'a [u8]) -> impl Future<Output = Result<usize>> {
         match self {
-            Conn::Tcp(conn) => conn.write(buffer).await,
-            Conn::Unix(conn) => conn.write(buffer).await,
-            Conn::Pipe(conn) => conn.write(buffer).await,
-            Conn::Udp(conn) => apart(conn.send(buffer)).await,
-            Conn::Ip(conn) => apart(conn.send(buffer)).await,
+            Conn::Tcp(conn) => AnyCall::Left(conn.write(buffer)),
+            Conn::Unix(conn) => AnyCall::Right(Either::Left(conn.write(buffer))),
+            Conn::Pipe(conn) => AnyCall::Right(Either::Right(apart(conn.write(buffer)))),
+            #[cfg(feature = "tls")]
+            Conn::Tls(conn) => AnyCall::Right(Either::Right(apart(conn.write(buffer)))),
+            Conn::Udp(conn) => AnyCall::Right(Either::Right(apart(conn.send(buffer)))),
+            Conn::Ip(conn) => AnyCall::Right(Either::Right(apart(conn.send(buffer)))),
         }
     }
 
     /// Writes all of `buffer`. After an error or a cancel, an unknown part has been written.
-    pub async fn write_all(&self, buffer: &[u8]) -> Result<()> {
+    pub fn write_all<'a>(&'a self, buffer: &'a [u8]) -> impl Future<Output = Result<()>> {
         match self {
-            Conn::Tcp(conn) => conn.write_all(buffer).await,
-            Conn::Unix(conn) => conn.write_all(buffer).await,
-            Conn::Pipe(conn) => conn.write_all(buffer).await,
-            Conn::Udp(conn) => apart(conn.send(buffer)).await.map(|_| ()),
-            Conn::Ip(conn) => apart(conn.send(buffer)).await.map(|_| ()),
+            Conn::Tcp(conn) => AnyCall::Left(conn.write_all(buffer)),
+            Conn::Unix(conn) => AnyCall::Right(Either::Left(conn.write_all(buffer))),
+            Conn::Pipe(conn) => AnyCall::Right(Either::Right(apart(conn.write_all(buffer)))),
+            #[cfg(feature = "tls")]
+            Conn::Tls(conn) => AnyCall::Right(Either::Right(apart(conn.write_all(buffer)))),
+            Conn::Udp(conn) => {
+                AnyCall::Right(Either::Right(apart(async { conn.send(buffer).await.map(|_| ()) })))
+            }
+            Conn::Ip(conn) => {
+                AnyCall::Right(Either::Right(apart(async { conn.send(buffer).await.map(|_| ()) })))
+            }
         }
     }
 
@@ -136,7 +211,9 @@ impl Conn {
         match self {
             Conn::Tcp(conn) => conn.write_vectored(buffers).await,
             Conn::Unix(conn) => conn.write_vectored(buffers).await,
-            Conn::Pipe(conn) => conn.write_vectored(buffers).await,
+            Conn::Pipe(conn) => apart(conn.write_vectored(buffers)).await,
+            #[cfg(feature = "tls")]
+            Conn::Tls(conn) => apart(conn.write_vectored(buffers)).await,
             Conn::Udp(conn) => apart(conn.send_vectored(buffers)).await,
             Conn::Ip(conn) => apart(conn.send_vectored(buffers)).await,
         }
@@ -148,7 +225,9 @@ impl Conn {
         match self {
             Conn::Tcp(conn) => conn.write_all_vectored(buffers).await,
             Conn::Unix(conn) => conn.write_all_vectored(buffers).await,
-            Conn::Pipe(conn) => conn.write_all_vectored(buffers).await,
+            Conn::Pipe(conn) => apart(conn.write_all_vectored(buffers)).await,
+            #[cfg(feature = "tls")]
+            Conn::Tls(conn) => apart(conn.write_all_vectored(buffers)).await,
             Conn::Udp(conn) => apart(conn.send_vectored(buffers)).await.map(|_| ()),
             Conn::Ip(conn) => apart(conn.send_vectored(buffers)).await.map(|_| ()),
         }
@@ -167,6 +246,8 @@ impl Conn {
             Conn::Tcp(conn) => conn.close_read(),
             Conn::Unix(conn) => conn.close_read(),
             Conn::Pipe(conn) => conn.close_read(),
+            #[cfg(feature = "tls")]
+            Conn::Tls(conn) => conn.close_read(),
             Conn::Udp(_) | Conn::Ip(_) => Err(self.no_half_close()),
         }
     }
@@ -178,6 +259,8 @@ impl Conn {
             Conn::Tcp(conn) => conn.close_write(),
             Conn::Unix(conn) => conn.close_write(),
             Conn::Pipe(conn) => conn.close_write(),
+            #[cfg(feature = "tls")]
+            Conn::Tls(conn) => conn.close_write(),
             Conn::Udp(_) | Conn::Ip(_) => Err(self.no_half_close()),
         }
     }
@@ -233,10 +316,12 @@ impl Conn {
             Conn::Udp(_) => Some(Network::Udp(Family::Any)),
             Conn::Ip(conn) => Some(Network::Ip(Family::Any, conn.protocol())),
             Conn::Pipe(_) => None,
+            #[cfg(feature = "tls")]
+            Conn::Tls(conn) => conn.below().network(),
         }
     }
 
-    /// The descriptor, which all but a pipe have. The number stays valid for the borrow, but after a
+    /// The descriptor, which all but a pipe and TLS have. The number stays valid for the borrow, but after a
     /// [`close`](Conn::close) it is no longer the socket.
     pub fn as_fd(&self) -> Option<BorrowedFd<'_>> {
         match self {
@@ -245,6 +330,21 @@ impl Conn {
             Conn::Udp(conn) => Some(conn.as_fd()),
             Conn::Ip(conn) => Some(conn.as_fd()),
             Conn::Pipe(_) => None,
+            #[cfg(feature = "tls")]
+            Conn::Tls(_) => None,
+        }
+    }
+
+    /// Whether I/O may begin in this direction: not closed, and no limit reached.
+    #[cfg(feature = "tls")]
+    pub(super) fn check(&self, direction: crate::fd::Direction) -> Result<(), Cause> {
+        match self {
+            Conn::Tcp(conn) => conn.check(direction),
+            Conn::Unix(conn) => conn.check(direction),
+            Conn::Pipe(conn) => conn.check(direction),
+            Conn::Tls(conn) => conn.check(direction),
+            // No stream; its own calls look.
+            Conn::Udp(_) | Conn::Ip(_) => Ok(()),
         }
     }
 
@@ -294,6 +394,8 @@ convert!(Unix, UnixConn, as_unix, into_unix, "a Unix socket");
 convert!(Udp, UdpConn, as_udp, into_udp, "UDP");
 convert!(Ip, IpConn, as_ip, into_ip, "raw IP or a ping socket");
 convert!(Pipe, Pipe, as_pipe, into_pipe, "a pipe");
+#[cfg(feature = "tls")]
+convert!(Tls, TlsConn, as_tls, into_tls, "TLS");
 
 impl StreamConn for Conn {
     fn poll_read_shared(
@@ -318,6 +420,22 @@ impl StreamConn for Conn {
 
     fn close_write_shared(&self) -> Result<(), Cause> {
         each!(self, conn => conn.close_write_shared())
+    }
+
+    fn poll_flush_shared(&self, cx: &mut task::Context<'_>) -> Poll<Result<(), Cause>> {
+        each!(self, conn => conn.poll_flush_shared(cx))
+    }
+
+    fn poll_close_write_shared(&self, cx: &mut task::Context<'_>) -> Poll<Result<(), Cause>> {
+        each!(self, conn => conn.poll_close_write_shared(cx))
+    }
+
+    fn close_read_quietly(&self) {
+        each!(self, conn => conn.close_read_quietly());
+    }
+
+    fn conn_kind(&self) -> ConnKind<'_> {
+        each!(self, conn => conn.conn_kind())
     }
 
     fn error(&self, operation: Operation, cause: Cause) -> Error {

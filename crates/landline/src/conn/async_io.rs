@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 use tokio::io::ReadBuf;
 
 use crate::error::{Cause, Error, Operation};
+use crate::fd::{NetFd, ReadOnce};
 
 /// What a stream conn gives so that `impl_async_io!` can make it an `AsyncRead` and `AsyncWrite`.
 pub(crate) trait StreamConn {
@@ -17,7 +18,35 @@ pub(crate) trait StreamConn {
         buffers: &[IoSlice<'_>],
     ) -> Poll<Result<usize, Cause>>;
     fn close_write_shared(&self) -> Result<(), Cause>;
+
+    /// For a conn that keeps written bytes back.
+    fn poll_flush_shared(&self, _: &mut Context<'_>) -> Poll<Result<(), Cause>> {
+        Poll::Ready(Ok(()))
+    }
+
+    /// For a conn that has something to say before its writing side ends.
+    fn poll_close_write_shared(&self, _: &mut Context<'_>) -> Poll<Result<(), Cause>> {
+        Poll::Ready(self.close_write_shared())
+    }
+
+    /// Ends the reading side, where there is one to end.
+    fn close_read_quietly(&self);
+    /// What the kernel could do with it beyond reading and writing.
+    fn conn_kind(&self) -> ConnKind<'_>;
     fn error(&self, operation: Operation, cause: Cause) -> Error;
+}
+
+/// What is behind a conn.
+pub(crate) enum ConnKind<'a> {
+    /// A stream socket, and how it is read.
+    Socket(&'a NetFd, ReadOnce),
+    /// A stream that only this process knows of.
+    Stream,
+    /// Messages.
+    Messages {
+        /// Whether an empty one is the end.
+        end: bool,
+    },
 }
 
 /// Implements the two traits for a [`StreamConn`] and for a shared reference to it. Through the reference, one task
@@ -69,20 +98,23 @@ macro_rules! impl_async_io {
             }
 
             fn poll_flush(
-                self: std::pin::Pin<&mut Self>,
-                _: &mut std::task::Context<'_>,
+                $self: std::pin::Pin<&mut Self>,
+                cx: &mut std::task::Context<'_>,
             ) -> std::task::Poll<std::io::Result<()>> {
-                std::task::Poll::Ready(Ok(()))
+                use $crate::conn::StreamConn;
+                let conn = $conn;
+                conn.poll_flush_shared(cx)
+                    .map_err(|cause| conn.error($crate::error::Operation::Write, cause).into())
             }
 
             /// Ends the writing side. A conn that is no longer connected has nothing left to end.
             fn poll_shutdown(
                 $self: std::pin::Pin<&mut Self>,
-                _: &mut std::task::Context<'_>,
+                cx: &mut std::task::Context<'_>,
             ) -> std::task::Poll<std::io::Result<()>> {
                 use $crate::conn::StreamConn;
                 let conn = $conn;
-                std::task::Poll::Ready(match conn.close_write_shared() {
+                conn.poll_close_write_shared(cx).map(|ended| match ended {
                     Err($crate::error::Cause::System { error: rustix::io::Errno::NOTCONN, .. }) => Ok(()),
                     result => result.map_err(|cause| conn.error($crate::error::Operation::Close, cause).into()),
                 })

@@ -10,14 +10,14 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, RecvFlags, SocketAddrAny, SocketFlags, SocketType, sockopt};
 use tokio::io::ReadBuf;
 
-use super::StreamConn;
 use super::ancillary::Ancillary;
 use super::ip_options::{self, IpOptions, Versions, ip_option_methods, sender};
 use super::received::Received;
 use super::shared::{buffer_methods, limit_methods, readiness_methods};
+use super::{ConnKind, StreamConn};
 use crate::addr::{Addr, ScopedIp};
 use crate::error::{Cause, Error, Operation, Result};
-use crate::fd::{ErrorWatch, NetFd};
+use crate::fd::{Beside, NetFd, PooledBuf};
 use crate::network::{Family, Network, Protocol};
 use crate::sys::{self, Incoming};
 
@@ -61,8 +61,15 @@ use crate::sys::{self, Incoming};
 /// ```
 pub struct IpConn {
     pub(super) fd: NetFd,
-    errors: ErrorWatch,
     protocol: Protocol,
+    rest: Box<Rest>,
+}
+
+/// On the heap, since futures hold conns by value, and a `Conn` is as large as the largest of its kinds.
+#[derive(Default)]
+struct Rest {
+    errors: Beside,
+    pauses: Beside,
     /// Asked of the kernel at most once, and only when it matters.
     shape: OnceLock<Shape>,
     local: OnceLock<ScopedIp>,
@@ -79,14 +86,7 @@ impl IpConn {
     /// `peer` where it is already known.
     pub(crate) fn new(fd: NetFd, protocol: Protocol, peer: Option<ScopedIp>) -> IpConn {
         let peer = peer.map(OnceLock::from).unwrap_or_default();
-        IpConn {
-            fd,
-            errors: ErrorWatch::default(),
-            protocol,
-            shape: OnceLock::new(),
-            local: OnceLock::new(),
-            peer,
-        }
+        IpConn { fd, protocol, rest: Box::new(Rest { peer, ..Rest::default() }) }
     }
 
     /// A ping socket that sends from `local`, or with the wildcard address from whichever suits; to be used with
@@ -141,7 +141,7 @@ impl IpConn {
     /// Takes the descriptor out; it stays open and non-blocking. Fails if it was closed.
     pub fn into_owned_fd(self) -> Result<OwnedFd> {
         let protocol = self.protocol;
-        self.errors.end();
+        self.rest.errors.end();
         self.fd.into_owned_fd().map_err(|cause| failed(Operation::Set, protocol, cause))
     }
 
@@ -149,6 +149,10 @@ impl IpConn {
     /// header. Fails with `EMSGSIZE` if it was longer than the buffer.
     pub async fn recv(&self, buffer: &mut [u8]) -> Result<usize> {
         self.named(Operation::Read, self.fd.recv(buffer).await)
+    }
+
+    pub(super) async fn recv_pooled(&self) -> Result<PooledBuf> {
+        self.named(Operation::Read, self.fd.recv_pooled().await)
     }
 
     /// [`IpConn::recv`] into several buffers, in order.
@@ -257,7 +261,7 @@ impl IpConn {
     pub fn close(&self) -> Result<()> {
         let closed = self.fd.close();
         // Afterwards, so that no read can begin another watch.
-        self.errors.end();
+        self.rest.errors.end();
         self.named(Operation::Close, closed)
     }
 
@@ -294,32 +298,32 @@ impl IpConn {
     }
 
     fn local(&self) -> Result<ScopedIp, Cause> {
-        if let Some(addr) = self.local.get() {
+        if let Some(addr) = self.rest.local.get() {
             return Ok(*addr);
         }
         let addr =
             self.fd.with_fd("getsockname", |fd| SocketAddr::try_from(rustix::net::getsockname(fd)?))?;
-        Ok(*self.local.get_or_init(|| addr.into()))
+        Ok(*self.rest.local.get_or_init(|| addr.into()))
     }
 
     fn peer(&self) -> Result<ScopedIp, Cause> {
-        if let Some(addr) = self.peer.get() {
+        if let Some(addr) = self.rest.peer.get() {
             return Ok(*addr);
         }
         let addr = self.fd.with_fd("getpeername", |fd| {
             SocketAddr::try_from(rustix::net::getpeername(fd)?.ok_or(Errno::NOTCONN)?)
         })?;
-        Ok(*self.peer.get_or_init(|| addr.into()))
+        Ok(*self.rest.peer.get_or_init(|| addr.into()))
     }
 
     fn shape(&self) -> Result<Shape, Cause> {
-        if let Some(shape) = self.shape.get() {
+        if let Some(shape) = self.rest.shape.get() {
             return Ok(*shape);
         }
         let shape = self.fd.with_fd("getsockopt", |fd| {
             Ok(Shape { domain: sockopt::socket_domain(fd)?, kind: sockopt::socket_type(fd)? })
         })?;
-        Ok(*self.shape.get_or_init(|| shape))
+        Ok(*self.rest.shape.get_or_init(|| shape))
     }
 
     pub(super) fn named<T>(&self, operation: Operation, result: Result<T, Cause>) -> Result<T> {
@@ -341,11 +345,11 @@ impl StreamConn for IpConn {
         cx: &mut task::Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<Result<(), Cause>> {
-        self.fd.poll_recv_or_error(cx, buffer, &self.errors)
+        self.fd.poll_recv_or_error(cx, buffer, &self.rest.errors)
     }
 
     fn poll_write_shared(&self, cx: &mut task::Context<'_>, buffer: &[u8]) -> Poll<Result<usize, Cause>> {
-        self.fd.poll_send(cx, buffer)
+        self.fd.poll_send_or_pause(cx, buffer, &self.rest.pauses)
     }
 
     fn poll_write_vectored_shared(
@@ -353,12 +357,20 @@ impl StreamConn for IpConn {
         cx: &mut task::Context<'_>,
         buffers: &[IoSlice<'_>],
     ) -> Poll<Result<usize, Cause>> {
-        self.fd.poll_send_vectored(cx, buffers)
+        self.fd.poll_send_vectored_or_pause(cx, buffers, &self.rest.pauses)
     }
 
     fn close_write_shared(&self) -> Result<(), Cause> {
         // There is no stream whose end the peer could be told of.
         Ok(())
+    }
+
+    fn close_read_quietly(&self) {
+        // There is no stream to end.
+    }
+
+    fn conn_kind(&self) -> ConnKind<'_> {
+        ConnKind::Messages { end: false }
     }
 
     #[cold]

@@ -3,6 +3,7 @@
 mod ancillary;
 mod any;
 mod async_io;
+mod call;
 mod halves;
 mod ip;
 mod ip_options;
@@ -12,13 +13,13 @@ mod received;
 mod shared;
 mod tcp;
 mod tcp_info;
+#[cfg(feature = "tls")]
+mod tls;
 mod udp;
 mod udp_batch;
 mod unix;
 mod unix_fd;
 mod unix_message;
-
-use std::pin::Pin;
 
 pub use ancillary::{Ancillary, Ecn};
 pub use any::Conn;
@@ -29,15 +30,12 @@ pub use pipe::{Pipe, pipe};
 pub use received::Received;
 pub use tcp::TcpConn;
 pub use tcp_info::{TcpInfo, TcpState};
+#[cfg(feature = "tls")]
+pub use tls::TlsConn;
 pub use udp::UdpConn;
 pub use udp_batch::{Datagram, RecvBatch, SendBatch, UdpBatchConn};
 pub use unix::UnixConn;
 pub use unix_message::{Credentials, UnixMessage};
 
-pub(crate) use async_io::{StreamConn, impl_async_io};
-
-/// Puts a future on the heap. Waiting for a message takes three times the room of waiting for bytes, and where one
-/// function does either, every stream would pay for it.
-fn apart<F: Future>(future: F) -> Pin<Box<F>> {
-    Box::pin(future)
-}
+pub(crate) use async_io::{ConnKind, StreamConn, impl_async_io};
+pub(crate) use call::{AnyCall, Named, apart};

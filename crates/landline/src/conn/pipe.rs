@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io::{IoSlice, IoSliceMut, Read};
+use std::os::fd::BorrowedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{self, Poll, ready};
 
@@ -12,11 +13,11 @@ use tokio::task::coop;
 use tokio::time::Instant;
 
 use super::shared::{half_close_methods, limit_methods, read_write_methods};
-use super::{StreamConn, impl_async_io};
+use super::{ConnKind, StreamConn, impl_async_io};
 use crate::addr::Addr;
 use crate::context::Context;
 use crate::error::{Cause, Error, Operation, Result};
-use crate::fd::{Direction, Limits};
+use crate::fd::{Direction, Limits, PooledBuf, STREAM};
 
 /// The most bytes that wait in one direction: as many as in a pipe of Linux (pipe(7)).
 const CAPACITY: usize = 64 * 1024;
@@ -73,6 +74,16 @@ impl Pipe {
         Ok(Addr::Pipe)
     }
 
+    /// None: it is all in memory. As [`Conn::as_fd`](crate::Conn::as_fd).
+    pub fn as_fd(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+
+    #[cfg(feature = "tls")]
+    pub(super) fn check(&self, direction: Direction) -> Result<(), Cause> {
+        self.end.attempt(direction, |_| Some(Ok(()))).unwrap_or(Ok(()))
+    }
+
     fn named<T>(&self, operation: Operation, result: Result<T, Cause>) -> Result<T> {
         result.map_err(|cause| self.error(operation, cause))
     }
@@ -123,6 +134,14 @@ impl Side {
 impl End {
     async fn read(&self, buffer: &mut [u8]) -> Result<usize, Cause> {
         self.until(Direction::Read, || self.try_read(buffer)).await
+    }
+
+    async fn read_pooled(&self) -> Result<PooledBuf, Cause> {
+        self.until(Direction::Read, || {
+            let mut buffer = PooledBuf::take(STREAM);
+            self.try_read(buffer.room()).map(|read| read.map(|count| buffer.filled(count)))
+        })
+        .await
     }
 
     async fn read_vectored(&self, buffers: &mut [IoSliceMut<'_>]) -> Result<usize, Cause> {
@@ -408,6 +427,15 @@ impl StreamConn for Pipe {
 
     fn close_write_shared(&self) -> Result<(), Cause> {
         self.end.close_write()
+    }
+
+    fn close_read_quietly(&self) {
+        // Nobody is left to tell where it fails.
+        let _ = self.end.close_read();
+    }
+
+    fn conn_kind(&self) -> ConnKind<'_> {
+        ConnKind::Stream
     }
 
     #[cold]

@@ -3,20 +3,19 @@
 use std::io::IoSlice;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::OnceLock;
 use std::task::{self, Poll};
 use std::time::Duration;
 
 use rustix::io::Errno;
-use rustix::net::sockopt;
+use rustix::net::{SendFlags, sockopt};
 use tokio::io::ReadBuf;
 
 use super::shared::{buffer_methods, half_close_methods, limit_methods, read_write_methods};
 use super::tcp_info::TcpInfo;
-use super::{StreamConn, impl_async_io};
+use super::{ConnKind, Named, StreamConn, impl_async_io};
 use crate::addr::{Addr, canonical};
 use crate::error::{Cause, Error, Operation, Result};
-use crate::fd::NetFd;
+use crate::fd::{Ends, NetFd, read_bytes};
 use crate::network::{Family, Network};
 use crate::socket::{KeepAlive, Traced};
 use crate::sys;
@@ -48,16 +47,15 @@ use crate::sys;
 /// ```
 pub struct TcpConn {
     fd: NetFd,
-    /// Asked of the kernel at most once, and only when somebody wants to know.
-    local: OnceLock<SocketAddr>,
-    peer: OnceLock<SocketAddr>,
 }
 
 impl TcpConn {
     /// `peer` where it is already known, so that it is still known after the peer has gone.
     pub(crate) fn new(fd: NetFd, peer: Option<SocketAddr>) -> TcpConn {
-        let peer = peer.map(|peer| OnceLock::from(canonical(peer))).unwrap_or_default();
-        TcpConn { fd, local: OnceLock::new(), peer }
+        if let Some(peer) = peer {
+            let _ = fd.ends().peer.set(canonical(peer));
+        }
+        TcpConn { fd }
     }
 
     /// Takes over a connected TCP socket, which is made non-blocking.
@@ -109,8 +107,9 @@ impl TcpConn {
 
     /// Takes the descriptor out; it stays open, connected and non-blocking. Fails if it was closed.
     pub fn into_owned_fd(self) -> Result<OwnedFd> {
-        let TcpConn { fd, .. } = self;
-        fd.into_owned_fd().map_err(|cause| Error::new(Operation::Set, cause).on(Network::Tcp(Family::Any)))
+        self.fd
+            .into_owned_fd()
+            .map_err(|cause| Error::new(Operation::Set, cause).on(Network::Tcp(Family::Any)))
     }
 
     read_write_methods!(fd);
@@ -142,22 +141,24 @@ impl TcpConn {
     }
 
     fn local(&self) -> Result<SocketAddr, Cause> {
-        if let Some(addr) = self.local.get() {
-            return Ok(*addr);
+        let Ends { local, .. } = self.fd.ends();
+        if let Some(addr) = local.get() {
+            return Ok(**addr);
         }
         let addr =
             self.fd.with_fd("getsockname", |fd| SocketAddr::try_from(rustix::net::getsockname(fd)?))?;
-        Ok(*self.local.get_or_init(|| canonical(addr)))
+        Ok(**local.get_or_init(|| Box::new(canonical(addr))))
     }
 
     fn peer(&self) -> Result<SocketAddr, Cause> {
-        if let Some(addr) = self.peer.get() {
+        let Ends { peer, .. } = self.fd.ends();
+        if let Some(addr) = peer.get() {
             return Ok(*addr);
         }
         let addr = self.fd.with_fd("getpeername", |fd| {
             SocketAddr::try_from(rustix::net::getpeername(fd)?.ok_or(Errno::NOTCONN)?)
         })?;
-        Ok(*self.peer.get_or_init(|| canonical(addr)))
+        Ok(*peer.get_or_init(|| canonical(addr)))
     }
 
     /// Whether small writes are sent at once, without waiting to be joined with later ones (`TCP_NODELAY`, tcp(7)).
@@ -169,6 +170,27 @@ impl TcpConn {
     /// Sets [`TcpConn::nodelay`].
     pub fn set_nodelay(&self, nodelay: bool) -> Result<()> {
         self.option("setsockopt TCP_NODELAY", |fd| sockopt::set_tcp_nodelay(fd, nodelay))
+    }
+
+    /// Writes all of `buffer` and says that more follows at once (`MSG_MORE`, send(2)): what does not fill a segment is
+    /// held back, and sent together with the next write or [`copy`](crate::copy()); a header this way shares its segment
+    /// with the beginning of the file behind it. Without a next write it is sent after some 200 ms. After an error or a
+    /// cancel, an unknown part has been written.
+    pub fn write_all_more<'a>(&'a self, buffer: &'a [u8]) -> impl Future<Output = Result<()>> {
+        Named::new(self, Operation::Write, self.fd.write_all_with(buffer, SendFlags::MORE))
+    }
+
+    /// Whether the conn is corked (`TCP_CORK`, tcp(7)). Off by default.
+    pub fn cork(&self) -> Result<bool> {
+        self.option("getsockopt TCP_CORK", |fd| sockopt::tcp_cork(fd))
+    }
+
+    /// Corks the conn, or sends what was held back. While it is corked only full segments are sent, whatever
+    /// [`TcpConn::nodelay`] says, so that many small writes become few segments; what is held back for 200 ms is sent all
+    /// the same. Where the writes follow each other in one place, one
+    /// [`write_all_vectored`](TcpConn::write_all_vectored) costs less.
+    pub fn set_cork(&self, cork: bool) -> Result<()> {
+        self.option("setsockopt TCP_CORK", |fd| sockopt::set_tcp_cork(fd, cork))
     }
 
     /// What a close does with bytes not yet acknowledged (`SO_LINGER`, socket(7)): `None`, the default, sends them
@@ -205,6 +227,11 @@ impl TcpConn {
         self.option("getsockopt TCP_INFO", sys::tcp_info).map(|raw| TcpInfo::from_raw(&raw))
     }
 
+    #[cfg(feature = "tls")]
+    pub(super) fn check(&self, direction: crate::fd::Direction) -> Result<(), Cause> {
+        self.fd.with_open(|_| self.fd.check(direction))
+    }
+
     fn named<T>(&self, operation: Operation, result: Result<T, Cause>) -> Result<T> {
         result.map_err(|cause| self.error(operation, cause))
     }
@@ -233,6 +260,15 @@ impl StreamConn for TcpConn {
 
     fn close_write_shared(&self) -> Result<(), Cause> {
         self.fd.close_write()
+    }
+
+    fn close_read_quietly(&self) {
+        // Nobody is left to tell where it fails.
+        let _ = self.fd.close_read();
+    }
+
+    fn conn_kind(&self) -> ConnKind<'_> {
+        ConnKind::Socket(&self.fd, read_bytes)
     }
 
     #[cold]

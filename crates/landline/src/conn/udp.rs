@@ -9,14 +9,14 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, RecvFlags, SocketAddrAny, SocketType, sockopt};
 use tokio::io::ReadBuf;
 
-use super::StreamConn;
 use super::ancillary::Ancillary;
 use super::ip_options::{self, IpOptions, Versions, ip_option_methods, sender};
 use super::received::Received;
 use super::shared::{buffer_methods, limit_methods, readiness_methods};
+use super::{ConnKind, StreamConn};
 use crate::addr::{Addr, canonical};
 use crate::error::{Cause, Error, Operation, Result};
-use crate::fd::{ErrorWatch, NetFd};
+use crate::fd::{Beside, NetFd, PooledBuf};
 use crate::network::{Family, Network};
 
 /// A UDP socket, connected to a peer (dialed) or open to everyone (listened on).
@@ -56,7 +56,14 @@ use crate::network::{Family, Network};
 /// ```
 pub struct UdpConn {
     pub(super) fd: NetFd,
-    errors: ErrorWatch,
+    rest: Box<Rest>,
+}
+
+/// On the heap, since futures hold conns by value, and a `Conn` is as large as the largest of its kinds.
+#[derive(Default)]
+struct Rest {
+    errors: Beside,
+    pauses: Beside,
     /// Asked of the kernel at most once, and only when somebody wants to know.
     domain: OnceLock<AddressFamily>,
     local: OnceLock<SocketAddr>,
@@ -67,7 +74,7 @@ impl UdpConn {
     /// `peer` where it is already known.
     pub(crate) fn new(fd: NetFd, peer: Option<SocketAddr>) -> UdpConn {
         let peer = peer.map(|peer| OnceLock::from(canonical(peer))).unwrap_or_default();
-        UdpConn { fd, errors: ErrorWatch::default(), domain: OnceLock::new(), local: OnceLock::new(), peer }
+        UdpConn { fd, rest: Box::new(Rest { peer, ..Rest::default() }) }
     }
 
     /// Takes over a UDP socket, bound or connected or neither, which is made non-blocking.
@@ -119,7 +126,7 @@ impl UdpConn {
 
     /// Takes the descriptor out; it stays open and non-blocking. Fails if it was closed.
     pub fn into_owned_fd(self) -> Result<OwnedFd> {
-        self.errors.end();
+        self.rest.errors.end();
         self.fd.into_owned_fd().map_err(|cause| failed(Operation::Set, cause))
     }
 
@@ -127,6 +134,10 @@ impl UdpConn {
     /// `EMSGSIZE` if it was longer than the buffer.
     pub async fn recv(&self, buffer: &mut [u8]) -> Result<usize> {
         self.named(Operation::Read, self.fd.recv(buffer).await)
+    }
+
+    pub(super) async fn recv_pooled(&self) -> Result<PooledBuf> {
+        self.named(Operation::Read, self.fd.recv_pooled().await)
     }
 
     /// Receives a datagram and tells who sent it.
@@ -216,7 +227,7 @@ impl UdpConn {
     pub fn close(&self) -> Result<()> {
         let closed = self.fd.close();
         // Afterwards, so that no read can begin another watch.
-        self.errors.end();
+        self.rest.errors.end();
         self.named(Operation::Close, closed)
     }
 
@@ -231,7 +242,7 @@ impl UdpConn {
     }
 
     fn local(&self) -> Result<SocketAddr, Cause> {
-        if let Some(addr) = self.local.get() {
+        if let Some(addr) = self.rest.local.get() {
             return Ok(*addr);
         }
         let addr =
@@ -239,27 +250,27 @@ impl UdpConn {
         match addr.port() {
             // The kernel will give it one when it first sends.
             0 => Ok(canonical(addr)),
-            _ => Ok(*self.local.get_or_init(|| canonical(addr))),
+            _ => Ok(*self.rest.local.get_or_init(|| canonical(addr))),
         }
     }
 
     pub(super) fn peer(&self) -> Result<SocketAddr, Cause> {
-        if let Some(addr) = self.peer.get() {
+        if let Some(addr) = self.rest.peer.get() {
             return Ok(*addr);
         }
         let addr = self.fd.with_fd("getpeername", |fd| {
             SocketAddr::try_from(rustix::net::getpeername(fd)?.ok_or(Errno::NOTCONN)?)
         })?;
-        Ok(*self.peer.get_or_init(|| canonical(addr)))
+        Ok(*self.rest.peer.get_or_init(|| canonical(addr)))
     }
 
     /// Whether the socket is one of IPv6, which may serve IPv4 too.
     pub(super) fn is_v6(&self) -> Result<bool, Cause> {
-        if let Some(domain) = self.domain.get() {
+        if let Some(domain) = self.rest.domain.get() {
             return Ok(*domain == AddressFamily::INET6);
         }
         let domain = self.fd.with_fd("getsockopt SO_DOMAIN", |fd| sockopt::socket_domain(fd))?;
-        Ok(*self.domain.get_or_init(|| domain) == AddressFamily::INET6)
+        Ok(*self.rest.domain.get_or_init(|| domain) == AddressFamily::INET6)
     }
 
     /// The form of an address by which this socket reaches it: an IPv6 socket needs IPv4 addresses mapped.
@@ -288,11 +299,11 @@ impl StreamConn for UdpConn {
         cx: &mut task::Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<Result<(), Cause>> {
-        self.fd.poll_recv_or_error(cx, buffer, &self.errors)
+        self.fd.poll_recv_or_error(cx, buffer, &self.rest.errors)
     }
 
     fn poll_write_shared(&self, cx: &mut task::Context<'_>, buffer: &[u8]) -> Poll<Result<usize, Cause>> {
-        self.fd.poll_send(cx, buffer)
+        self.fd.poll_send_or_pause(cx, buffer, &self.rest.pauses)
     }
 
     fn poll_write_vectored_shared(
@@ -300,12 +311,20 @@ impl StreamConn for UdpConn {
         cx: &mut task::Context<'_>,
         buffers: &[std::io::IoSlice<'_>],
     ) -> Poll<Result<usize, Cause>> {
-        self.fd.poll_send_vectored(cx, buffers)
+        self.fd.poll_send_vectored_or_pause(cx, buffers, &self.rest.pauses)
     }
 
     fn close_write_shared(&self) -> Result<(), Cause> {
         // There is no stream whose end the peer could be told of.
         Ok(())
+    }
+
+    fn close_read_quietly(&self) {
+        // There is no stream to end.
+    }
+
+    fn conn_kind(&self) -> ConnKind<'_> {
+        ConnKind::Messages { end: false }
     }
 
     #[cold]

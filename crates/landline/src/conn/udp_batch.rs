@@ -13,6 +13,7 @@ use super::shared::limit_methods;
 use super::{StreamConn, UdpConn};
 use crate::addr::canonical;
 use crate::error::{Cause, Operation, Result};
+use crate::fd::Direction;
 
 /// A UDP conn that sends and receives datagrams in batches, made by [`UdpConn::into_batched`].
 ///
@@ -67,6 +68,7 @@ impl UdpBatchConn {
             self.state.recv(UdpSockRef::from(&fd), &mut buffers[..metas.len()], metas).map_err(errno)
         });
         *filled = self.conn.named(Operation::Read, received.await)?;
+        self.conn.fd.count(Direction::Read, metas[..*filled].iter().map(|meta| meta.len).sum());
         Ok(batch.len())
     }
 
@@ -104,7 +106,11 @@ impl UdpBatchConn {
                 .conn
                 .fd
                 .send_io(|fd| self.state.try_send(UdpSockRef::from(&fd), &transmit).map_err(errno));
-            match sent.await {
+            let sent = sent.await;
+            if sent.is_ok() {
+                self.conn.fd.count(Direction::Write, part.len());
+            }
+            match sent {
                 Ok(()) if others.is_empty() => return Ok(()),
                 Ok(()) => rest = others,
                 // The interface cannot segment, which quinn-udp has taken note of: one by one, then.

@@ -12,7 +12,7 @@ use tokio::io::ReadBuf;
 use super::received::Received;
 use super::shared::{buffer_methods, half_close_methods, limit_methods, read_write_methods};
 use super::unix_fd::UnixFd;
-use super::{StreamConn, impl_async_io};
+use super::{ConnKind, StreamConn, impl_async_io};
 use crate::addr::{Addr, UnixAddr};
 use crate::error::{Cause, Error, Operation, Result};
 use crate::fd::NetFd;
@@ -52,13 +52,17 @@ use crate::socket::BoundPath;
 /// # Ok(()) }
 /// ```
 pub struct UnixConn {
-    /// Before the descriptor, so that it is dropped before it.
-    bound: Option<Box<BoundPath>>,
+    /// Before the descriptor, so that the path is dropped before it. On the heap, since futures hold conns by value, and
+    /// a `Conn` is as large as the largest of its kinds.
+    rest: Box<Rest>,
     pub(super) fd: UnixFd,
-    /// Asked of the kernel only when somebody wants to know. Boxed, as most are unnamed and a `Conn` is as large as the
-    /// largest of its kinds.
-    local: OnceLock<Box<UnixAddr>>,
-    peer: OnceLock<Box<UnixAddr>>,
+}
+
+struct Rest {
+    bound: Option<BoundPath>,
+    /// Asked of the kernel only when somebody wants to know.
+    local: OnceLock<UnixAddr>,
+    peer: OnceLock<UnixAddr>,
 }
 
 impl UnixConn {
@@ -69,8 +73,9 @@ impl UnixConn {
         peer: Option<UnixAddr>,
         bound: Option<BoundPath>,
     ) -> UnixConn {
-        let peer = peer.map(Box::new).map(OnceLock::from).unwrap_or_default();
-        UnixConn { bound: bound.map(Box::new), fd: UnixFd::new(fd, kind), local: OnceLock::new(), peer }
+        let peer = peer.map(OnceLock::from).unwrap_or_default();
+        let rest = Box::new(Rest { bound, local: OnceLock::new(), peer });
+        UnixConn { rest, fd: UnixFd::new(fd, kind) }
     }
 
     /// Two connected sockets without names (socketpair(2)).
@@ -231,7 +236,11 @@ impl UnixConn {
         let result = match to.to_raw() {
             Ok(raw) => {
                 let flags = rustix::net::SendFlags::NOSIGNAL;
-                self.fd.send_asking_again(|fd| rustix::net::sendto(fd, message, flags, &raw)).await
+                self.fd
+                    .send_asking_again(|fd| {
+                        self.fd.sent_message(rustix::net::sendto(fd, message, flags, &raw))
+                    })
+                    .await
             }
             Err(error) => Err(error.into()),
         };
@@ -245,7 +254,7 @@ impl UnixConn {
     /// Closes the conn: whoever waits on it is woken, and every later call fails with an error that
     /// [`Error::is_closed`] knows, a second close among them. Dropping the conn closes it too.
     pub fn close(&self) -> Result<()> {
-        if let (Some(bound), false) = (&self.bound, self.fd.is_closed()) {
+        if let (Some(bound), false) = (&self.rest.bound, self.fd.is_closed()) {
             bound.unlink();
         }
         self.named(Operation::Close, self.fd.close())
@@ -253,13 +262,13 @@ impl UnixConn {
 
     /// Whether closing or dropping the conn removes the file it is bound to.
     pub fn unlink_on_close(&self) -> bool {
-        self.bound.as_ref().is_some_and(|bound| bound.is_unlinked_on_close())
+        self.rest.bound.as_ref().is_some_and(BoundPath::is_unlinked_on_close)
     }
 
     /// Sets [`UnixConn::unlink_on_close`]. On by default for sockets that landline bound to a path; without effect on
     /// all others. Only the process that bound the socket removes the file, and only if it still is the one it made.
     pub fn set_unlink_on_close(&self, unlink: bool) {
-        if let Some(bound) = &self.bound {
+        if let Some(bound) = &self.rest.bound {
             bound.set_unlink_on_close(unlink);
         }
     }
@@ -276,8 +285,8 @@ impl UnixConn {
     }
 
     fn local(&self) -> Result<UnixAddr, Cause> {
-        if let Some(addr) = self.local.get() {
-            return Ok(UnixAddr::clone(addr));
+        if let Some(addr) = self.rest.local.get() {
+            return Ok(addr.clone());
         }
         let addr = self
             .fd
@@ -285,17 +294,22 @@ impl UnixConn {
         match addr {
             // The kernel may yet give it a name.
             UnixAddr::Unnamed => Ok(addr),
-            _ => Ok(UnixAddr::clone(self.local.get_or_init(|| Box::new(addr)))),
+            _ => Ok(self.rest.local.get_or_init(|| addr).clone()),
         }
     }
 
     fn peer(&self) -> Result<UnixAddr, Cause> {
-        if let Some(addr) = self.peer.get() {
-            return Ok(UnixAddr::clone(addr));
+        if let Some(addr) = self.rest.peer.get() {
+            return Ok(addr.clone());
         }
         let addr =
             self.fd.with_fd("getpeername", |fd| Ok(UnixAddr::from_any(rustix::net::getpeername(fd)?)))?;
-        Ok(UnixAddr::clone(self.peer.get_or_init(|| Box::new(addr))))
+        Ok(self.rest.peer.get_or_init(|| addr).clone())
+    }
+
+    #[cfg(feature = "tls")]
+    pub(super) fn check(&self, direction: crate::fd::Direction) -> Result<(), Cause> {
+        self.fd.with_open(|_| self.fd.check(direction))
     }
 
     pub(super) fn named<T>(&self, operation: Operation, result: Result<T, Cause>) -> Result<T> {
@@ -326,6 +340,19 @@ impl StreamConn for UnixConn {
 
     fn close_write_shared(&self) -> Result<(), Cause> {
         self.fd.close_write()
+    }
+
+    fn close_read_quietly(&self) {
+        // Nobody is left to tell where it fails.
+        let _ = self.fd.close_read();
+    }
+
+    fn conn_kind(&self) -> ConnKind<'_> {
+        match self.kind() {
+            UnixKind::Stream => ConnKind::Socket(&self.fd, UnixFd::READ_STREAM),
+            UnixKind::Seqpacket => ConnKind::Messages { end: true },
+            UnixKind::Datagram => ConnKind::Messages { end: false },
+        }
     }
 
     #[cold]

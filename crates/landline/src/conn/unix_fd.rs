@@ -5,12 +5,13 @@ use std::ops::Deref;
 use std::os::fd::BorrowedFd;
 use std::task::{self, Poll};
 
+use futures_util::future::Either;
 use rustix::net::{RecvFlags, ReturnFlags};
 use tokio::io::ReadBuf;
 
 use super::apart;
 use crate::error::Cause;
-use crate::fd::{Direction, IOV_MAX, Io, NetFd, counted};
+use crate::fd::{Direction, IOV_MAX, Io, NetFd, PooledBuf, ReadOnce, STREAM, counted};
 use crate::network::UnixKind;
 use crate::sys::{self, Incoming};
 
@@ -21,6 +22,8 @@ pub(crate) struct UnixFd {
 }
 
 impl UnixFd {
+    pub(crate) const READ_STREAM: ReadOnce = |fd, buffer| recv_stream(fd, &mut [IoSliceMut::new(buffer)]);
+
     pub(crate) fn new(fd: NetFd, kind: UnixKind) -> UnixFd {
         UnixFd { fd, kind }
     }
@@ -33,36 +36,52 @@ impl UnixFd {
         self.kind == UnixKind::Stream
     }
 
-    pub(crate) async fn read(&self, buffer: &mut [u8]) -> Result<usize, Cause> {
+    pub(crate) fn read<'a>(&'a self, buffer: &'a mut [u8]) -> impl Future<Output = Result<usize, Cause>> {
         match self.kind {
-            UnixKind::Stream if buffer.is_empty() => self.fd.read_nothing(),
-            UnixKind::Stream => self.read_stream(&mut [IoSliceMut::new(buffer)]).await,
-            UnixKind::Datagram | UnixKind::Seqpacket => apart(self.fd.recv(buffer)).await,
+            UnixKind::Stream => Either::Left(
+                self.fd.read_io(buffer, |fd, buffer| recv_stream(fd, &mut [IoSliceMut::new(buffer)])),
+            ),
+            UnixKind::Datagram | UnixKind::Seqpacket => Either::Right(apart(self.fd.recv(buffer))),
+        }
+    }
+
+    pub(crate) fn read_pooled(&self) -> impl Future<Output = Result<PooledBuf, Cause>> {
+        match self.kind {
+            UnixKind::Stream => Either::Left(self.fd.io(Direction::Read, |fd| {
+                let mut buffer = PooledBuf::take(STREAM);
+                let Io { value, readiness } = recv_stream(fd, &mut [IoSliceMut::new(buffer.room())])?;
+                self.fd.count(Direction::Read, value);
+                Ok(Io { value: buffer.filled(value), readiness })
+            })),
+            UnixKind::Datagram | UnixKind::Seqpacket => Either::Right(apart(self.fd.recv_pooled())),
         }
     }
 
     pub(crate) async fn read_vectored(&self, buffers: &mut [IoSliceMut<'_>]) -> Result<usize, Cause> {
         match self.kind {
-            UnixKind::Stream => self.read_stream(buffers).await,
+            UnixKind::Stream => {
+                let received = |fd: BorrowedFd<'_>| {
+                    recv_stream(fd, buffers).inspect(|read| self.fd.count(Direction::Read, read.value))
+                };
+                self.fd.io(Direction::Read, received).await
+            }
             UnixKind::Datagram | UnixKind::Seqpacket => apart(self.fd.recv_vectored(buffers)).await,
         }
     }
 
-    async fn read_stream(&self, buffers: &mut [IoSliceMut<'_>]) -> Result<usize, Cause> {
-        self.fd.io(Direction::Read, |fd| recv_stream(fd, buffers)).await
-    }
-
-    pub(crate) async fn write(&self, buffer: &[u8]) -> Result<usize, Cause> {
+    pub(crate) fn write<'a>(&'a self, buffer: &'a [u8]) -> impl Future<Output = Result<usize, Cause>> {
         match self.kind {
-            UnixKind::Stream => self.fd.write(buffer).await,
-            UnixKind::Datagram | UnixKind::Seqpacket => apart(self.fd.send(buffer)).await,
+            UnixKind::Stream => Either::Left(self.fd.write(buffer)),
+            UnixKind::Datagram | UnixKind::Seqpacket => Either::Right(apart(self.fd.send(buffer))),
         }
     }
 
-    pub(crate) async fn write_all(&self, buffer: &[u8]) -> Result<(), Cause> {
+    pub(crate) fn write_all<'a>(&'a self, buffer: &'a [u8]) -> impl Future<Output = Result<(), Cause>> {
         match self.kind {
-            UnixKind::Stream => self.fd.write_all(buffer).await,
-            UnixKind::Datagram | UnixKind::Seqpacket => apart(self.fd.send(buffer)).await.map(|_| ()),
+            UnixKind::Stream => Either::Left(self.fd.write_all(buffer)),
+            UnixKind::Datagram | UnixKind::Seqpacket => {
+                Either::Right(apart(async { self.fd.send(buffer).await.map(|_| ()) }))
+            }
         }
     }
 
@@ -98,6 +117,7 @@ impl UnixFd {
                         flags = incoming.flags;
                         Ok(filled)
                     })?;
+                    self.fd.count(Direction::Read, count);
                     Ok(Io { value: (), readiness: stream_readiness(count, wanted, flags).readiness })
                 })
             }

@@ -80,7 +80,9 @@ impl UnixConn {
             }
             let control = rights(descriptors);
             let to = to.map(|to| to.to_raw().map(Into::into)).transpose()?;
-            let send = |fd: BorrowedFd<'_>| sys::send_msg(fd, to.as_ref(), &[IoSlice::new(bytes)], &control);
+            let send = |fd: BorrowedFd<'_>| {
+                self.fd.sent_message(sys::send_msg(fd, to.as_ref(), &[IoSlice::new(bytes)], &control))
+            };
             match to {
                 None => self.fd.send_io(send).await,
                 Some(_) => self.fd.send_asking_again(send).await,

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::attempts::{Attempts, Failure};
 use super::pace::{Pace, RESOLUTION_DELAY, Race};
+use super::proxy::Proxies;
 use super::single::{Connected, Single};
 use crate::addr::{Addr, AddressError, AddressErrorKind, Host, Port, ScopedIp, Target, canonical};
 use crate::conn::{Conn, IpConn, TcpConn, UdpConn, UnixConn};
@@ -53,6 +54,7 @@ pub struct Dialer {
     https_hints: bool,
     resolver: Option<Resolver>,
     options: SocketOptions,
+    proxies: Proxies,
     sink: Option<Arc<dyn Sink>>,
 }
 
@@ -161,6 +163,37 @@ impl Dialer {
         hook: impl Fn(Network, &Addr, BorrowedFd<'_>) -> io::Result<()> + Send + Sync + 'static,
     ) -> Dialer {
         self.options.control = Some(Control::new(hook));
+        self
+    }
+
+    /// The way to every TCP target: through a [`Proxy`](crate::Proxy), through several one after the other, or as the
+    /// [environment](crate::ProxyEnvironment) says; none by default.
+    ///
+    /// The budget covers all of it: finding and racing the proxy's addresses, what is said to each proxy, and its dial
+    /// to the next. The dialer's other settings are those of the conn to the first. Names of targets are resolved
+    /// by the proxy or here, as its scheme says; on `tcp4` and `tcp6` always here, since no proxy can be told. Other
+    /// networks, and sockets that this process was started with, do without proxies.
+    ///
+    /// The conn is that to the first proxy: its `peer_addr` is the proxy's. Nothing is read of what follows the last
+    /// proxy's answer, so a target that speaks first is heard whole. Behind a proxy that is spoken to over TLS it is a
+    /// [`Conn`] of TLS, which [`dial_tcp`](Dialer::dial_tcp) refuses.
+    ///
+    /// ```no_run
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use landline::{Dialer, Proxy, ProxyEnvironment};
+    ///
+    /// let proxy: Proxy = "socks5h://proxy.example:1080".parse()?;
+    /// let conn = Dialer::new().proxy(proxy.clone()).dial("tcp", "example.com:22").await?;
+    ///
+    /// let inner: Proxy = "http://10.0.0.1:3128".parse()?;
+    /// let conn = Dialer::new().proxy([proxy, inner]).dial("tcp", "db.internal:5432").await?;
+    ///
+    /// let conn = Dialer::new().proxy(ProxyEnvironment::from_env()).dial("tcp", "example.com:22").await?;
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn proxy(mut self, proxies: impl Into<Proxies>) -> Dialer {
+        self.proxies = proxies.into();
         self
     }
 
@@ -278,12 +311,21 @@ impl Dialer {
 }
 
 /// One dial under way.
-struct Dial<'a> {
+#[derive(Clone, Copy)]
+pub(super) struct Dial<'a> {
     dialer: &'a Dialer,
-    network: Network,
-    address: &'a str,
-    context: &'a Context,
-    explainer: &'a Explainer,
+    pub(super) network: Network,
+    pub(super) address: &'a str,
+    pub(super) context: &'a Context,
+    pub(super) explainer: &'a Explainer,
+}
+
+/// Where a dial has come, before it tells so.
+pub(super) struct Arrived {
+    /// The attempt that won.
+    pub(super) attempt: u32,
+    pub(super) peer: Addr,
+    pub(super) conn: Conn,
 }
 
 impl Dial<'_> {
@@ -291,17 +333,34 @@ impl Dial<'_> {
         let target = Target::parse(self.network, self.address).map_err(|error| self.error(error))?;
         let (network, address) = (self.network, self.address);
         self.explainer.tell(|| What::Parsed { network, address: address.to_owned() });
-        match target {
+        let Arrived { attempt, peer, conn } = match target {
             Target::Unix(addr) => self.one(Addr::Unix(addr)).await,
-            Target::Inherited => self.inherited(),
+            Target::Inherited => return self.inherited(),
             Target::Host { host, port } => {
                 let port = self.port(port).await?;
-                match host {
-                    Host::Literal(ip) => self.one(self.peer(ip, port)).await,
-                    Host::Name(name) => self.resolved(&name, port).await,
+                let proxies = self.dialer.proxies.on_the_way(self, &host, port)?;
+                match proxies.is_empty() {
+                    true => self.direct(&host, port).await,
+                    // On the heap, so that dials without a proxy do not carry it.
+                    false => Box::pin(self.through(&proxies, &host, port)).await,
                 }
             }
+        }?;
+        self.explainer.tell(|| What::Connected { attempt, peer });
+        Ok(conn)
+    }
+
+    /// The way without a proxy.
+    pub(super) async fn direct(&self, host: &Host, port: u16) -> Result<Arrived> {
+        match host {
+            Host::Literal(ip) => self.one(self.peer(*ip, port)).await,
+            Host::Name(name) => self.resolved(name, port).await,
         }
+    }
+
+    /// The same dialer on the way to another address.
+    pub(super) fn towards<'b>(&'b self, network: Network, address: &'b str) -> Dial<'b> {
+        Dial { network, address, ..*self }
     }
 
     /// A socket that this process was started with.
@@ -325,7 +384,7 @@ impl Dial<'_> {
     }
 
     /// The only address there is.
-    async fn one(&self, peer: Addr) -> Result<Conn> {
+    async fn one(&self, peer: Addr) -> Result<Arrived> {
         let local = self.dialer.local.as_ref().and_then(Addr::ip);
         if local.zip(peer.ip()).is_some_and(|(local, peer)| local.is_ipv4() != peer.is_ipv4()) {
             return Err(self.error(AddressError::new(self.address, AddressErrorKind::NoSuitableAddress)));
@@ -339,7 +398,7 @@ impl Dial<'_> {
         let error = match self.context.run(self.single().connect(1, &peer)).await {
             Ok(Ok(connected)) => {
                 self.explainer.tell(|| What::AttemptConnected { attempt: 1 });
-                return Ok(self.conn(1, connected, peer));
+                return Ok(self.arrived(1, connected, peer));
             }
             Ok(Err(error)) => error,
             Err(ended) => Error::new(Operation::Dial, ended).on(self.network).to_peer(peer),
@@ -349,7 +408,7 @@ impl Dial<'_> {
     }
 
     /// All addresses of a name.
-    async fn resolved(&self, name: &str, port: u16) -> Result<Conn> {
+    async fn resolved(&self, name: &str, port: u16) -> Result<Arrived> {
         let family = self.family()?;
         let resolver = self.resolver();
         let answers =
@@ -368,7 +427,7 @@ impl Dial<'_> {
         let race = Pace::new(self.dialer.race, self.dialer.resolution_delay.unwrap_or(RESOLUTION_DELAY));
         match attempts.run(race, answers).await {
             Ok((attempt, peer, connected)) => {
-                Ok(self.conn(attempt, connected, self.peer(ScopedIp::from(peer), port)))
+                Ok(self.arrived(attempt, connected, self.peer(ScopedIp::from(peer), port)))
             }
             Err(Failure::Lookup(error)) => Err(Error::new(Operation::Dial, error).on(self.network)),
             Err(Failure::Ended(Ended::DeadlineExceeded)) => {
@@ -425,23 +484,23 @@ impl Dial<'_> {
         }
     }
 
-    fn resolver(&self) -> Resolver {
+    pub(super) fn resolver(&self) -> Resolver {
         self.dialer.resolver.clone().unwrap_or_else(Resolver::system)
     }
 
-    fn conn(&self, attempt: u32, connected: Connected, peer: Addr) -> Conn {
-        self.explainer.tell(|| What::Connected { attempt, peer: peer.clone() });
+    fn arrived(&self, attempt: u32, connected: Connected, peer: Addr) -> Arrived {
         let Connected { fd, bound } = connected;
-        match (self.network, peer) {
+        let conn = match (self.network, &peer) {
             (Network::Tcp(_), peer) => TcpConn::new(fd, peer.as_socket()).into(),
             (Network::Udp(_), peer) => UdpConn::new(fd, peer.as_socket()).into(),
-            (Network::Ip(_, protocol), Addr::Ip(peer)) => IpConn::new(fd, protocol, Some(peer)).into(),
+            (Network::Ip(_, protocol), &Addr::Ip(peer)) => IpConn::new(fd, protocol, Some(peer)).into(),
             (Network::Ip(_, protocol), _) => IpConn::new(fd, protocol, None).into(),
             (Network::Unix(kind), peer) => UnixConn::new(fd, kind, peer.as_unix().cloned(), bound).into(),
-        }
+        };
+        Arrived { attempt, peer, conn }
     }
 
-    fn error(&self, cause: impl Into<Cause>) -> Error {
+    pub(super) fn error(&self, cause: impl Into<Cause>) -> Error {
         let cause = cause.into();
         let error = Error::new(Operation::Dial, cause);
         // An address error names the address itself.

@@ -2,15 +2,17 @@
 
 use std::net::SocketAddr;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use rustix::io::Errno;
+use rustix::net::sockopt;
 
 use crate::addr::Addr;
 use crate::error::{Cause, Error, Operation, Result};
 use crate::explain::{Explainer, What};
 use crate::fd::NetFd;
 use crate::network::Network;
-use crate::socket::{self, BoundPath, SocketOptions, Traced};
+use crate::socket::{self, BoundPath, Handshake, SocketOptions, Traced};
 use crate::sys;
 
 /// How often a TCP socket that connected to itself is tried again; two retries, as in Go.
@@ -66,11 +68,13 @@ impl Single<'_> {
                 socket::bind(&fd, local, traced)?;
                 bound = local.as_unix().and_then(BoundPath::of);
             }
-            let fd = socket::connect(fd, peer, traced).await?;
-            if !self.connected_to_itself(&fd, peer) {
+            let (fd, handshake) = socket::connect(fd, peer, traced).await?;
+            if handshake == Handshake::Answered || !self.connected_to_itself(&fd, peer, traced) {
                 return Ok(Connected { fd, bound });
             }
             traced.explainer.tell(|| What::SelfConnect { attempt: traced.attempt });
+            // Without a lasting TIME-WAIT, which would keep the next attempt, and others, from the port.
+            let _ = fd.with_fd("setsockopt", |fd| sockopt::set_socket_linger(fd, Some(Duration::ZERO)));
             if retries == SELF_CONNECT_RETRIES {
                 // Nobody listens there, or the kernel would not have given the port away.
                 return Err(Cause::System { call: "connect", error: Errno::CONNREFUSED });
@@ -81,38 +85,37 @@ impl Single<'_> {
 
     /// TCP allows two ends to open one connection at the same time (RFC 9293 section 3.5), and on one host the two
     /// can be one socket: dialing a local port at which nobody listens succeeds when the kernel happens to give the
-    /// socket that very port. Only a port that the kernel hands out to dialers can be hit, so only then is it looked
-    /// at, and a dial to a listener on a port of the kernel's choice needs no call for this.
-    fn connected_to_itself(&self, fd: &NetFd, peer: &Addr) -> bool {
+    /// socket that very port. Only a port that the kernel hands out can be hit, so elsewhere only then is it looked
+    /// at; a host's own address is not told from a stranger's without asking.
+    fn connected_to_itself(&self, fd: &NetFd, peer: &Addr, traced: Traced<'_>) -> bool {
         let (Network::Tcp(_), Some(peer)) = (self.network, peer.as_socket()) else { return false };
-        if self.local.and_then(Addr::port).is_some_and(|port| port != 0) || !is_handed_to_dialers(peer.port())
-        {
+        let bound = self.local.and_then(Addr::port).is_some_and(|port| port != 0);
+        // A control hook may have bound the socket to any port.
+        let possible =
+            peer.ip().is_loopback() || self.options.control.is_some() || is_handed_out(peer.port());
+        if bound || !possible {
             return false;
         }
-        // A host's own address is not told from a stranger's without asking, except on loopback; elsewhere the
-        // question costs one call in many round trips.
-        fd.with_fd("getsockname", |fd| SocketAddr::try_from(rustix::net::getsockname(fd)?))
-            .is_ok_and(|local| local.port() == peer.port() && local.ip() == peer.ip())
+        let local = fd.with_open(|fd| {
+            let local = rustix::net::getsockname(fd).and_then(SocketAddr::try_from);
+            let detail = || local.map_or_else(|_| String::new(), |local| local.to_string());
+            traced.call("getsockname", detail, local)
+        });
+        local.is_ok_and(|local| local.port() == peer.port() && local.ip() == peer.ip())
     }
 }
 
-/// Whether the kernel gives this port to a connecting socket that is not bound (`net.ipv4.ip_local_port_range`, ip(7)).
-///
-/// Since Linux 4.2 a connect takes every second port, counted from the lower end of the range, for as long as one of
-/// them is free for its peer, and `bind()` to port 0 takes those between, so that the two stay out of each other's way.
-fn is_handed_to_dialers(port: u16) -> bool {
+/// Whether the kernel gives this port to a socket that is not bound (`net.ipv4.ip_local_port_range`, ip(7)). A connect
+/// takes every second port, for as long as one of them is free, but then the others as well.
+fn is_handed_out(port: u16) -> bool {
     static RANGE: OnceLock<(u16, u16)> = OnceLock::new();
     let &(low, high) = RANGE.get_or_init(|| {
         std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range")
             .ok()
             .and_then(|text| parse_range(&text))
-            .unwrap_or((1024, u16::MAX))
+            .unwrap_or((1, u16::MAX))
     });
-    is_of_dialers(port, low, high)
-}
-
-fn is_of_dialers(port: u16, low: u16, high: u16) -> bool {
-    (low..=high).contains(&port) && (port - low).is_multiple_of(2)
+    (low..=high).contains(&port)
 }
 
 fn parse_range(text: &str) -> Option<(u16, u16)> {
@@ -123,16 +126,6 @@ fn parse_range(text: &str) -> Option<(u16, u16)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_second_port_of_the_range_is_for_dialers() {
-        for (port, of_dialers) in
-            [(32766, false), (32768, true), (32769, false), (60998, true), (60999, false), (61000, false)]
-        {
-            assert_eq!(is_of_dialers(port, 32768, 60999), of_dialers, "{port}");
-        }
-        assert!(is_of_dialers(50001, 50001, 50001), "the only port there is");
-    }
 
     #[test]
     fn the_kernels_port_range_is_read() {

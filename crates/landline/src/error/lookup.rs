@@ -21,6 +21,8 @@ pub enum LookupErrorKind {
     NotFound,
     /// The name exists without records of the type asked for (RFC 2308, NODATA).
     NoData,
+    /// No such service is in `/etc/services`, or none over the protocol asked for.
+    UnknownPort,
     /// No server answered in time, or the caller's budget ended.
     Timeout,
     /// The context was cancelled.
@@ -80,12 +82,15 @@ impl LookupError {
         self.kind
     }
 
-    /// Whether the name, or the record asked for, does not exist, or cannot exist because it is no valid name. Asking
-    /// again will not help.
+    /// Whether the name, or the record or service asked for, does not exist, or cannot exist because it is no valid
+    /// name. Asking again will not help.
     pub fn is_not_found(&self) -> bool {
         matches!(
             self.kind,
-            LookupErrorKind::NotFound | LookupErrorKind::NoData | LookupErrorKind::InvalidName
+            LookupErrorKind::NotFound
+                | LookupErrorKind::NoData
+                | LookupErrorKind::UnknownPort
+                | LookupErrorKind::InvalidName
         )
     }
 
@@ -104,7 +109,9 @@ impl LookupError {
 
     pub(crate) fn io_kind(&self) -> io::ErrorKind {
         match self.kind {
-            LookupErrorKind::NotFound | LookupErrorKind::NoData => io::ErrorKind::NotFound,
+            LookupErrorKind::NotFound | LookupErrorKind::NoData | LookupErrorKind::UnknownPort => {
+                io::ErrorKind::NotFound
+            }
             LookupErrorKind::Timeout => io::ErrorKind::TimedOut,
             LookupErrorKind::Canceled => io::ErrorKind::ConnectionAborted,
             LookupErrorKind::InvalidName => io::ErrorKind::InvalidInput,
@@ -134,6 +141,7 @@ impl fmt::Display for LookupErrorKind {
         f.write_str(match self {
             LookupErrorKind::NotFound => "no such host",
             LookupErrorKind::NoData => "no records of this type",
+            LookupErrorKind::UnknownPort => "unknown port",
             LookupErrorKind::Timeout => "i/o timeout",
             LookupErrorKind::Canceled => "operation was canceled",
             LookupErrorKind::ServerFailure => "server misbehaving",

@@ -1,6 +1,7 @@
 //! The one error: what was being done, on which network, between which addresses, and why it failed.
 
 mod lookup;
+mod proxy;
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -8,8 +9,10 @@ use std::io;
 use std::sync::Arc;
 
 pub use lookup::{LookupError, LookupErrorKind};
+pub use proxy::{ProxyError, ProxyErrorKind, ProxyStep};
 
 use crate::addr::{Addr, AddressError, UnixAddr};
+use crate::copy::Copied;
 use crate::network::{Network, ParseNetworkError};
 
 /// `Result` with landline's [`Error`].
@@ -29,6 +32,8 @@ struct Inner {
     local: Option<Addr>,
     peer: Option<Peer>,
     cause: Cause,
+    /// Empty unless a copy failed.
+    copied: Vec<Copied>,
 }
 
 #[derive(Clone)]
@@ -55,6 +60,7 @@ pub enum Operation {
     Copy,
     Serve,
     Interface,
+    Request,
 }
 
 impl Operation {
@@ -73,6 +79,7 @@ impl Operation {
             Operation::Copy => "copy",
             Operation::Serve => "serve",
             Operation::Interface => "interface",
+            Operation::Request => "request",
         }
     }
 }
@@ -111,6 +118,8 @@ pub enum Cause {
     Network(ParseNetworkError),
     /// The address was refused.
     Address(AddressError),
+    /// The way through a proxy failed.
+    Proxy(ProxyError),
     /// All of several attempts failed; in the order in which they were begun.
     Attempts(Vec<Error>),
     /// Any other error, such as one returned by a hook of the caller's.
@@ -120,7 +129,14 @@ pub enum Cause {
 impl Error {
     /// An error of `operation` with its cause and nothing else known yet.
     pub fn new(operation: Operation, cause: impl Into<Cause>) -> Error {
-        Error(Box::new(Inner { operation, network: None, local: None, peer: None, cause: cause.into() }))
+        Error(Box::new(Inner {
+            operation,
+            network: None,
+            local: None,
+            peer: None,
+            cause: cause.into(),
+            copied: Vec::new(),
+        }))
     }
 
     /// Names the network.
@@ -149,6 +165,13 @@ impl Error {
     #[must_use]
     pub fn to_text(mut self, peer: &str) -> Error {
         self.0.peer = Some(Peer::Text(peer.into()));
+        self
+    }
+
+    /// Says how far a copy had come.
+    #[must_use]
+    pub(crate) fn after(mut self, copied: &[Copied]) -> Error {
+        self.0.copied = copied.to_vec();
         self
     }
 
@@ -188,17 +211,16 @@ impl Error {
         }
     }
 
+    /// How far a copy had come when it failed: one of [`copy`](crate::copy()), and of
+    /// [`copy_both`](crate::copy_both) that from `a` to `b` and the one back. Empty for all other errors.
+    pub fn copied(&self) -> &[Copied] {
+        &self.0.copied
+    }
+
     /// The cause that decides the kind. Of several attempts the first's, unless it was the budget or a cancel that
     /// ended the last of them: then that is why the whole ended.
     fn root(&self) -> &Cause {
-        match &self.0.cause {
-            Cause::Attempts(attempts) if !attempts.is_empty() => attempts
-                .iter()
-                .map(Error::root)
-                .find(|cause| matches!(cause, Cause::Canceled { .. } | Cause::Timeout))
-                .unwrap_or_else(|| attempts[0].root()),
-            cause => cause,
-        }
+        self.0.cause.root()
     }
 
     /// The system's error number, where a system call failed.
@@ -222,6 +244,7 @@ impl Error {
             Cause::Closed => io::ErrorKind::NotConnected,
             Cause::UnexpectedEof => io::ErrorKind::UnexpectedEof,
             Cause::Lookup(lookup) => lookup.io_kind(),
+            Cause::Proxy(proxy) => proxy.io_kind(),
             Cause::Network(_) | Cause::Address(_) => io::ErrorKind::InvalidInput,
             Cause::Attempts(_) => io::ErrorKind::Other,
             Cause::Other(other) => {
@@ -243,6 +266,15 @@ impl Error {
         match self.root() {
             Cause::Lookup(lookup) => lookup.is_timeout(),
             _ => self.kind() == io::ErrorKind::TimedOut,
+        }
+    }
+
+    /// What failed at a proxy, where the way through one did.
+    pub fn proxy_error(&self) -> Option<&ProxyError> {
+        match &self.0.cause {
+            Cause::Proxy(proxy) => Some(proxy),
+            Cause::Attempts(attempts) => attempts.iter().find_map(Error::proxy_error),
+            _ => None,
         }
     }
 
@@ -280,6 +312,21 @@ impl Error {
     }
 }
 
+impl Cause {
+    /// Sees through a proxy that failed of something else.
+    fn root(&self) -> &Cause {
+        match self {
+            Cause::Attempts(attempts) if !attempts.is_empty() => attempts
+                .iter()
+                .map(Error::root)
+                .find(|cause| matches!(cause, Cause::Canceled { .. } | Cause::Timeout))
+                .unwrap_or_else(|| attempts[0].root()),
+            Cause::Proxy(proxy) => proxy.cause().map_or(self, Cause::root),
+            cause => cause,
+        }
+    }
+}
+
 impl From<rustix::io::Errno> for Cause {
     fn from(error: rustix::io::Errno) -> Cause {
         Cause::System { call: "", error }
@@ -295,6 +342,12 @@ impl From<ParseNetworkError> for Cause {
 impl From<AddressError> for Cause {
     fn from(error: AddressError) -> Cause {
         Cause::Address(error)
+    }
+}
+
+impl From<ProxyError> for Cause {
+    fn from(error: ProxyError) -> Cause {
+        Cause::Proxy(error)
     }
 }
 
@@ -320,7 +373,7 @@ impl From<io::Error> for Cause {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { operation, network, local, peer, cause } = &*self.0;
+        let Inner { operation, network, local, peer, cause, .. } = &*self.0;
         if let (Operation::Lookup, Cause::Lookup(lookup)) = (operation, cause) {
             // It begins with the same word and names what was looked up.
             return lookup.fmt(f);
@@ -359,6 +412,7 @@ impl fmt::Display for Cause {
             Cause::Closed => f.write_str("use of closed network connection"),
             Cause::UnexpectedEof => f.write_str("unexpected end of stream"),
             Cause::Lookup(lookup) => lookup.fmt(f),
+            Cause::Proxy(proxy) => proxy.fmt(f),
             Cause::Network(error) => error.fmt(f),
             Cause::Address(error) => error.fmt(f),
             Cause::Attempts(attempts) => {
@@ -414,6 +468,7 @@ impl StdError for Error {
             Cause::System { error, .. } => Some(error),
             Cause::Canceled { cause } => cause.as_ref().map(|cause| &**cause as &(dyn StdError + 'static)),
             Cause::Lookup(error) => Some(error),
+            Cause::Proxy(error) => Some(error),
             Cause::Network(error) => Some(error),
             Cause::Address(error) => Some(error),
             Cause::Attempts(attempts) => attempts.first().map(|first| first as &(dyn StdError + 'static)),

@@ -1,4 +1,4 @@
-//! The typed events of a dial or lookup, one for every step of the flow.
+//! The typed events of a dial, lookup or copy, one for every step of the flow.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -6,7 +6,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::addr::Addr;
-use crate::error::Error;
+use crate::copy::{Copied, CopyPath, Detour};
+use crate::error::{Error, ProxyStep};
 use crate::network::Network;
 
 /// One thing that happened, and when.
@@ -213,6 +214,54 @@ pub enum What {
         /// The attempt.
         attempt: u32,
     },
+
+    // 4 dial, through proxies
+    /// Which proxies the environment asks for.
+    ProxyChosen {
+        /// The proxies in order, as URLs without passwords; none for a direct conn.
+        proxies: Vec<String>,
+        /// Why.
+        reason: String,
+    },
+    /// The conn has reached a proxy, which is now asked to go on.
+    HopStarted {
+        /// Its place in the chain, from 1.
+        hop: u32,
+        /// The proxy as a URL without its password.
+        proxy: String,
+        /// Where it is to connect to: the next proxy, or the target.
+        target: String,
+    },
+    /// Something was said to a proxy.
+    HopAsked {
+        /// The proxy's place in the chain.
+        hop: u32,
+        /// The step.
+        step: ProxyStep,
+        /// What was said, in words and without secrets.
+        question: String,
+    },
+    /// A proxy answered.
+    HopAnswered {
+        /// The proxy's place in the chain.
+        hop: u32,
+        /// The step.
+        step: ProxyStep,
+        /// What it said, in words.
+        answer: String,
+    },
+    /// The way through a proxy is open.
+    HopDone {
+        /// The proxy's place in the chain.
+        hop: u32,
+    },
+    /// The way through a proxy failed.
+    HopFailed {
+        /// The proxy's place in the chain.
+        hop: u32,
+        /// Why.
+        error: Error,
+    },
     /// The dial ended with a conn.
     Connected {
         /// The attempt that won, 0 where there was only one way to go.
@@ -224,6 +273,72 @@ pub enum What {
     DialFailed {
         /// Why.
         error: Error,
+    },
+
+    // Between conns
+    /// A copy began in one direction.
+    CopyStarted {
+        /// The direction: 1 from the first side to the second, 2 back.
+        copy: u32,
+        /// What is copied from, as in `tcp 192.0.2.1:80`.
+        from: String,
+        /// What is copied to.
+        to: String,
+    },
+    /// Bytes took this path for the first time.
+    CopyPath {
+        /// As in [`What::CopyStarted`].
+        copy: u32,
+        /// The path.
+        path: CopyPath,
+        /// Why not a shorter one.
+        detour: Option<Detour>,
+    },
+    /// The copy has come to its end.
+    CopyDone {
+        /// As in [`What::CopyStarted`].
+        copy: u32,
+        /// What was moved, and how.
+        copied: Copied,
+    },
+    /// The copy was ended by a failure, its own or that of the other direction.
+    CopyFailed {
+        /// As in [`What::CopyStarted`].
+        copy: u32,
+        /// What was moved before.
+        copied: Copied,
+        /// Why.
+        error: Error,
+    },
+
+    // On top: what a protocol does with the conn.
+    /// A stage of a protocol began.
+    StageStarted {
+        /// Its name, at most eleven characters: `tls`, `wait`, `body`, …
+        stage: &'static str,
+        /// What it is about, in words and without secrets.
+        subject: String,
+    },
+    /// A stage was done; of several with this name, the latest that goes on.
+    StageDone {
+        /// As in [`What::StageStarted`].
+        stage: &'static str,
+        /// What came of it, in words; may be empty.
+        result: String,
+    },
+    /// A stage failed; of several with this name, the latest that goes on.
+    StageFailed {
+        /// As in [`What::StageStarted`].
+        stage: &'static str,
+        /// Why.
+        error: String,
+    },
+    /// Something that took no time: a conn was used again, a redirect followed.
+    Remarked {
+        /// What it is about, at most eleven characters.
+        stage: &'static str,
+        /// In words and without secrets.
+        text: String,
     },
 }
 

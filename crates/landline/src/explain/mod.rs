@@ -1,10 +1,10 @@
-//! How a dial or lookup explains itself: typed events, sinks that receive them, and what they add up to.
+//! How a dial, lookup or copy explains itself: typed events, sinks that receive them, and what they add up to.
 //!
 //! | | |
 //! |---|---|
 //! | [`Event`], [`What`] | what the flow tells, step by step |
 //! | [`Sink`] | whoever listens: a closure, a [`Recorder`], [`Tracing`] |
-//! | [`Report`] | the whole of one dial or lookup: outcome, events, and the [`Span`]s they add up to |
+//! | [`Report`] | the whole of one dial, lookup or copy: outcome, events, and the [`Span`]s they add up to |
 //! | [`render`] | the report as text with bars, as JSON (feature `json`), and as one HTML file |
 //!
 //! Where nobody listens, no event is made.

@@ -10,7 +10,7 @@ use super::report::{Outcome, Report};
 use super::sink::Sink;
 use crate::error::Operation;
 
-/// Keeps the events of one dial or lookup in the order in which they came.
+/// Keeps the events of one dial, lookup or copy in the order in which they came.
 ///
 /// The clock of the report starts when the recorder is made. It keeps everything: make one for each operation.
 ///
@@ -40,7 +40,7 @@ impl Recorder {
     /// The report up to now; leaves the recorder without events.
     ///
     /// `network` and `address` are what the caller asked for, as it was given; of a lookup, the kind of record and the
-    /// name.
+    /// name; of a copy, its two sides.
     pub fn report(
         &self,
         operation: Operation,

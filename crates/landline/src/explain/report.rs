@@ -1,4 +1,4 @@
-//! What a dial or lookup was, how it went, and how it ended.
+//! What a dial, lookup or copy was, how it went, and how it ended.
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
@@ -9,11 +9,12 @@ use super::event::Event;
 use super::render::Waterfall;
 use super::span::{self, Fate, Span, Step};
 use crate::addr::Addr;
+use crate::copy::Copied;
 use crate::error::{Error, Operation};
 
-/// A dial or lookup from its beginning to its end, on success and on failure alike.
+/// A dial, lookup or copy from its beginning to its end, on success and on failure alike.
 ///
-/// `Dialer::explain` and the resolver's explaining lookups return one. [`Report::spans`] gives the steps; `Display` draws
+/// `Dialer::explain`, the resolver's explaining lookups and `Copier::explain` return one. [`Report::spans`] gives the steps; `Display` draws
 /// them as a plain [`Waterfall`] of ASCII.
 #[derive(Clone, Debug)]
 pub struct Report {
@@ -28,7 +29,7 @@ pub struct Report {
     spans: Vec<Span>,
 }
 
-/// How a dial or lookup ended.
+/// How a dial, lookup or copy ended.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Outcome {
@@ -41,6 +42,13 @@ pub enum Outcome {
     },
     /// The lookup has an answer, in presentation form.
     Answered(Vec<String>),
+    /// The copy has moved this, in each of its directions.
+    Copied(Vec<Copied>),
+    /// The request has a response.
+    Responded {
+        /// Its status in words, such as `200 OK`.
+        status: String,
+    },
     /// It failed.
     Failed(Error),
 }
@@ -60,17 +68,18 @@ impl Report {
         Report { operation, network, address, outcome, started, began, total, events, spans }
     }
 
-    /// What was done: [`Operation::Dial`] or [`Operation::Lookup`].
+    /// What was done: [`Operation::Dial`], [`Operation::Lookup`], [`Operation::Request`] or [`Operation::Copy`].
     pub fn operation(&self) -> Operation {
         self.operation
     }
 
-    /// The network as it was given; of a lookup, the kind of record asked for.
+    /// The network as it was given; of a lookup, the kind of record asked for; of a request, its method; of a copy, the
+    /// side copied from.
     pub fn network(&self) -> &str {
         &self.network
     }
 
-    /// The address as it was given; of a lookup, the name.
+    /// The address as it was given; of a lookup, the name; of a request, its URL; of a copy, the side copied to.
     pub fn address(&self) -> &str {
         &self.address
     }

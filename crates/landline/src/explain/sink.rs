@@ -9,9 +9,9 @@ use super::event::{Event, What};
 use super::tracing::Tracing;
 use crate::error::Operation;
 
-/// Receives the events of a dial or lookup as they happen.
+/// Receives the events of a dial, lookup or copy as they happen.
 ///
-/// Called from inside the dial, so it must be quick and must not block.
+/// Called from inside of it, so it must be quick and must not block.
 pub trait Sink: Send + Sync {
     /// One event.
     fn event(&self, event: &Event);
@@ -48,6 +48,15 @@ impl Explainer {
             return Explainer::SILENT;
         }
         Explainer::new(Arc::new(Tracing::new(operation, network, address)))
+    }
+
+    /// For a copy between two sides that begins.
+    #[inline]
+    pub(crate) fn of_copy(from: impl FnOnce() -> String, to: impl FnOnce() -> String) -> Explainer {
+        if !Tracing::is_wanted() {
+            return Explainer::SILENT;
+        }
+        Explainer::new(Arc::new(Tracing::new(Operation::Copy, from(), &to())))
     }
 
     /// Tells this sink as well.

@@ -9,10 +9,10 @@ use super::event::{Event, What};
 use super::sink::Sink;
 use crate::error::Operation;
 
-/// Turns the events of one dial or lookup into `tracing` spans and events with the target `landline`.
+/// Turns the events of one dial, lookup or copy into `tracing` spans and events with the target `landline`.
 ///
-/// Spans, and how they ended, are of the level `DEBUG`; single system calls and choices are `TRACE`. Every dial and
-/// lookup makes one of its own when a subscriber wants the target `landline` at `DEBUG`, so that
+/// Spans, and how they ended, are of the level `DEBUG`; single system calls and choices are `TRACE`. Every dial, lookup
+/// and copy makes one of its own when a subscriber wants the target `landline` at `DEBUG`, so that
 /// `RUST_LOG=landline=debug` is all it takes; make one by hand to have a dial within a span of yours.
 #[derive(Debug)]
 pub struct Tracing {
@@ -30,6 +30,8 @@ enum Key {
     Lookup(String),
     Query(u32),
     Attempt(u32),
+    Hop(u32),
+    Copy(u32),
 }
 
 impl fmt::Debug for Open {
@@ -39,11 +41,16 @@ impl fmt::Debug for Open {
 }
 
 impl Tracing {
-    /// A span named `dial`, `listen` or `lookup`, below the current span.
+    /// A span named `dial`, `listen`, `lookup` or `copy`, below the current span. Of a lookup, `network` is the kind and
+    /// `address` the name; of a copy, they are the two sides.
     pub fn new(operation: Operation, network: impl fmt::Display, address: &str) -> Tracing {
         let root = match operation {
             Operation::Listen => debug_span!(target: "landline", "listen", %network, address),
             Operation::Lookup => debug_span!(target: "landline", "lookup", kind = %network, name = address),
+            Operation::Copy => debug_span!(target: "landline", "copy", from = %network, to = address),
+            Operation::Request => {
+                debug_span!(target: "landline", "request", method = %network, url = address)
+            }
             _ => debug_span!(target: "landline", "dial", %network, address),
         };
         Tracing { root, open: Mutex::default() }
@@ -59,7 +66,7 @@ impl Tracing {
     fn open(&self, key: Key, make: impl FnOnce(&Span) -> Span) {
         let parent = match key {
             Key::Query(_) => self.lookup(),
-            Key::Lookup(_) | Key::Attempt(_) => self.root.clone(),
+            Key::Lookup(_) | Key::Attempt(_) | Key::Hop(_) | Key::Copy(_) => self.root.clone(),
         };
         let span = make(&parent);
         self.opened().push(Open { key, span });
@@ -179,8 +186,41 @@ impl Sink for Tracing {
             What::AttemptAbandoned { attempt } => {
                 debug_in!(&self.close(&Key::Attempt(*attempt)), "given up");
             }
+            What::ProxyChosen { proxies, reason } => debug_in!(root, ?proxies, reason, "proxies chosen"),
+            What::HopStarted { hop, proxy, target } => self.open(
+                Key::Hop(*hop),
+                |parent| debug_span!(target: "landline", parent: parent, "hop", hop, proxy, target),
+            ),
+            What::HopAsked { hop, step, question } => {
+                trace_in!(&self.find(&Key::Hop(*hop)), %step, question, "asked the proxy");
+            }
+            What::HopAnswered { hop, step, answer } => {
+                trace_in!(&self.find(&Key::Hop(*hop)), %step, answer, "the proxy answered");
+            }
+            What::HopDone { hop } => debug_in!(&self.close(&Key::Hop(*hop)), "open"),
+            What::HopFailed { hop, error } => {
+                debug_in!(&self.close(&Key::Hop(*hop)), error = %error.cause(), "failed");
+            }
             What::Connected { attempt, peer } => debug_in!(root, attempt, %peer, "connected"),
             What::DialFailed { error } => debug_in!(root, %error, "failed"),
+            What::CopyStarted { copy, from, to } => self.open(
+                Key::Copy(*copy),
+                |parent| debug_span!(target: "landline", parent: parent, "direction", copy, from, to),
+            ),
+            What::CopyPath { copy, path, detour } => {
+                let detour = detour.map(|detour| detour.to_string());
+                debug_in!(&self.find(&Key::Copy(*copy)), %path, detour, "path");
+            }
+            What::CopyDone { copy, copied } => {
+                debug_in!(&self.close(&Key::Copy(*copy)), bytes = copied.bytes, path = %copied.path, "copied");
+            }
+            What::CopyFailed { copy, copied, error } => {
+                debug_in!(&self.close(&Key::Copy(*copy)), bytes = copied.bytes, %error, "failed");
+            }
+            What::StageStarted { stage, subject } => trace_in!(root, stage, subject, "stage began"),
+            What::StageDone { stage, result } => debug_in!(root, stage, result, "stage done"),
+            What::StageFailed { stage, error } => debug_in!(root, stage, error, "stage failed"),
+            What::Remarked { stage, text } => debug_in!(root, stage, text),
         }
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::event::{AttemptReason, OrderedAddress};
 use super::report::{Outcome, Report};
 use super::span::{Answer, Fate, Span, Step};
+use crate::error::Operation;
 
 /// How many items of a list are named; the rest are counted.
 const NAMED: usize = 8;
@@ -28,8 +29,14 @@ pub(crate) fn label(step: &Step) -> String {
         Step::Attempt { attempt, .. } => return format!("attempt {attempt}"),
         Step::Call { call, .. } => call,
         Step::Note { .. } => "note",
+        Step::Proxies { .. } => "proxies",
+        Step::Hop { hop, .. } => return format!("proxy {hop}"),
+        Step::HopStep { step, .. } => step.as_str(),
         Step::Connected { .. } => "connected",
         Step::DialFailed => "failed",
+        Step::Copy { copy, .. } => return format!("copy {copy}"),
+        Step::Path { .. } => "path",
+        Step::Stage { stage, .. } => stage,
     }
     .to_owned()
 }
@@ -79,7 +86,7 @@ pub(crate) fn text(span: &Span) -> String {
 /// The first line: what was done, how it ended, and how long it took.
 pub(crate) fn headline(report: &Report) -> String {
     let took = duration(report.total());
-    let subject = format!("{} {} {}", report.operation(), report.network(), report.address());
+    let subject = subject(report);
     printable(&match report.outcome() {
         Outcome::Connected { peer: Some(peer), .. } if !peer.to_string().is_empty() => {
             format!("{subject}: connected to {peer} in {took}")
@@ -88,8 +95,25 @@ pub(crate) fn headline(report: &Report) -> String {
         Outcome::Answered(answer) => {
             format!("{subject}: {} in {took}", count(answer.len(), "answer", "answers"))
         }
+        Outcome::Copied(copied) => {
+            let bytes: Vec<String> = copied.iter().map(|copied| copied.bytes.to_string()).collect();
+            let unit = if bytes == ["1"] { "byte" } else { "bytes" };
+            format!("{subject}: {} {unit} in {took}", bytes.join(" and "))
+        }
+        Outcome::Responded { status } => format!("{subject}: {status} in {took}"),
         Outcome::Failed(_) => format!("{subject}: failed after {took}"),
     })
+}
+
+/// What was done, as in `dial tcp example.com:443`.
+pub(crate) fn subject(report: &Report) -> String {
+    let (operation, network, address) = (report.operation(), report.network(), report.address());
+    match operation {
+        // The method says what is done.
+        Operation::Request => format!("{network} {address}"),
+        Operation::Copy => format!("{operation} {network} to {address}"),
+        _ => format!("{operation} {network} {address}"),
+    }
 }
 
 /// The error of a report, in one line without control characters.
@@ -136,9 +160,17 @@ fn what(step: &Step) -> String {
         }
         Step::Call { detail, .. } => detail.clone(),
         Step::Note { text, .. } => text.clone(),
+        Step::Proxies { proxies, reason } if proxies.is_empty() => format!("none ({reason})"),
+        Step::Proxies { proxies, reason } => format!("{} ({reason})", proxies.join(", then ")),
+        Step::Hop { proxy, target, .. } => format!("{proxy} to {target}"),
+        Step::HopStep { question, .. } => question.clone(),
         Step::Connected { attempt: 0, peer } => format!("to {peer}"),
         Step::Connected { attempt, peer } => format!("to {peer} by attempt {attempt}"),
         Step::DialFailed => "the dial ended without a conn".to_owned(),
+        Step::Copy { from, to, .. } => format!("{from} to {to}"),
+        Step::Path { path, detour: None, .. } => path.to_string(),
+        Step::Path { path, detour: Some(detour), .. } => format!("{path} ({detour})"),
+        Step::Stage { subject, .. } => subject.clone(),
     }
 }
 
@@ -147,9 +179,14 @@ fn fate(span: &Span) -> String {
         (Step::Lookup { answer, .. }, Fate::Done) => list(answer, "an empty answer"),
         (Step::Query { record, answer: Some(answer), .. }, _) => answered(record, answer),
         (Step::Query { .. }, Fate::Abandoned) => "no longer needed".to_owned(),
+        (Step::HopStep { answer: Some(answer), .. }, Fate::Done) => answer.clone(),
+        (Step::Hop { .. }, Fate::Done) => "open".to_owned(),
         (Step::Attempt { .. }, Fate::Done) => "connected".to_owned(),
         (Step::Attempt { .. }, Fate::Won) => "connected, and won".to_owned(),
         (Step::Attempt { .. }, Fate::Abandoned) => "no longer needed".to_owned(),
+        (Step::Copy { copied: Some(copied), .. }, Fate::Done) => copied.to_string(),
+        (Step::Copy { copied: Some(copied), .. }, Fate::Failed(error)) => format!("{copied}, then {error}"),
+        (Step::Stage { result, .. }, Fate::Done) => result.clone(),
         // The report gives the whole error once, and its parts stand at the steps they belong to.
         (_, Fate::Done | Fate::Won) | (Step::DialFailed, _) => String::new(),
         (_, Fate::Failed(error)) => error.clone(),

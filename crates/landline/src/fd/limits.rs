@@ -5,8 +5,8 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::task::{self, Poll, Wake};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::task::{self, Poll};
 
 use tokio::time::Instant;
 
@@ -23,7 +23,7 @@ pub(crate) enum Direction {
 #[derive(Default)]
 pub(crate) struct Limits {
     limited: [AtomicBool; 2],
-    waiters: [Waiters; 2],
+    waiters: Waiters,
     set: OnceLock<Box<Mutex<Set>>>,
 }
 
@@ -44,7 +44,9 @@ struct Limit {
 }
 
 /// Becomes ready when a limit may have been reached.
-pub(crate) struct Expiry {
+pub(crate) struct Expiry(Box<Timer>);
+
+struct Timer {
     version: u64,
     reached: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
@@ -61,11 +63,12 @@ impl Limits {
 
     /// A place for a call that waits in this direction.
     pub(crate) fn seat(&self, direction: Direction) -> Seat<'_> {
-        self.waiters[direction as usize].seat()
+        self.waiters.seat(direction)
     }
 
     /// For a call that waits, after its seat was registered: ready with the cause once a limit is reached. Arms a
     /// timer in `expiry` only if there is a limit.
+    #[inline]
     pub(crate) fn poll_reached(
         &self,
         direction: Direction,
@@ -76,13 +79,22 @@ impl Limits {
             *expiry = None;
             return Poll::Pending;
         }
+        self.poll_reached_limited(direction, expiry, cx)
+    }
+
+    fn poll_reached_limited(
+        &self,
+        direction: Direction,
+        expiry: &mut Option<Expiry>,
+        cx: &mut task::Context<'_>,
+    ) -> Poll<Cause> {
         let limit = self.set().limits[direction as usize].clone();
         limit.poll_reached(expiry, cx)
     }
 
     /// Enlists the task of `poll_read` or `poll_write`; what it waits for must be looked at again after this.
     pub(crate) fn register_polled(&self, direction: Direction, cx: &task::Context<'_>) {
-        self.waiters[direction as usize].register_polled(cx.waker());
+        self.waiters.register_polled(direction, cx.waker());
     }
 
     /// [`Limits::poll_reached`] for `poll_read` and `poll_write`, whose timer is kept here.
@@ -111,12 +123,19 @@ impl Limits {
 
     /// Wakes all who wait in this direction, to look again.
     pub(crate) fn wake_waiting(&self, direction: Direction) {
-        self.waiters[direction as usize].wake_all();
+        self.waiters.wake_all(direction);
+    }
+
+    /// Wakes those who wait for readiness; see [`Waiters::wake_enlisted`]. Which direction became ready is not told, and
+    /// whoever waits in the other finds nothing and waits on.
+    pub(crate) fn wake_enlisted(&self) {
+        self.waiters.wake_enlisted();
     }
 
     /// Wakes all who wait, in both directions, to look again: it is closed.
     pub(crate) fn wake_all(&self) {
-        self.waiters.iter().for_each(Waiters::wake_all);
+        self.wake_waiting(Direction::Read);
+        self.wake_waiting(Direction::Write);
     }
 
     fn change(&self, direction: Direction, change: impl FnOnce(&mut Limit)) {
@@ -132,7 +151,7 @@ impl Limits {
             }
             self.limited[index].store(limited, Ordering::Release);
         }
-        self.waiters[index].wake_all();
+        self.waiters.wake_all(direction);
     }
 
     #[inline]
@@ -142,18 +161,6 @@ impl Limits {
 
     fn set(&self) -> MutexGuard<'_, Set> {
         self.set.get_or_init(Box::default).lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Waking `Limits` wakes those who wait for readiness; which direction became ready is not told, and whoever waits in
-/// the other finds nothing and waits on.
-impl Wake for Limits {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        self.waiters.iter().for_each(Waiters::wake_enlisted);
     }
 }
 
@@ -173,10 +180,11 @@ impl Limit {
             if let Err(cause) = self.check() {
                 return Poll::Ready(cause);
             }
-            if !matches!(expiry, Some(expiry) if expiry.version == self.version) {
-                *expiry = Some(Expiry { version: self.version, reached: Box::pin(self.clone().reached()) });
+            if !matches!(expiry, Some(Expiry(timer)) if timer.version == self.version) {
+                let timer = Timer { version: self.version, reached: Box::pin(self.clone().reached()) };
+                *expiry = Some(Expiry(Box::new(timer)));
             }
-            let timer = expiry.as_mut().expect("set above");
+            let Expiry(timer) = expiry.as_mut().expect("set above");
             if timer.reached.as_mut().poll(cx).is_pending() {
                 return Poll::Pending;
             }

@@ -16,7 +16,8 @@ use rustix::net::{RecvFlags, ReturnFlags, SendFlags, SocketAddrAny};
 use tokio::io::{Interest, ReadBuf};
 
 use super::limits::Direction;
-use super::net_fd::{Io, NetFd};
+use super::net_fd::{Io, NetFd, Readiness};
+use super::pool::{MESSAGE, PooledBuf};
 use crate::error::Cause;
 use crate::sys::{self, Incoming, Rights};
 
@@ -31,19 +32,30 @@ pub(crate) struct Message {
     pub(crate) from: Option<SocketAddrAny>,
 }
 
-/// For `poll_read` on a socket that hears of ICMP errors: the wait for the next, kept from one poll to another. Made on
-/// first use, since few poll.
+/// What a poll waits for besides readiness, kept from one poll to another. Made on first use, since few poll.
 #[derive(Default)]
-pub(crate) struct ErrorWatch(OnceLock<Box<Mutex<Option<Event>>>>);
+pub(crate) struct Beside(OnceLock<Box<Mutex<Option<Event>>>>);
 
 type Event = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-impl ErrorWatch {
+impl Beside {
     /// Lets go of the socket, which is to be closed.
     pub(crate) fn end(&self) {
         if self.0.get().is_some() {
             *self.event() = None;
         }
+    }
+
+    /// Whether the wait is over, also where there is none.
+    fn poll_over(&self, cx: &mut task::Context<'_>) -> Poll<()> {
+        if self.0.get().is_some() {
+            let mut event = self.event();
+            if let Some(waiting) = &mut *event {
+                ready!(waiting.as_mut().poll(cx));
+                *event = None;
+            }
+        }
+        Poll::Ready(())
     }
 
     fn event(&self) -> MutexGuard<'_, Option<Event>> {
@@ -54,12 +66,23 @@ impl ErrorWatch {
 impl NetFd {
     /// Receives one message; one that does not fit is `EMSGSIZE`, with its beginning in the buffer and the rest lost.
     pub(crate) async fn recv(&self, buffer: &mut [u8]) -> Result<usize, Cause> {
-        self.recv_io(|fd| recv(fd, buffer, RecvFlags::empty())).await
+        self.recv_io(|fd| self.received(recv(fd, buffer), |len| *len)).await
+    }
+
+    /// Receives one message into a buffer that is taken only when there is one.
+    pub(crate) async fn recv_pooled(&self) -> Result<PooledBuf, Cause> {
+        self.recv_io(|fd| {
+            let mut buffer = PooledBuf::take(MESSAGE);
+            let count = self.received(recv(fd, buffer.room()), |len| *len)?;
+            Ok(buffer.filled(count))
+        })
+        .await
     }
 
     pub(crate) async fn recv_vectored(&self, buffers: &mut [IoSliceMut<'_>]) -> Result<usize, Cause> {
         self.recv_io(|fd| {
             let incoming = sys::recv_msg(fd, buffers, &mut [], RecvFlags::empty())?;
+            self.count(Direction::Read, incoming.bytes);
             whole(incoming.bytes, incoming.flags.contains(ReturnFlags::TRUNC))
         })
         .await
@@ -69,6 +92,7 @@ impl NetFd {
     pub(crate) async fn recv_from(&self, buffer: &mut [u8], flags: RecvFlags) -> Result<Message, Cause> {
         self.recv_io(|fd| {
             let (len, full, from) = rustix::net::recvfrom(fd, &mut *buffer, flags | RecvFlags::TRUNC)?;
+            self.count(Direction::Read, if flags.contains(RecvFlags::PEEK) { 0 } else { len });
             Ok(Message { len, truncated: full > len, from })
         })
         .await
@@ -80,7 +104,11 @@ impl NetFd {
         buffers: &mut [IoSliceMut<'_>],
         control: &mut [u8],
     ) -> Result<Incoming, Cause> {
-        self.recv_io(|fd| sys::recv_msg(fd, buffers, control, RecvFlags::empty())).await
+        self.recv_io(|fd| {
+            let received = sys::recv_msg(fd, buffers, control, RecvFlags::empty());
+            self.received(received, |incoming| incoming.bytes)
+        })
+        .await
     }
 
     /// The same on a Unix socket, with up to `most` descriptors.
@@ -89,21 +117,24 @@ impl NetFd {
         buffer: &mut [u8],
         most: usize,
     ) -> Result<(Incoming, Rights), Cause> {
-        self.recv_io(|fd| sys::recv_rights(fd, &mut [IoSliceMut::new(buffer)], most, RecvFlags::empty()))
-            .await
+        self.recv_io(|fd| {
+            let received = sys::recv_rights(fd, &mut [IoSliceMut::new(buffer)], most, RecvFlags::empty());
+            self.received(received, |(incoming, _)| incoming.bytes)
+        })
+        .await
     }
 
     pub(crate) async fn send(&self, message: &[u8]) -> Result<usize, Cause> {
-        self.send_io(|fd| rustix::net::send(fd, message, SendFlags::NOSIGNAL)).await
+        self.send_io(|fd| self.sent_message(send(fd, message))).await
     }
 
     pub(crate) async fn send_to(&self, message: &[u8], to: &impl SocketAddrArg) -> Result<usize, Cause> {
-        self.send_io(|fd| rustix::net::sendto(fd, message, SendFlags::NOSIGNAL, to)).await
+        self.send_io(|fd| self.sent_message(rustix::net::sendto(fd, message, SendFlags::NOSIGNAL, to))).await
     }
 
     /// Sends the buffers as one message.
     pub(crate) async fn send_vectored(&self, buffers: &[IoSlice<'_>]) -> Result<usize, Cause> {
-        self.send_io(|fd| sys::send_msg(fd, None, buffers, &[])).await
+        self.send_io(|fd| self.sent_message(send_vectored(fd, buffers))).await
     }
 
     pub(crate) async fn send_msg(
@@ -112,7 +143,7 @@ impl NetFd {
         to: Option<&SocketAddrAny>,
         control: &[u8],
     ) -> Result<usize, Cause> {
-        self.send_io(|fd| sys::send_msg(fd, to, &[IoSlice::new(message)], control)).await
+        self.send_io(|fd| self.sent_message(sys::send_msg(fd, to, &[IoSlice::new(message)], control))).await
     }
 
     pub(crate) fn poll_recv(
@@ -124,7 +155,7 @@ impl NetFd {
             // A stream reader asks for nothing without losing anything.
             return Poll::Ready(self.read_nothing().map(|_| ()));
         }
-        self.poll_io(Direction::Read, cx, |fd| recv_into(fd, buffer).map(Io::kept))
+        self.poll_io(Direction::Read, cx, |fd| self.recv_into(fd, buffer).map(Io::kept))
     }
 
     /// [`NetFd::poll_recv`] that hears of ICMP errors too. tokio gives `poll_read` no way to wait for them, so that is
@@ -133,32 +164,23 @@ impl NetFd {
         &self,
         cx: &mut task::Context<'_>,
         buffer: &mut ReadBuf<'_>,
-        watch: &ErrorWatch,
+        errors: &Beside,
     ) -> Poll<Result<(), Cause>> {
         loop {
             if let Poll::Ready(result) = self.poll_recv(cx, buffer) {
                 return Poll::Ready(result);
             }
-            let mut event = watch.event();
-            if event.is_none() {
-                *event = self.error_event().map(|event| Box::pin(event) as Event);
-            }
-            // None if it was closed meanwhile, of which the next turn tells.
-            if let Some(waiting) = &mut *event {
-                ready!(waiting.as_mut().poll(cx));
-                *event = None;
-            }
-            drop(event);
-            if let Some(result) = self.try_at_once(Direction::Read, &mut |fd| recv_into(fd, buffer)) {
+            // Over at once if it was closed meanwhile, of which the next turn tells.
+            errors.event().get_or_insert_with(|| Box::pin(self.error_event()));
+            ready!(errors.poll_over(cx));
+            if let Some(result) = self.try_at_once(Direction::Read, &mut |fd| self.recv_into(fd, buffer)) {
                 return Poll::Ready(result);
             }
         }
     }
 
     pub(crate) fn poll_send(&self, cx: &mut task::Context<'_>, message: &[u8]) -> Poll<Result<usize, Cause>> {
-        self.poll_io(Direction::Write, cx, |fd| {
-            rustix::net::send(fd, message, SendFlags::NOSIGNAL).map(Io::kept)
-        })
+        self.poll_io(Direction::Write, cx, |fd| self.sent_message(send(fd, message)).map(Io::kept))
     }
 
     pub(crate) fn poll_send_vectored(
@@ -166,7 +188,76 @@ impl NetFd {
         cx: &mut task::Context<'_>,
         buffers: &[IoSlice<'_>],
     ) -> Poll<Result<usize, Cause>> {
-        self.poll_io(Direction::Write, cx, |fd| sys::send_msg(fd, None, buffers, &[]).map(Io::kept))
+        self.poll_io(Direction::Write, cx, |fd| self.sent_message(send_vectored(fd, buffers)).map(Io::kept))
+    }
+
+    /// [`NetFd::poll_send`] on a socket that hears of ICMP errors. After one the reactor believes for good that it is
+    /// closed for writing, thus ready; where that proves wrong twice in a row, there is a pause.
+    pub(crate) fn poll_send_or_pause(
+        &self,
+        cx: &mut task::Context<'_>,
+        message: &[u8],
+        pauses: &Beside,
+    ) -> Poll<Result<usize, Cause>> {
+        self.poll_or_pause(cx, pauses, |fd| self.sent_message(send(fd, message)))
+    }
+
+    pub(crate) fn poll_send_vectored_or_pause(
+        &self,
+        cx: &mut task::Context<'_>,
+        buffers: &[IoSlice<'_>],
+        pauses: &Beside,
+    ) -> Poll<Result<usize, Cause>> {
+        self.poll_or_pause(cx, pauses, |fd| self.sent_message(send_vectored(fd, buffers)))
+    }
+
+    fn poll_or_pause(
+        &self,
+        cx: &mut task::Context<'_>,
+        pauses: &Beside,
+        mut send: impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<usize>,
+    ) -> Poll<Result<usize, Cause>> {
+        loop {
+            ready!(pauses.poll_over(cx));
+            let mut was_full = false;
+            let sent = self.poll_io(Direction::Write, cx, |fd| match send(fd) {
+                Err(Errno::AGAIN) if was_full => Ok(Io { value: None, readiness: Readiness::UsedUp }),
+                Err(error) => {
+                    was_full = error == Errno::AGAIN;
+                    Err(error)
+                }
+                Ok(sent) => Ok(Io::kept(Some(sent))),
+            });
+            match ready!(sent)? {
+                Some(sent) => return Poll::Ready(Ok(sent)),
+                None => *pauses.event() = Some(Box::pin(tokio::time::sleep(FIRST_PAUSE))),
+            }
+        }
+    }
+
+    fn recv_into(&self, fd: BorrowedFd<'_>, buffer: &mut ReadBuf<'_>) -> rustix::io::Result<()> {
+        let mut truncated = false;
+        let count = sys::fill(buffer, |spare| {
+            let ((filled, _), full) = rustix::net::recv(fd, spare, RecvFlags::TRUNC)?;
+            truncated = full > filled.len();
+            Ok(filled)
+        })?;
+        self.count(Direction::Read, count);
+        if truncated { Err(Errno::MSGSIZE) } else { Ok(()) }
+    }
+
+    /// Counts what was received.
+    fn received<T>(
+        &self,
+        received: rustix::io::Result<T>,
+        bytes: impl FnOnce(&T) -> usize,
+    ) -> rustix::io::Result<T> {
+        received.inspect(|received| self.count(Direction::Read, bytes(received)))
+    }
+
+    /// Counts what was sent.
+    pub(crate) fn sent_message(&self, sent: rustix::io::Result<usize>) -> rustix::io::Result<usize> {
+        sent.inspect(|count| self.count(Direction::Write, *count))
     }
 
     /// [`NetFd::io`] for receiving.
@@ -250,19 +341,17 @@ impl NetFd {
     }
 }
 
-fn recv(fd: BorrowedFd<'_>, buffer: &mut [u8], flags: RecvFlags) -> rustix::io::Result<usize> {
-    let (len, full) = rustix::net::recv(fd, buffer, flags | RecvFlags::TRUNC)?;
-    whole(len, full > len)
+fn send(fd: BorrowedFd<'_>, message: &[u8]) -> rustix::io::Result<usize> {
+    rustix::net::send(fd, message, SendFlags::NOSIGNAL)
 }
 
-fn recv_into(fd: BorrowedFd<'_>, buffer: &mut ReadBuf<'_>) -> rustix::io::Result<()> {
-    let mut truncated = false;
-    sys::fill(buffer, |spare| {
-        let ((filled, _), full) = rustix::net::recv(fd, spare, RecvFlags::TRUNC)?;
-        truncated = full > filled.len();
-        Ok(filled)
-    })?;
-    if truncated { Err(Errno::MSGSIZE) } else { Ok(()) }
+fn send_vectored(fd: BorrowedFd<'_>, buffers: &[IoSlice<'_>]) -> rustix::io::Result<usize> {
+    sys::send_msg(fd, None, buffers, &[])
+}
+
+fn recv(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> rustix::io::Result<usize> {
+    let (len, full) = rustix::net::recv(fd, buffer, RecvFlags::TRUNC)?;
+    whole(len, full > len)
 }
 
 fn whole(len: usize, truncated: bool) -> rustix::io::Result<usize> {

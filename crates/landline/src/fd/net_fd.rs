@@ -2,45 +2,50 @@
 
 use std::future::{Future, poll_fn};
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::pin::pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{self, Poll, Waker, ready};
+use std::sync::{Arc, OnceLock};
+use std::task::{self, Poll, Wake, Waker, ready};
 use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
 use rustix::io::Errno;
 use tokio::io::unix::AsyncFd;
 use tokio::io::{Interest, Ready};
+use tokio::task::coop;
 use tokio::time::Instant;
 
-use super::limits::{Direction, Expiry, Limits};
-use super::waiters::Seat;
+use super::call::{Call, Waiter};
+use super::limits::{Direction, Limits};
+use super::meter::{Meter, Traffic};
+use super::monitor::Monitor;
 use crate::context::Context;
 use crate::error::Cause;
-use crate::sys;
+use crate::sys::{self, Entered, Registered};
 
 /// A socket in the reactor of the runtime that made it.
 ///
 /// Any number of calls may read, write, close and move deadlines at once. The descriptor's number stays taken until
 /// this is dropped, so that it can be lent out as [`BorrowedFd`]; a close releases only what is behind it.
-pub(crate) struct NetFd {
-    /// `None` once closed.
-    live: ArcSwapOption<Live>,
-    fd: Arc<OwnedFd>,
-    /// Apart from the conn, which stays small this way: futures hold conns by value, and often twice.
-    limits: Arc<Limits>,
-    /// What the reactor wakes: `limits`, which wakes those who wait there. So the reactor's one place in a direction
-    /// serves any number of them, and costs less than its list of waiting futures.
-    hub: Waker,
+///
+/// Everything is on the heap, so that conns stay small: futures hold them by value, and often twice.
+pub(crate) struct NetFd(pub(super) Arc<Shared>);
+
+/// What the reactor wakes, by way of `limits`, which wakes those who wait there. So the reactor's one place in a
+/// direction serves any number of them, and costs less than its list of waiting futures.
+pub(super) struct Shared {
+    pub(super) io: Registered,
+    pub(super) limits: Limits,
+    pub(super) meter: Meter,
+    ends: Ends,
 }
 
-/// The registration with the reactor. Calls in flight share it; the last one out after a close releases the socket.
-struct Live {
-    /// `None` only while it is dropped.
-    io: Option<AsyncFd<Arc<OwnedFd>>>,
-    closing: AtomicBool,
+/// The addresses of a conn, asked of the kernel at most once, and only when somebody wants to know.
+#[derive(Default)]
+pub(crate) struct Ends {
+    /// Boxed, since few ask for it.
+    pub(crate) local: OnceLock<Box<SocketAddr>>,
+    pub(crate) peer: OnceLock<SocketAddr>,
 }
 
 /// What one system call gave, and what it says about the next one.
@@ -59,30 +64,55 @@ pub(crate) enum Readiness {
     UsedUp,
 }
 
+/// What the reactor is asked for. Urgent data is asked for to know whether there ever was any.
+pub(super) const INTEREST: Interest = Interest::READABLE.add(Interest::WRITABLE).add(Interest::PRIORITY);
+
 impl NetFd {
     /// Registers a non-blocking socket with the current runtime's reactor.
     ///
     /// # Panics
     /// Outside a tokio runtime, as tokio's own sockets do.
     pub(crate) fn new(fd: OwnedFd) -> io::Result<NetFd> {
-        let fd = Arc::new(fd);
-        let interest = Interest::READABLE | Interest::WRITABLE | Interest::PRIORITY;
-        let io = sys::register(fd.clone(), interest)?;
-        let live = Live { io: Some(io), closing: AtomicBool::new(false) };
-        let limits = Arc::new(Limits::default());
-        let hub = Waker::from(limits.clone());
-        Ok(NetFd { live: ArcSwapOption::from_pointee(live), fd, limits, hub })
+        Ok(NetFd::with(Registered::new(fd, INTEREST)?, Meter::default()))
+    }
+
+    /// For a conn just accepted: registered only when somebody waits for it, since it has its first bytes by then more
+    /// often than not, and one that is short may never have to wait. What it moves is added to `traffic`.
+    pub(crate) fn accepted(fd: OwnedFd, traffic: Arc<Traffic>) -> NetFd {
+        NetFd::with(Registered::on_demand(fd), Meter::new(traffic))
+    }
+
+    /// [`NetFd::new`], and what it moves is added to `traffic`.
+    pub(crate) fn metered(fd: OwnedFd, traffic: Arc<Traffic>) -> io::Result<NetFd> {
+        Ok(NetFd::with(Registered::new(fd, INTEREST)?, Meter::new(traffic)))
+    }
+
+    fn with(io: Registered, meter: Meter) -> NetFd {
+        NetFd(Arc::new(Shared { io, limits: Limits::default(), meter, ends: Ends::default() }))
+    }
+
+    /// Says that so many bytes were moved; to be called by whoever moves some.
+    #[inline]
+    pub(crate) fn count(&self, direction: Direction, bytes: usize) {
+        self.0.meter.count(direction, bytes);
+    }
+
+    /// For whoever watches over it without owning it.
+    pub(crate) fn monitor(&self) -> Monitor {
+        Monitor::new(self.0.clone())
+    }
+
+    pub(crate) fn ends(&self) -> &Ends {
+        &self.0.ends
     }
 
     /// Does `operation` once the socket is ready in `direction`, as often as it takes; cancel-safe, since a call of
     /// `operation` that succeeds is the last thing done.
-    pub(crate) async fn io<T>(
-        &self,
-        direction: Direction,
-        mut operation: impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<T>>,
-    ) -> Result<T, Cause> {
-        let mut waiter = Waiter::Call { seat: None, expiry: None };
-        poll_fn(|cx| self.poll_waiting(direction, &mut waiter, cx, &mut operation)).await
+    pub(crate) fn io<T, F>(&self, direction: Direction, operation: F) -> Call<'_, F>
+    where
+        F: FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<T>> + Unpin,
+    {
+        Call::new(self, direction, operation)
     }
 
     /// [`NetFd::io`] for `poll_read` and `poll_write`: one task in each direction.
@@ -95,7 +125,7 @@ impl NetFd {
         self.poll_waiting(direction, &mut Waiter::Polled, cx, &mut operation)
     }
 
-    fn poll_waiting<'a, T>(
+    pub(super) fn poll_waiting<'a, T>(
         &'a self,
         direction: Direction,
         waiter: &mut Waiter<'a>,
@@ -103,26 +133,23 @@ impl NetFd {
         operation: &mut impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<T>>,
     ) -> Poll<Result<T, Cause>> {
         // As tokio's own sockets do, so that a busy conn does not starve the other tasks of its thread.
-        ready!(pin!(tokio::task::coop::consume_budget()).poll(cx));
-        let live = self.live.load();
-        let Some(live) = &*live else { return Poll::Ready(Err(Cause::Closed)) };
+        let budget = ready!(coop::poll_proceed(cx));
+        let shared = &*self.0;
+        let Some(io) = shared.io.enter() else { return Poll::Ready(Err(Cause::Closed)) };
         loop {
-            self.limits.check(direction)?;
-            if let Some(result) = live.try_io(direction, operation) {
+            shared.limits.check(direction)?;
+            if let Some(result) = try_io(&io, direction, operation) {
+                budget.made_progress();
                 return Poll::Ready(result);
             }
-            waiter.enlist(&self.limits, direction, cx);
-            if live.closing.load(Ordering::Acquire) {
+            waiter.enlist(&shared.limits, direction, cx);
+            if shared.io.is_ended() {
                 return Poll::Ready(Err(Cause::Closed));
             }
-            let mut hub = task::Context::from_waker(&self.hub);
-            let readiness = match direction {
-                Direction::Read => live.io().poll_read_ready(&mut hub),
-                Direction::Write => live.io().poll_write_ready(&mut hub),
-            };
-            match readiness {
-                Poll::Ready(guard) => drop(guard?),
-                Poll::Pending => return waiter.poll_reached(&self.limits, direction, cx).map(Err),
+            let io = io.register(INTEREST)?;
+            let hub = sys::borrowed_waker(&self.0);
+            if poll_ready(io, direction, &hub)?.is_pending() {
+                return waiter.poll_reached(&shared.limits, direction, cx).map(Err);
             }
         }
     }
@@ -133,18 +160,17 @@ impl NetFd {
         direction: Direction,
         operation: &mut impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<T>>,
     ) -> Option<Result<T, Cause>> {
-        let live = self.live.load();
-        let Some(live) = &*live else { return Some(Err(Cause::Closed)) };
-        match self.limits.check(direction) {
-            Ok(()) => live.try_io(direction, operation),
+        let Some(io) = self.0.io.enter() else { return Some(Err(Cause::Closed)) };
+        match self.0.limits.check(direction) {
+            Ok(()) => try_io(&io, direction, operation),
             Err(cause) => Some(Err(cause)),
         }
     }
 
     /// Waits until the socket is ready for `interest`, or a limit is reached, or it is closed.
     pub(crate) async fn ready(&self, direction: Direction, interest: Interest) -> Result<Ready, Cause> {
-        let Some(live) = self.live.load_full() else { return Err(Cause::Closed) };
-        let guard = self.unless_ended(direction, live.io().ready(interest)).await?;
+        let Some(io) = self.0.io.enter() else { return Err(Cause::Closed) };
+        let guard = self.unless_ended(direction, io.register(INTEREST)?.ready(interest)).await?;
         Ok(guard?.ready())
     }
 
@@ -155,10 +181,10 @@ impl NetFd {
         interest: Interest,
         operation: &mut impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<T>,
     ) -> Result<Option<T>, Cause> {
-        let Some(live) = self.live.load_full() else { return Err(Cause::Closed) };
-        let mut guard = self.unless_ended(direction, live.io().ready(interest)).await??;
+        let Some(io) = self.0.io.enter() else { return Err(Cause::Closed) };
+        let mut guard = self.unless_ended(direction, io.register(INTEREST)?.ready(interest)).await??;
         loop {
-            match operation(guard.get_inner().as_fd()) {
+            match operation(io.as_fd()) {
                 Ok(value) => return Ok(Some(value)),
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => {
@@ -171,14 +197,16 @@ impl NetFd {
     }
 
     /// The next event that is an error. It keeps the socket from being released until it is dropped.
-    pub(crate) fn error_event(&self) -> Option<impl Future<Output = ()> + Send + use<>> {
-        let live = self.live.load_full()?;
-        Some(async move {
-            if let Ok(mut guard) = live.io().ready(Interest::ERROR).await {
+    pub(crate) fn error_event(&self) -> impl Future<Output = ()> + Send + use<> {
+        let shared = self.0.clone();
+        async move {
+            let Some(io) = shared.io.enter() else { return };
+            let Ok(io) = io.register(INTEREST) else { return };
+            if let Ok(mut guard) = io.ready(Interest::ERROR).await {
                 // Forgotten before anybody looks for the error, so that the next is not missed.
                 guard.clear_ready();
             }
-        })
+        }
     }
 
     /// Waits for `event`, or until a limit is reached, or it is closed.
@@ -194,11 +222,11 @@ impl NetFd {
             if let Poll::Ready(value) = event.as_mut().poll(cx) {
                 return Poll::Ready(Ok(value));
             }
-            seat.get_or_insert_with(|| self.limits.seat(direction)).register(cx.waker());
+            seat.get_or_insert_with(|| self.0.limits.seat(direction)).register(cx.waker());
             if self.is_closed() {
                 return Poll::Ready(Err(Cause::Closed));
             }
-            self.limits.poll_reached(direction, &mut expiry, cx).map(Err)
+            self.0.limits.poll_reached(direction, &mut expiry, cx).map(Err)
         })
         .await
     }
@@ -210,30 +238,30 @@ impl NetFd {
 
     /// Whether I/O may begin in this direction: no limit was reached.
     pub(crate) fn check(&self, direction: Direction) -> Result<(), Cause> {
-        self.limits.check(direction)
+        self.0.limits.check(direction)
     }
 
     pub(crate) async fn readable(&self) -> Result<(), Cause> {
-        self.limits.check(Direction::Read)?;
+        self.0.limits.check(Direction::Read)?;
         self.ready(Direction::Read, Interest::READABLE).await.map(|_| ())
     }
 
     pub(crate) async fn writable(&self) -> Result<(), Cause> {
-        self.limits.check(Direction::Write)?;
+        self.0.limits.check(Direction::Write)?;
         self.ready(Direction::Write, Interest::WRITABLE).await.map(|_| ())
     }
 
     /// Closes the socket: whoever waits, and every later call, gets [`Cause::Closed`]; so does a second close.
     pub(crate) fn close(&self) -> Result<(), Cause> {
-        let Some(live) = self.live.swap(None) else { return Err(Cause::Closed) };
-        live.closing.store(true, Ordering::Release);
-        drop(live);
-        self.limits.wake_all();
+        if !self.0.io.close() {
+            return Err(Cause::Closed);
+        }
+        self.0.limits.wake_all();
         Ok(())
     }
 
     pub(crate) fn is_closed(&self) -> bool {
-        self.live.load().is_none()
+        self.0.io.is_ended()
     }
 
     /// For a call that does not wait, such as one that sets an option.
@@ -250,131 +278,144 @@ impl NetFd {
         &self,
         operation: impl FnOnce(BorrowedFd<'_>) -> Result<T, Cause>,
     ) -> Result<T, Cause> {
-        match &*self.live.load() {
-            Some(live) => operation(live.io().get_ref().as_fd()),
+        match self.0.io.enter() {
+            Some(io) => operation(io.as_fd()),
             None => Err(Cause::Closed),
         }
     }
 
+    /// Whether the peer ever sent urgent data, as far as the reactor knows.
+    pub(crate) fn has_had_urgent_data(&self) -> bool {
+        self.0.io.enter().is_some_and(|io| io.registration().is_some_and(has_had_urgent_data))
+    }
+
     pub(crate) fn set_read_deadline(&self, deadline: Option<Instant>) {
-        self.limits.set_deadline(Direction::Read, deadline);
+        self.0.limits.set_deadline(Direction::Read, deadline);
     }
 
     pub(crate) fn set_write_deadline(&self, deadline: Option<Instant>) {
-        self.limits.set_deadline(Direction::Write, deadline);
+        self.0.limits.set_deadline(Direction::Write, deadline);
     }
 
     pub(crate) fn bind_context(&self, context: &Context) {
-        self.limits.bind_context(context);
+        self.0.limits.bind_context(context);
     }
 
     /// Takes the descriptor out of the reactor; still non-blocking. [`Cause::Closed`] if it was closed.
     pub(crate) fn into_owned_fd(self) -> Result<OwnedFd, Cause> {
-        match self.live.swap(None) {
-            Some(live) => drop(live),
-            None => return Err(Cause::Closed),
+        match self.0.io.take() {
+            Some(fd) => Ok(fd),
+            // Closed; or there is a watch for errors, whose end takes it out of the reactor.
+            None => self.with_open(|fd| Ok(fd.try_clone_to_owned()?)),
         }
-        match Arc::try_unwrap(self.fd) {
-            Ok(fd) => Ok(fd),
-            Err(shared) => Ok(shared.try_clone()?),
-        }
+    }
+}
+
+impl Drop for NetFd {
+    fn drop(&mut self) {
+        self.0.io.release();
     }
 }
 
 impl AsFd for NetFd {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.fd.as_fd()
+        self.0.io.as_fd()
     }
 }
 
-impl Live {
-    /// Does `operation` if the socket is believed ready; `None` if it is not.
-    fn try_io<T>(
-        &self,
-        direction: Direction,
-        operation: &mut impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<T>>,
-    ) -> Option<Result<T, Cause>> {
-        let mut result = None;
-        // `WouldBlock` makes tokio forget the readiness of the event that it saw before the call, and of no later one.
-        let _ = self.io().try_io(direction.interest(), |fd| {
-            let readiness = loop {
-                match operation(fd.as_fd()) {
-                    Ok(Io { value, readiness }) => {
-                        result = Some(Ok(value));
-                        break match direction {
-                            Direction::Read if self.has_had_urgent_data() => Readiness::Kept,
-                            _ => readiness,
-                        };
-                    }
-                    Err(Errno::INTR) => {}
-                    Err(Errno::AGAIN) => break Readiness::UsedUp,
-                    Err(error) => {
-                        result = Some(Err(error.into()));
-                        break Readiness::Kept;
-                    }
+impl Wake for Shared {
+    fn wake(self: Arc<Self>) {
+        self.limits.wake_enlisted();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.limits.wake_enlisted();
+    }
+}
+
+/// Asks the reactor, which wakes `hub` if it has to wait.
+#[inline]
+pub(super) fn poll_ready(io: &AsyncFd<OwnedFd>, direction: Direction, hub: &Waker) -> io::Result<Poll<()>> {
+    let mut cx = task::Context::from_waker(hub);
+    let readiness = match direction {
+        Direction::Read => io.poll_read_ready(&mut cx),
+        Direction::Write => io.poll_write_ready(&mut cx),
+    };
+    match readiness {
+        Poll::Ready(guard) => guard.map(|_| Poll::Ready(())),
+        Poll::Pending => Ok(Poll::Pending),
+    }
+}
+
+/// Does `operation` if the socket is believed ready; `None` if it is not.
+#[inline]
+pub(super) fn try_io<T>(
+    io: &Entered<'_>,
+    direction: Direction,
+    operation: &mut impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<T>>,
+) -> Option<Result<T, Cause>> {
+    let Some(io) = io.registration() else { return try_unregistered(io, direction, operation) };
+    let mut result = None;
+    // `WouldBlock` makes tokio forget the readiness of the event that it saw before the call, and of no later one.
+    let _ = io.try_io(direction.interest(), |fd| {
+        let readiness = loop {
+            match operation(fd.as_fd()) {
+                Ok(Io { value, readiness }) => {
+                    result = Some(Ok(value));
+                    break match (direction, readiness) {
+                        (Direction::Read, Readiness::UsedUp) if has_had_urgent_data(io) => Readiness::Kept,
+                        _ => readiness,
+                    };
                 }
-            };
-            match readiness {
-                Readiness::Kept => Ok(()),
-                Readiness::UsedUp => Err(io::ErrorKind::WouldBlock.into()),
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => break Readiness::UsedUp,
+                Err(error) => {
+                    result = Some(Err(error.into()));
+                    break Readiness::Kept;
+                }
             }
-        });
-        result
-    }
-
-    /// Whether the peer ever sent urgent data. A read stops before such, with more behind it (tcp(7), unix(7)), and so
-    /// looks as if it had taken all there was.
-    fn has_had_urgent_data(&self) -> bool {
-        // Nobody else asks for this readiness, so it is never taken back.
-        self.io().try_io(Interest::PRIORITY, |_| Ok(())).is_ok()
-    }
-
-    fn io(&self) -> &AsyncFd<Arc<OwnedFd>> {
-        self.io.as_ref().expect("taken only while dropped")
-    }
-}
-
-impl Drop for Live {
-    fn drop(&mut self) {
-        let Some(io) = self.io.take() else { return };
-        // Out of the reactor first, while its number still means this socket.
-        let fd = io.into_inner();
-        if *self.closing.get_mut() {
-            // Fails only when descriptors have run out; the socket is then released together with its number.
-            let _ = sys::replace_with_placeholder(&fd);
+        };
+        match readiness {
+            Readiness::Kept => Ok(()),
+            Readiness::UsedUp => Err(io::ErrorKind::WouldBlock.into()),
         }
+    });
+    result
+}
+
+/// The same before the reactor knows the socket: it is believed ready until it proves not to be. To register it then tells
+/// of what comes meanwhile, since epoll reports what is ready at that moment.
+fn try_unregistered<T>(
+    io: &Entered<'_>,
+    direction: Direction,
+    operation: &mut impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<T>>,
+) -> Option<Result<T, Cause>> {
+    if io.is_spent(direction as usize) {
+        return None;
     }
-}
-
-/// Who waits for readiness.
-enum Waiter<'a> {
-    /// A call, with what it holds while it waits.
-    Call { seat: Option<Seat<'a>>, expiry: Option<Expiry> },
-    /// The task of `poll_read` or `poll_write`, which holds nothing.
-    Polled,
-}
-
-impl<'a> Waiter<'a> {
-    fn enlist(&mut self, limits: &'a Limits, direction: Direction, cx: &task::Context<'_>) {
-        match self {
-            Waiter::Call { seat, .. } => {
-                seat.get_or_insert_with(|| limits.seat(direction)).register(cx.waker());
+    loop {
+        match operation(io.as_fd()) {
+            Ok(Io { value, readiness }) => {
+                if readiness == Readiness::UsedUp {
+                    io.set_spent(direction as usize);
+                }
+                return Some(Ok(value));
             }
-            Waiter::Polled => limits.register_polled(direction, cx),
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) => {
+                io.set_spent(direction as usize);
+                return None;
+            }
+            Err(error) => return Some(Err(error.into())),
         }
     }
+}
 
-    fn poll_reached(
-        &mut self,
-        limits: &Limits,
-        direction: Direction,
-        cx: &mut task::Context<'_>,
-    ) -> Poll<Cause> {
-        match self {
-            Waiter::Call { expiry, .. } => limits.poll_reached(direction, expiry, cx),
-            Waiter::Polled => limits.poll_reached_polled(direction, cx),
-        }
-    }
+/// Whether the peer ever sent urgent data. A read stops before such, with more behind it (tcp(7), unix(7)), and so
+/// looks as if it had taken all there was.
+fn has_had_urgent_data(io: &AsyncFd<OwnedFd>) -> bool {
+    // Nobody else asks for this readiness, so it is never taken back.
+    io.try_io(Interest::PRIORITY, |_| Ok(())).is_ok()
 }
 
 impl Direction {
@@ -478,6 +519,62 @@ mod tests {
         writer.await.unwrap().unwrap();
     }
 
+    fn accepted() -> (NetFd, UnixStream) {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        ours.set_nonblocking(true).unwrap();
+        (NetFd::accepted(ours.into(), Arc::default()), theirs)
+    }
+
+    fn is_registered(fd: &NetFd) -> bool {
+        fd.0.io.enter().unwrap().registration().is_some()
+    }
+
+    #[tokio::test]
+    async fn what_was_accepted_meets_the_reactor_only_when_it_has_to_wait() {
+        let (fd, mut peer) = accepted();
+        peer.write_all(b"hello").unwrap();
+        let mut buffer = [0; 16];
+        assert_eq!(fd.read(&mut buffer).await.unwrap(), 5);
+        fd.write_all(b"hello").await.unwrap();
+        assert!(!is_registered(&fd));
+        let later = std::thread::spawn(move || {
+            io::Read::read_exact(&mut peer, &mut [0; 5]).unwrap();
+            peer.write_all(b"again").unwrap();
+            peer
+        });
+        assert_eq!(fd.read(&mut buffer).await.unwrap(), 5);
+        let mut peer = later.join().unwrap();
+        // And from then on as any other: more than the socket takes.
+        let sent = vec![7; 1 << 20];
+        let reader = std::thread::spawn(move || {
+            let mut received = vec![0; 1 << 20];
+            io::Read::read_exact(&mut peer, &mut received).unwrap();
+            received
+        });
+        fd.write_all(&sent).await.unwrap();
+        assert_eq!(reader.join().unwrap(), sent);
+        assert!(is_registered(&fd));
+        assert_eq!(fd.read(&mut buffer).await.unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn what_was_accepted_keeps_to_its_limits_before_and_after() {
+        let (fd, mut peer) = accepted();
+        peer.write_all(b"hello").unwrap();
+        fd.set_read_deadline(Some(Instant::now()));
+        assert!(matches!(fd.read(&mut [0; 8]).await, Err(Cause::Timeout)));
+        fd.set_read_deadline(None);
+        assert_eq!(fd.read(&mut [0; 2]).await.unwrap(), 2);
+        assert_eq!(fd.read(&mut [0; 8]).await.unwrap(), 3, "a short buffer left some");
+        fd.set_read_deadline(Some(Instant::now() + Duration::from_millis(5)));
+        assert!(matches!(fd.readable().await, Err(Cause::Timeout)));
+        fd.set_read_deadline(None);
+        let mut buffer = [0; 8];
+        let waiting = fd.read(&mut buffer);
+        fd.close().unwrap();
+        assert!(matches!(waiting.await, Err(Cause::Closed)));
+    }
+
     #[tokio::test]
     async fn an_idle_runtime_keeps_nothing_of_a_closed_socket() {
         let (ours, _theirs) = UnixStream::pair().unwrap();
@@ -488,9 +585,9 @@ mod tests {
         waiting.recv().await.unwrap();
         reader.abort();
         assert!(reader.await.unwrap_err().is_cancelled());
-        let limits = Arc::downgrade(&fd.limits);
+        let shared = Arc::downgrade(&fd.0);
         drop(fd);
-        // The reactor gives up its place for the hub together with the registration.
-        assert_eq!(limits.strong_count(), 0);
+        // The reactor gives up its place for the waker together with the registration.
+        assert_eq!(shared.strong_count(), 0);
     }
 }

@@ -4,11 +4,14 @@ use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::BorrowedFd;
 use std::task::{self, Poll};
 
+use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, Shutdown};
 use tokio::io::ReadBuf;
 
+use super::call::Call;
 use super::limits::Direction;
 use super::net_fd::{Io, NetFd, Readiness};
+use super::pool::{PooledBuf, STREAM};
 use crate::error::Cause;
 use crate::sys;
 
@@ -16,15 +19,28 @@ use crate::sys;
 pub(crate) const IOV_MAX: usize = 1024;
 
 impl NetFd {
-    pub(crate) async fn read(&self, buffer: &mut [u8]) -> Result<usize, Cause> {
-        if buffer.is_empty() {
-            return self.read_nothing();
-        }
-        self.io(Direction::Read, |fd| {
+    pub(crate) fn read<'a>(
+        &'a self,
+        buffer: &'a mut [u8],
+    ) -> Call<'a, impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<usize>>> {
+        self.read_io(buffer, |fd, buffer| {
             let (count, _) = rustix::net::recv(fd, &mut *buffer, RecvFlags::empty())?;
             Ok(counted(count, buffer.len()))
         })
-        .await
+    }
+
+    /// Reads with `receive`; into an empty buffer without waiting.
+    pub(crate) fn read_io<'a>(
+        &'a self,
+        buffer: &'a mut [u8],
+        mut receive: impl FnMut(BorrowedFd<'_>, &mut [u8]) -> rustix::io::Result<Io<usize>> + Unpin,
+    ) -> Call<'a, impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<usize>>> {
+        let empty = buffer.is_empty();
+        let call = self.io(Direction::Read, move |fd| match buffer {
+            [] => Ok(Io::kept(0)),
+            _ => receive(fd, buffer).inspect(|read| self.count(Direction::Read, read.value)),
+        });
+        if empty { call.at_once() } else { call }
     }
 
     /// A read into an empty buffer, which waits for nothing.
@@ -37,33 +53,68 @@ impl NetFd {
         self.io(Direction::Read, |fd| {
             let most = buffers.len().min(IOV_MAX);
             let wanted = buffers[..most].iter().map(|buffer| buffer.len()).sum();
-            Ok(counted(rustix::io::readv(fd, &mut buffers[..most])?, wanted))
+            let count = rustix::io::readv(fd, &mut buffers[..most])?;
+            self.count(Direction::Read, count);
+            Ok(counted(count, wanted))
         })
         .await
+    }
+
+    /// Reads into a buffer that is taken only when there is something to read.
+    pub(crate) fn read_pooled(
+        &self,
+    ) -> Call<'_, impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<PooledBuf>>> {
+        self.io(Direction::Read, |fd| {
+            let mut buffer = PooledBuf::take(STREAM);
+            let (count, _) = rustix::net::recv(fd, buffer.room(), RecvFlags::empty())?;
+            self.count(Direction::Read, count);
+            Ok(Io { value: buffer.filled(count), readiness: counted(count, STREAM).readiness })
+        })
     }
 
     pub(crate) async fn peek(&self, buffer: &mut [u8]) -> Result<usize, Cause> {
         self.io(Direction::Read, |fd| {
             let (count, _) = rustix::net::recv(fd, &mut *buffer, RecvFlags::PEEK)?;
+            self.count(Direction::Read, 0);
             Ok(Io::kept(count))
         })
         .await
     }
 
-    pub(crate) async fn write(&self, buffer: &[u8]) -> Result<usize, Cause> {
-        self.io(Direction::Write, |fd| send(fd, buffer)).await
+    pub(crate) fn write<'a>(
+        &'a self,
+        buffer: &'a [u8],
+    ) -> Call<'a, impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<usize>>> {
+        self.io(Direction::Write, move |fd| self.sent(send(fd, buffer)))
     }
 
-    pub(crate) async fn write_all(&self, mut buffer: &[u8]) -> Result<(), Cause> {
-        while !buffer.is_empty() {
-            let count = self.write(buffer).await?;
-            buffer = &buffer[count..];
-        }
-        Ok(())
+    pub(crate) fn write_all<'a>(
+        &'a self,
+        buffer: &'a [u8],
+    ) -> Call<'a, impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<()>>> {
+        self.write_all_with(buffer, SendFlags::empty())
+    }
+
+    pub(crate) fn write_all_with<'a>(
+        &'a self,
+        mut buffer: &'a [u8],
+        flags: SendFlags,
+    ) -> Call<'a, impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<()>>> {
+        let empty = buffer.is_empty();
+        let call = self.io(Direction::Write, move |fd| {
+            if !buffer.is_empty() {
+                let sent = rustix::net::send(fd, buffer, flags | SendFlags::NOSIGNAL)?;
+                self.count(Direction::Write, sent);
+                buffer = &buffer[sent..];
+            }
+            // After less than all, the socket's buffer is full.
+            if buffer.is_empty() { Ok(Io::kept(())) } else { Err(Errno::AGAIN) }
+        });
+        if empty { call.at_once() } else { call }
     }
 
     pub(crate) async fn write_vectored(&self, buffers: &[IoSlice<'_>]) -> Result<usize, Cause> {
-        self.io(Direction::Write, |fd| send_vectored(fd, buffers)).await
+        self.io(Direction::Write, |fd| self.sent(send_vectored(fd, buffers))).await
     }
 
     pub(crate) async fn write_all_vectored(&self, mut buffers: &mut [IoSlice<'_>]) -> Result<(), Cause> {
@@ -89,12 +140,13 @@ impl NetFd {
             let count = sys::fill(buffer, |spare| {
                 rustix::net::recv(fd, spare, RecvFlags::empty()).map(|((filled, _), _)| filled)
             })?;
+            self.count(Direction::Read, count);
             Ok(Io { value: (), readiness: counted(count, wanted).readiness })
         })
     }
 
     pub(crate) fn poll_write(&self, cx: &mut task::Context<'_>, buffer: &[u8]) -> Poll<Result<usize, Cause>> {
-        self.poll_io(Direction::Write, cx, |fd| send(fd, buffer))
+        self.poll_io(Direction::Write, cx, |fd| self.sent(send(fd, buffer)))
     }
 
     pub(crate) fn poll_write_vectored(
@@ -102,7 +154,12 @@ impl NetFd {
         cx: &mut task::Context<'_>,
         buffers: &[IoSlice<'_>],
     ) -> Poll<Result<usize, Cause>> {
-        self.poll_io(Direction::Write, cx, |fd| send_vectored(fd, buffers))
+        self.poll_io(Direction::Write, cx, |fd| self.sent(send_vectored(fd, buffers)))
+    }
+
+    /// Counts what was sent.
+    pub(super) fn sent(&self, sent: rustix::io::Result<Io<usize>>) -> rustix::io::Result<Io<usize>> {
+        sent.inspect(|sent| self.count(Direction::Write, sent.value))
     }
 
     pub(crate) fn close_read(&self) -> Result<(), Cause> {
@@ -114,7 +171,7 @@ impl NetFd {
     }
 }
 
-fn send(fd: BorrowedFd<'_>, buffer: &[u8]) -> rustix::io::Result<Io<usize>> {
+pub(super) fn send(fd: BorrowedFd<'_>, buffer: &[u8]) -> rustix::io::Result<Io<usize>> {
     let count = rustix::net::send(fd, buffer, SendFlags::NOSIGNAL)?;
     Ok(counted(count, buffer.len()))
 }

@@ -1,93 +1,106 @@
-//! Who waits in one direction, so that readiness, a close, a moved deadline or an ended context can wake them.
+//! Who waits, so that readiness, a close, a moved deadline or an ended context can wake them.
 //!
-//! The usual case, one waiter, costs a few atomic operations and no lock.
+//! The usual case, one waiter in a direction, costs a few atomic operations and no lock.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Waker;
 
 use atomic_waker::AtomicWaker;
 
+use super::limits::Direction;
+
 #[derive(Default)]
 pub(crate) struct Waiters {
-    /// For `poll_read` and `poll_write`, which tell us nothing when their caller goes away.
-    polled: AtomicWaker,
-    /// Whether anyone ever polled; most conns are used either way, not both.
-    is_polled: AtomicBool,
-    /// For the one waiting call that came first.
-    first: AtomicWaker,
-    first_taken: AtomicBool,
-    /// For all further calls.
-    more: OnceLock<Box<Mutex<More>>>,
+    /// One place in each direction, for whoever came first.
+    first: [AtomicWaker; 2],
+    /// Whose the places are: [`FREE`], [`CALL`] or [`POLL`].
+    owner: [AtomicU8; 2],
+    /// For all others.
+    more: OnceLock<Box<[Mutex<More>; 2]>>,
 }
+
+const FREE: u8 = 0;
+/// A waiting call's, which gives it up.
+const CALL: u8 = 1;
+/// For `poll_read` and `poll_write`, which tell us nothing when their caller goes away; so it stays theirs.
+const POLL: u8 = 2;
 
 #[derive(Default)]
 struct More {
-    next_id: u64,
-    waiting: Vec<(u64, Waker)>,
+    last: u32,
+    waiting: Vec<(u32, Waker)>,
 }
+
+/// Not one of [`More`]'s numbers.
+const FIRST: u32 = 0;
+/// The number of `poll_read` and `poll_write` where the first place is a call's.
+const POLLED: u32 = 1;
 
 /// A waiting call's place; given up when dropped.
 pub(crate) struct Seat<'a> {
     waiters: &'a Waiters,
-    place: Place,
-}
-
-enum Place {
-    First,
-    More(u64),
+    number: u32,
+    direction: Direction,
 }
 
 impl Waiters {
-    pub(crate) fn seat(&self) -> Seat<'_> {
-        let place = if self.first_taken.swap(true, Ordering::AcqRel) {
-            let mut more = self.more();
-            let id = more.next_id;
-            more.next_id += 1;
-            Place::More(id)
+    #[inline]
+    pub(crate) fn seat(&self, direction: Direction) -> Seat<'_> {
+        let number = if self.take_first(direction, CALL) {
+            FIRST
         } else {
-            Place::First
+            let mut more = self.more(direction);
+            more.next_number()
         };
-        Seat { waiters: self, place }
+        Seat { waiters: self, number, direction }
     }
 
     /// Enlists the task that polls. A task that polled before it in the same direction is forgotten, as tokio's
     /// reactor forgets it.
-    pub(crate) fn register_polled(&self, waker: &Waker) {
-        if !self.is_polled.load(Ordering::Relaxed) {
-            self.is_polled.store(true, Ordering::Release);
+    pub(crate) fn register_polled(&self, direction: Direction, waker: &Waker) {
+        let owner = self.owner[direction as usize].load(Ordering::Acquire);
+        if owner == POLL || self.take_first(direction, POLL) {
+            self.first[direction as usize].register(waker);
+        } else {
+            self.more(direction).enlist(POLLED, waker);
         }
-        self.polled.register(waker);
     }
 
     /// Wakes those who enlisted before they last asked the reactor for readiness.
     ///
-    /// For the reactor's use alone: only through its lock are the two flags sure to be seen.
+    /// For the reactor's use alone: only through its lock is the owner sure to be seen.
     pub(crate) fn wake_enlisted(&self) {
-        if self.is_polled.load(Ordering::Acquire) {
-            self.polled.wake();
+        for (first, owner) in self.first.iter().zip(&self.owner) {
+            if owner.load(Ordering::Acquire) != FREE {
+                first.wake();
+            }
         }
-        if self.first_taken.load(Ordering::Acquire) {
-            self.first.wake();
+        if self.more.get().is_some() {
+            self.wake_more(Direction::Read);
+            self.wake_more(Direction::Write);
         }
-        self.wake_more();
     }
 
-    pub(crate) fn wake_all(&self) {
-        self.polled.wake();
-        self.first.wake();
-        self.wake_more();
+    pub(crate) fn wake_all(&self, direction: Direction) {
+        self.first[direction as usize].wake();
+        self.wake_more(direction);
     }
 
-    fn wake_more(&self) {
+    fn take_first(&self, direction: Direction, owner: u8) -> bool {
+        let place = &self.owner[direction as usize];
+        place.compare_exchange(FREE, owner, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+    }
+
+    fn wake_more(&self, direction: Direction) {
         if let Some(more) = self.more.get() {
-            let waiting = std::mem::take(&mut lock(more).waiting);
+            let waiting = std::mem::take(&mut lock(&more[direction as usize]).waiting);
             waiting.into_iter().for_each(|(_, waker)| waker.wake());
         }
     }
 
-    fn more(&self) -> MutexGuard<'_, More> {
-        lock(self.more.get_or_init(Box::default))
+    fn more(&self, direction: Direction) -> MutexGuard<'_, More> {
+        lock(&self.more.get_or_init(Box::default)[direction as usize])
     }
 }
 
@@ -95,30 +108,41 @@ fn lock(more: &Mutex<More>) -> MutexGuard<'_, More> {
     more.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+impl More {
+    /// A number that none of those who wait has: never do so many wait at once.
+    fn next_number(&mut self) -> u32 {
+        self.last = self.last.checked_add(1).unwrap_or(POLLED).max(POLLED + 1);
+        self.last
+    }
+
+    fn enlist(&mut self, number: u32, waker: &Waker) {
+        match self.waiting.iter_mut().find(|(other, _)| *other == number) {
+            Some((_, enlisted)) => enlisted.clone_from(waker),
+            None => self.waiting.push((number, waker.clone())),
+        }
+    }
+}
+
 impl Seat<'_> {
     /// Enlists the task; what it waits for must be looked at again after this.
+    #[inline]
     pub(crate) fn register(&self, waker: &Waker) {
-        match self.place {
-            Place::First => self.waiters.first.register(waker),
-            Place::More(id) => {
-                let mut more = self.waiters.more();
-                match more.waiting.iter_mut().find(|(other, _)| *other == id) {
-                    Some((_, enlisted)) => enlisted.clone_from(waker),
-                    None => more.waiting.push((id, waker.clone())),
-                }
-            }
+        match self.number {
+            FIRST => self.waiters.first[self.direction as usize].register(waker),
+            number => self.waiters.more(self.direction).enlist(number, waker),
         }
     }
 }
 
 impl Drop for Seat<'_> {
+    #[inline]
     fn drop(&mut self) {
-        match self.place {
-            Place::First => {
-                drop(self.waiters.first.take());
-                self.waiters.first_taken.store(false, Ordering::Release);
-            }
-            Place::More(id) => self.waiters.more().waiting.retain(|(other, _)| *other != id),
+        if self.number == FIRST {
+            let direction = self.direction as usize;
+            drop(self.waiters.first[direction].take());
+            self.waiters.owner[direction].store(FREE, Ordering::Release);
+        } else {
+            self.waiters.more(self.direction).waiting.retain(|(other, _)| *other != self.number);
         }
     }
 }
@@ -146,14 +170,14 @@ mod tests {
         let mut seats: Vec<Option<Seat<'_>>> = counts
             .iter()
             .map(|count| {
-                let seat = waiters.seat();
+                let seat = waiters.seat(Direction::Read);
                 seat.register(&Waker::from(count.clone()));
                 Some(seat)
             })
             .collect();
         seats[0] = None;
         seats[2] = None;
-        waiters.wake_all();
+        waiters.wake_all(Direction::Read);
         let woken: Vec<usize> = counts.iter().map(|count| count.0.load(Ordering::SeqCst)).collect();
         assert_eq!(woken, [0, 1, 0, 1]);
     }
@@ -162,8 +186,27 @@ mod tests {
     fn a_seat_given_up_is_taken_again_without_a_lock() {
         let waiters = Waiters::default();
         for _ in 0..3 {
-            drop(waiters.seat());
+            drop(waiters.seat(Direction::Read));
         }
         assert!(waiters.more.get().is_none());
+    }
+
+    #[test]
+    fn a_poll_beside_a_call_has_a_place_of_its_own() {
+        let waiters = Waiters::default();
+        let (call, poll) = (Arc::new(Count::default()), Arc::new(Count::default()));
+        let seat = waiters.seat(Direction::Read);
+        seat.register(&Waker::from(call.clone()));
+        waiters.register_polled(Direction::Read, &Waker::from(poll.clone()));
+        waiters.register_polled(Direction::Read, &Waker::from(poll.clone()));
+        waiters.wake_enlisted();
+        drop(seat);
+        // Now the first place is free, and becomes the polling task's for good.
+        waiters.register_polled(Direction::Read, &Waker::from(poll.clone()));
+        let seat = waiters.seat(Direction::Read);
+        seat.register(&Waker::from(call.clone()));
+        waiters.wake_all(Direction::Read);
+        let woken = [&call, &poll].map(|count| count.0.load(Ordering::SeqCst));
+        assert_eq!(woken, [2, 2]);
     }
 }

@@ -13,6 +13,8 @@ mod mutate;
 pub use address::{host_port, network, order};
 pub use kernel::{control, multicast, netlink};
 
+pub use crate::dial::fuzzing::{proxy, proxy_url};
+pub use crate::proxy_protocol::proxy_header;
 pub use crate::resolve::fuzzing::{dns, hosts, name, nsswitch, resolv_conf, services};
 
 /// Takes any input, and panics where something does not hold.
@@ -30,6 +32,9 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("network", network),
     ("nsswitch", nsswitch),
     ("order", order),
+    ("proxy", proxy),
+    ("proxy_header", proxy_header),
+    ("proxy_url", proxy_url),
     ("resolv_conf", resolv_conf),
     ("services", services),
 ];

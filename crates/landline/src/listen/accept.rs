@@ -1,6 +1,6 @@
 //! `accept4()`, in a loop that survives.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::{Mutex, PoisonError};
 
 use rustix::fs::{CWD, Mode, OFlags};
@@ -14,6 +14,18 @@ use crate::fd::{Direction, Io, NetFd};
 pub(crate) struct Acceptor {
     fd: NetFd,
     state: Mutex<State>,
+}
+
+/// What came of a try to accept.
+pub(crate) enum Attempt {
+    /// A conn, non-blocking, and its peer's address.
+    Conn(OwnedFd, Option<SocketAddrAny>),
+    /// There was none, or it broke off while it was queued.
+    Nothing,
+    /// Resources had run out, and it has waited a little.
+    Paused,
+    /// They had been out for long: the oldest queued conn was closed, and it has waited.
+    Shed,
 }
 
 struct State {
@@ -40,33 +52,53 @@ impl Acceptor {
     /// Waits for a conn. Cancel-safe: no conn is lost when the future is dropped.
     pub(crate) async fn accept(&self) -> Result<(NetFd, Option<SocketAddrAny>), Cause> {
         loop {
-            let accepted = self
-                .fd
-                .io(Direction::Read, |fd| {
-                    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-                    rustix::net::acceptfrom_with(fd, flags).map(Io::kept)
-                })
-                .await;
-            match accepted {
-                Ok((conn, peer)) => {
-                    self.state().trouble.over();
-                    return Ok((NetFd::new(conn)?, peer));
-                }
-                Err(Cause::System { error, .. }) => {
-                    let remedy = self.state().trouble.remedy(error);
-                    match remedy {
-                        Remedy::Next => {}
-                        Remedy::Pause(pause) => self.fd.pause(Direction::Read, pause).await?,
-                        Remedy::ShedThenPause(pause) => {
-                            self.shed();
-                            self.fd.pause(Direction::Read, pause).await?;
-                        }
-                        Remedy::Fail => return Err(Cause::System { call: "accept4", error }),
-                    }
-                }
-                Err(cause) => return Err(cause),
+            self.queued().await?;
+            if let Attempt::Conn(conn, peer) = self.attempt().await? {
+                return Ok((NetFd::new(conn)?, peer));
             }
         }
+    }
+
+    /// Waits until there may be something to accept.
+    pub(crate) async fn queued(&self) -> Result<(), Cause> {
+        self.fd.io(Direction::Read, |_| Ok(Io::kept(()))).await
+    }
+
+    /// Accepts a conn if there is one. Waits only if resources have run out. Cancel-safe.
+    pub(crate) async fn attempt(&self) -> Result<Attempt, Cause> {
+        let mut accept = |fd: BorrowedFd<'_>| {
+            let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+            rustix::net::acceptfrom_with(fd, flags).map(Io::kept)
+        };
+        let error = match self.fd.try_io(Direction::Read, &mut accept) {
+            None => return Ok(Attempt::Nothing),
+            Some(Ok((conn, peer))) => {
+                self.state().trouble.over();
+                return Ok(Attempt::Conn(conn, peer));
+            }
+            Some(Err(Cause::System { error, .. })) => error,
+            Some(Err(cause)) => return Err(cause),
+        };
+        let remedy = self.state().trouble.remedy(error);
+        match remedy {
+            Remedy::Next => Ok(Attempt::Nothing),
+            Remedy::Pause(pause) => {
+                self.fd.pause(Direction::Read, pause).await?;
+                Ok(Attempt::Paused)
+            }
+            Remedy::ShedThenPause(pause) => {
+                self.shed();
+                self.fd.pause(Direction::Read, pause).await?;
+                Ok(Attempt::Shed)
+            }
+            Remedy::Fail => Err(Cause::System { call: "accept4", error }),
+        }
+    }
+
+    /// Accepts a conn if one is queued, whether or not the reactor knows of it yet. `None` also where it fails.
+    pub(crate) fn attempt_at_once(&self) -> Option<(OwnedFd, Option<SocketAddrAny>)> {
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        self.fd.with_fd("accept4", |fd| rustix::net::acceptfrom_with(fd, flags)).ok()
     }
 
     fn shed(&self) {

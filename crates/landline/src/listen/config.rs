@@ -135,18 +135,54 @@ impl ListenConfig {
         address: &str,
     ) -> Result<Listener> {
         let network = parse_network(&network, address)?;
-        let listening = Listening::new(self, network, address, context);
-        if network.is_packet() {
-            let kind =
-                AddressErrorKind::Invalid(format!("{network} has no conns to listen for, only packets"));
-            return Err(listening.error(AddressError::new(address, kind)));
+        Listening::new(self, network, address, context).listen().await
+    }
+
+    /// As many sockets as `most` at the same address, among which the kernel spreads conns or datagrams; one where the
+    /// network cannot have several, or the address is that of an inherited socket.
+    ///
+    /// An address that somebody else has is refused, unless [`ListenConfig::reuse_port`] was asked for: the first
+    /// socket is bound alone, and shares the address only then, which by `SO_REUSEPORT` from the start (socket(7)) it
+    /// would do with a second server started by mistake.
+    pub(crate) async fn listen_several(
+        &self,
+        network: Network,
+        address: &str,
+        most: usize,
+    ) -> Result<Vec<Listener>> {
+        let context = Context::background();
+        let mut first = Listening::new(self, network, address, &context);
+        first.shares_once_bound = most > 1 && !matches!(network, Network::Unix(_));
+        let mut listeners = vec![first.listen().await?];
+        if first.shares_once_bound && Inherited::parse(address).is_none() {
+            let address = listeners[0].local_addr()?.to_string();
+            let config = self.clone().reuse_port(true);
+            for _ in 1..most {
+                listeners.push(Listening::new(&config, network, &address, &context).listen().await?);
+            }
         }
-        match (network, listening.inherited()?) {
-            (Network::Tcp(_), Some(fd)) => TcpListener::from_owned_fd(fd).map(Listener::Tcp),
-            (_, Some(fd)) => UnixListener::from_owned_fd(fd).map(Listener::Unix),
-            (Network::Tcp(_), None) => listening.tcp().await.map(Listener::Tcp),
-            (_, None) => listening.unix().map(Listener::Unix),
+        Ok(listeners)
+    }
+
+    /// [`ListenConfig::listen_several`] of packet sockets.
+    pub(crate) async fn listen_packet_several(
+        &self,
+        network: Network,
+        address: &str,
+        most: usize,
+    ) -> Result<Vec<PacketConn>> {
+        let context = Context::background();
+        let mut first = Listening::new(self, network, address, &context);
+        first.shares_once_bound = most > 1 && matches!(network, Network::Udp(_));
+        let mut conns = vec![first.listen_packet().await?];
+        if first.shares_once_bound && Inherited::parse(address).is_none() {
+            let address = conns[0].local_addr()?.to_string();
+            let config = self.clone().reuse_port(true);
+            for _ in 1..most {
+                conns.push(Listening::new(&config, network, &address, &context).listen_packet().await?);
+            }
         }
+        Ok(conns)
     }
 
     /// Listens for TCP conns.
@@ -180,19 +216,7 @@ impl ListenConfig {
         address: &str,
     ) -> Result<PacketConn> {
         let network = parse_network(&network, address)?;
-        let listening = Listening::new(self, network, address, context);
-        if !network.is_packet() {
-            let kind = AddressErrorKind::Invalid(format!("{network} has conns, not packets"));
-            return Err(listening.error(AddressError::new(address, kind)));
-        }
-        match listening.inherited()? {
-            Some(fd) => match network {
-                Network::Ip(..) => IpConn::from_owned_fd(fd).map(PacketConn::from),
-                Network::Unix(_) => UnixConn::from_owned_fd(fd).map(PacketConn::Unix),
-                _ => UdpConn::from_owned_fd(fd).map(PacketConn::from),
-            },
-            None => listening.packet().await,
-        }
+        Listening::new(self, network, address, context).listen_packet().await
     }
 }
 
@@ -202,6 +226,8 @@ struct Listening<'a> {
     network: Network,
     address: &'a str,
     context: &'a Context,
+    /// Whether other sockets of ours are to be bound to the same address after this one.
+    shares_once_bound: bool,
     /// `tracing`, where a subscriber wants it.
     explainer: Explainer,
 }
@@ -214,7 +240,38 @@ impl<'a> Listening<'a> {
         context: &'a Context,
     ) -> Listening<'a> {
         let explainer = Explainer::of(Operation::Listen, &network, address);
-        Listening { config, network, address, context, explainer }
+        Listening { config, network, address, context, shares_once_bound: false, explainer }
+    }
+
+    async fn listen(&self) -> Result<Listener> {
+        let network = self.network;
+        if network.is_packet() {
+            let kind =
+                AddressErrorKind::Invalid(format!("{network} has no conns to listen for, only packets"));
+            return Err(self.error(AddressError::new(self.address, kind)));
+        }
+        match (network, self.inherited()?) {
+            (Network::Tcp(_), Some(fd)) => TcpListener::from_owned_fd(fd).map(Listener::Tcp),
+            (_, Some(fd)) => UnixListener::from_owned_fd(fd).map(Listener::Unix),
+            (Network::Tcp(_), None) => self.tcp().await.map(Listener::Tcp),
+            (_, None) => self.unix().map(Listener::Unix),
+        }
+    }
+
+    async fn listen_packet(&self) -> Result<PacketConn> {
+        let network = self.network;
+        if !network.is_packet() {
+            let kind = AddressErrorKind::Invalid(format!("{network} has conns, not packets"));
+            return Err(self.error(AddressError::new(self.address, kind)));
+        }
+        match self.inherited()? {
+            Some(fd) => match network {
+                Network::Ip(..) => IpConn::from_owned_fd(fd).map(PacketConn::from),
+                Network::Unix(_) => UnixConn::from_owned_fd(fd).map(PacketConn::Unix),
+                _ => UdpConn::from_owned_fd(fd).map(PacketConn::from),
+            },
+            None => self.packet().await,
+        }
     }
 
     /// A socket that this process was started with, if the address is of one.
@@ -308,13 +365,16 @@ impl<'a> Listening<'a> {
             traced.require("setsockopt IPV6_V6ONLY", sockopt::set_ipv6_v6only(&fd, alone))?;
         }
         if matches!(self.network, Network::Tcp(_)) {
-            traced.require("setsockopt SO_REUSEADDR", sockopt::set_socket_reuseaddr(&fd, true))?;
+            traced.prefer("SO_REUSEADDR", sockopt::set_socket_reuseaddr(&fd, true));
         }
         if self.config.reuse_port {
             traced.require("setsockopt SO_REUSEPORT", sockopt::set_socket_reuseport(&fd, true))?;
         }
         self.config.options.apply(self.network, addr, &fd, traced)?;
         socket::bind(&fd, addr, traced)?;
+        if self.shares_once_bound && !self.config.reuse_port {
+            traced.require("setsockopt SO_REUSEPORT", sockopt::set_socket_reuseport(&fd, true))?;
+        }
         Ok(fd)
     }
 

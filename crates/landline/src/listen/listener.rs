@@ -1,6 +1,6 @@
 //! A listener of any kind.
 
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 use tokio::time::Instant;
@@ -9,6 +9,8 @@ use super::{Incoming, TcpListener, UnixListener};
 use crate::addr::Addr;
 use crate::conn::Conn;
 use crate::error::Result;
+use crate::network::{Family, Network};
+use crate::socket::BoundPath;
 
 /// What [`listen`](crate::listen) gives: a listener whose conns are of the kind of its network.
 #[derive(Debug)]
@@ -66,6 +68,46 @@ impl Listener {
             Listener::Tcp(listener) => listener.set_deadline(deadline),
             Listener::Unix(listener) => listener.set_deadline(deadline),
         }
+    }
+}
+
+impl From<TcpListener> for Listener {
+    fn from(listener: TcpListener) -> Listener {
+        Listener::Tcp(listener)
+    }
+}
+
+impl From<UnixListener> for Listener {
+    fn from(listener: UnixListener) -> Listener {
+        Listener::Unix(listener)
+    }
+}
+
+/// A listening socket out of any reactor, on its way to those that will accept from it.
+#[derive(Debug)]
+pub(crate) struct ListeningSocket {
+    /// Before the descriptor, so that it is dropped before it.
+    pub(crate) bound: Option<BoundPath>,
+    pub(crate) fd: OwnedFd,
+    pub(crate) network: Network,
+    pub(crate) local: Addr,
+}
+
+impl Listener {
+    /// Takes it out of this runtime's reactor.
+    pub(crate) fn into_socket(self) -> Result<ListeningSocket> {
+        let local = self.local_addr()?;
+        Ok(match self {
+            Listener::Tcp(listener) => {
+                let network = Network::Tcp(Family::Any);
+                ListeningSocket { bound: None, fd: listener.into_owned_fd()?, network, local }
+            }
+            Listener::Unix(listener) => {
+                let network = Network::Unix(listener.kind());
+                let (fd, bound) = listener.into_parts()?;
+                ListeningSocket { bound, fd, network, local }
+            }
+        })
     }
 }
 

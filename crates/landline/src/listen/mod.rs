@@ -9,6 +9,9 @@ mod tcp;
 mod trouble;
 mod unix;
 
+pub(crate) use accept::{Acceptor, Attempt};
+pub(crate) use listener::ListeningSocket;
+
 pub use config::{ListenConfig, listen, listen_packet};
 pub use incoming::Incoming;
 pub use listener::Listener;

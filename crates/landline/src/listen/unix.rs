@@ -84,9 +84,15 @@ impl UnixListener {
     /// Takes the descriptor out; it goes on listening, and its file stays.
     pub fn into_owned_fd(self) -> Result<OwnedFd> {
         self.set_unlink_on_close(false);
+        self.into_parts().map(|(fd, _)| fd)
+    }
+
+    /// The descriptor, and the file that is to be removed with it.
+    pub(super) fn into_parts(self) -> Result<(OwnedFd, Option<BoundPath>)> {
         let network = self.network();
-        let UnixListener { acceptor, .. } = self;
-        acceptor.into_owned_fd().map_err(|cause| Error::new(Operation::Set, cause).on(network))
+        let UnixListener { acceptor, bound, .. } = self;
+        let fd = acceptor.into_owned_fd().map_err(|cause| Error::new(Operation::Set, cause).on(network))?;
+        Ok((fd, bound))
     }
 
     /// Stream or seqpacket.

@@ -10,12 +10,12 @@ use super::policy::{Plan, Via};
 use super::record::RecordType;
 use super::resolver::{Resolver, View};
 use super::reverse::reverse_name;
-use super::services;
+use super::services::{self, PortProtocol};
 use crate::addr::ScopedIp;
 use crate::context::{Context, Ended};
 use crate::error::{Cause, Error, LookupError, LookupErrorKind, Operation, Result};
 use crate::explain::{Explainer, What};
-use crate::network::{Family, Network, ToNetwork};
+use crate::network::{Family, ParseNetworkError, ToNetwork};
 
 impl Resolver {
     /// The addresses of a host: a name, or an IP address, which is its own answer. In the order of RFC 6724, best
@@ -234,7 +234,7 @@ impl Resolver {
     }
 
     /// The port of a service on a network, from `/etc/services` or a table of the most common ones; a number stands
-    /// for itself, an empty service for 0.
+    /// for itself, an empty service for 0. On `"ip"` it is TCP's, else UDP's.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> landline::Result<()> {
@@ -252,11 +252,15 @@ impl Resolver {
         network: impl ToNetwork,
         service: &str,
     ) -> Result<u16> {
-        let network: Network = network.to_network().map_err(|error| Error::new(Operation::Lookup, error))?;
+        let protocol = match network.to_network() {
+            Ok(network) => network.into(),
+            Err(ParseNetworkError::MissingProtocol(_)) => PortProtocol::Either,
+            Err(error) => return Err(Error::new(Operation::Lookup, error)),
+        };
         let found = self
             .run(context, "port", service, async |_| {
                 let view = self.inner.view();
-                let port = services::lookup_port(network.into(), service, &view.snapshot.services)?;
+                let port = services::lookup_port(protocol, service, &view.snapshot.services)?;
                 Ok(Lookup::new(vec![port], Origin::default()))
             })
             .await?;

@@ -12,6 +12,7 @@ use super::query::{Lane, Subject};
 use super::record::{Mx, RecordType, Srv, Txt, order_mx, order_srv};
 use super::resolver::{Resolver, View};
 use super::search::Candidates;
+use super::special::Reserved;
 use super::svcb::Svcb;
 use crate::context::Context;
 use crate::error::{Cause, LookupError, LookupErrorKind, Result};
@@ -118,7 +119,12 @@ impl Resolver {
                 reason: plan.reason(),
             });
             if !plan.steps.iter().any(|step| step.via == Via::Dns) {
-                return Err(LookupError::new(name, LookupErrorKind::NotFound).into());
+                let kind = match Reserved::of(name).map(Reserved::addresses) {
+                    // It exists, and all there is of it are addresses.
+                    Some([_, ..]) => LookupErrorKind::NoData,
+                    _ => LookupErrorKind::NotFound,
+                };
+                return Err(LookupError::new(name, kind).into());
             }
             let names = Candidates::new(name, &view.config).map_err(LookupError::from)?.collect();
             self.records(names, record, name, &view, context, explainer).await.map_err(Cause::from)

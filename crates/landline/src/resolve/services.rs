@@ -65,7 +65,7 @@ pub(crate) fn lookup_port(protocol: PortProtocol, service: &str, services: &Serv
     }
     services.port(protocol, service).ok_or_else(|| {
         let name = format!("{}/{service}", protocol.as_str());
-        LookupError::new(name, LookupErrorKind::NotFound).with_detail("unknown port").into()
+        LookupError::new(name, LookupErrorKind::UnknownPort).into()
     })
 }
 

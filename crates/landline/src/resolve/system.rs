@@ -196,10 +196,14 @@ mod tests {
             lookups.spawn(async move { system.run("x", call).await });
         }
         let mut threads = Vec::new();
-        for _ in 0..20 {
+        for begun in 1..=20 {
             threads.push(slow.began.recv().await.unwrap());
-            slow.release.send(()).unwrap();
+            // The first is held until there are two, so that two do run at once.
+            if begun > 1 {
+                slow.release.send(()).unwrap();
+            }
         }
+        slow.release.send(()).unwrap();
         while let Some(answer) = lookups.join_next().await {
             assert_eq!(answer.unwrap(), Ok("done"));
         }

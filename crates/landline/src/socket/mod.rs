@@ -10,7 +10,7 @@ mod options;
 mod traced;
 
 pub(crate) use bound_path::BoundPath;
-pub(crate) use connect::connect;
+pub(crate) use connect::{Handshake, connect};
 pub(crate) use create::{bind, create, listen};
 pub(crate) use inherited::{Inherited, Role, bound_address};
 pub(crate) use options::{Control, SocketOptions};

@@ -62,3 +62,44 @@ impl Traced<'_> {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::explain::Event;
+    use std::sync::{Arc, Mutex};
+
+    #[test]
+    fn in_silence_nothing_is_put_into_words() {
+        let traced = Traced::SILENT;
+        assert_eq!(traced.call("connect", || unreachable!("nobody listens"), Ok(7)).unwrap(), 7);
+        let refused =
+            traced.call::<()>("connect", || unreachable!("nobody listens"), Err(Errno::CONNREFUSED));
+        assert!(matches!(refused, Err(Cause::System { call: "connect", error: Errno::CONNREFUSED })));
+        traced.fell_back(|| unreachable!("nobody listens"));
+        traced.explainer.tell(|| unreachable!("nobody listens"));
+    }
+
+    #[test]
+    fn a_default_that_is_refused_is_told_and_an_option_asked_for_is_an_error() {
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let keep = told.clone();
+        let explainer =
+            Explainer::new(Arc::new(move |event: &Event| keep.lock().unwrap().push(event.what.clone())));
+        let traced = Traced { explainer: &explainer, attempt: 3 };
+        traced.prefer("TCP_NODELAY", Err(Errno::PERM));
+        let required = traced.require("SO_MARK", Err(Errno::PERM));
+        assert!(matches!(required, Err(Cause::System { call: "SO_MARK", error: Errno::PERM })));
+        let told = told.lock().unwrap();
+        assert!(
+            matches!(
+                told[..],
+                [
+                    What::DefaultNotSet { attempt: 3, option: "TCP_NODELAY", error: Errno::PERM },
+                    What::SystemCall { attempt: 3, call: "setsockopt", error: Some(Errno::PERM), .. },
+                ]
+            ),
+            "{told:?}"
+        );
+    }
+}

@@ -11,7 +11,7 @@ use rustix::io::DupFlags;
 ///
 /// Whoever borrowed the number can thus never reach a stranger's file that was opened since. If no placeholder can
 /// be opened because descriptors have run out, the file stays open until the number is dropped.
-pub(crate) fn replace_with_placeholder(fd: &OwnedFd) -> rustix::io::Result<()> {
+pub(super) fn replace_with_placeholder(fd: &OwnedFd) -> rustix::io::Result<()> {
     let placeholder = rustix::fs::openat(CWD, "/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
     // SAFETY: the number is owned by `fd`, which outlives this copy, and ManuallyDrop keeps the copy from closing it.
     let mut copy = ManuallyDrop::new(unsafe { OwnedFd::from_raw_fd(fd.as_raw_fd()) });

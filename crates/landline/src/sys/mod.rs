@@ -11,20 +11,24 @@ mod descriptor;
 mod message;
 mod multicast;
 mod read_buf;
-mod register;
+mod registered;
+mod signal;
 mod socket_option;
+mod waker;
 
 pub(crate) use addr_info::{AddrInfo, AddrInfoError, addr_info, name_info};
 #[cfg(any(test, fuzzing))]
 pub(crate) use control::control_space;
 pub(crate) use control::{int, parse_control, push_control};
 pub(crate) use datagrams::receive_datagrams;
-pub(crate) use descriptor::{adopt, replace_with_placeholder, with_descriptor};
+pub(crate) use descriptor::{adopt, with_descriptor};
 pub(crate) use message::{ControlBuffer, Incoming, Rights, recv_msg, recv_msg_into, recv_rights, send_msg};
 pub(crate) use multicast::{Membership, set_membership, set_multicast_interface_v4};
 pub(crate) use read_buf::fill;
-pub(crate) use register::register;
+pub(crate) use registered::{Entered, Registered, register};
+pub(crate) use signal::is_ignored;
 pub(crate) use socket_option::{
     bind_to_device, get_int, peer_credentials, peer_pidfd, set_bind_address_no_port, set_fast_open_connect,
-    set_int, set_mark, tcp_info,
+    set_incoming_cpu, set_int, set_mark, tcp_info,
 };
+pub(crate) use waker::borrowed_waker;

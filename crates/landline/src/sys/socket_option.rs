@@ -45,6 +45,12 @@ pub(crate) fn peer_pidfd(fd: BorrowedFd<'_>) -> rustix::io::Result<OwnedFd> {
 /// From asm-generic/socket.h; libc lacks it.
 const SO_PEERPIDFD: libc::c_int = 77;
 
+/// `SO_INCOMING_CPU` (socket(7)): of several sockets at one address, this one is for what arrives on that CPU.
+pub(crate) fn set_incoming_cpu(fd: &impl AsFd, cpu: usize) -> rustix::io::Result<()> {
+    let cpu = libc::c_int::try_from(cpu).map_err(|_| Errno::INVAL)?;
+    set_int(fd.as_fd(), libc::SOL_SOCKET, libc::SO_INCOMING_CPU, cpu)
+}
+
 /// The value of an option whose type is `T`.
 ///
 /// # Safety

@@ -217,13 +217,32 @@ async fn addresses_and_names_that_cannot_be_are_refused_by_name() {
 }
 
 #[tokio::test]
+async fn reserved_names_that_exist_have_no_records_and_the_others_do_not_exist() {
+    use landline::LookupErrorKind::{NoData, NotFound};
+    let server = start(Server::new().otherwise(Reply::addresses([V4]))).await;
+    let resolver = resolver(&[&server]);
+    for (name, kind) in
+        [("localhost", NoData), ("www.localhost.", NoData), ("x.invalid", NotFound), ("x.onion", NotFound)]
+    {
+        let error = resolver.lookup_mx(name).await.unwrap_err();
+        assert_eq!(error.lookup_error().unwrap().kind(), kind, "{error}");
+    }
+    assert!(server.log().is_empty());
+}
+
+#[tokio::test]
 async fn ports_have_names() {
     let resolver = Resolver::system();
     assert_eq!(resolver.lookup_port("tcp", "http").await.unwrap(), 80);
     assert_eq!(resolver.lookup_port("udp", "domain").await.unwrap(), 53);
     assert_eq!(resolver.lookup_port("tcp", "8080").await.unwrap(), 8080);
+    for (service, port) in [("http", 80), ("ntp", 123)] {
+        assert_eq!(resolver.lookup_port("ip", service).await.unwrap(), port, "TCP's, else UDP's");
+    }
     let error = resolver.lookup_port("tcp", "nosuchservice").await.unwrap_err();
     assert_eq!(error.to_string(), "lookup tcp/nosuchservice: unknown port");
+    assert_eq!(error.lookup_error().unwrap().kind(), LookupErrorKind::UnknownPort);
+    assert!(error.is_not_found());
     assert!(resolver.lookup_port("tcp", "65536").await.unwrap_err().to_string().contains("65536"));
     assert!(
         resolver

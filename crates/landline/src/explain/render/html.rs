@@ -81,12 +81,14 @@ ul{padding-left:1.2rem}li{overflow-wrap:anywhere}footer{color:var(--soft);font-s
 
 impl fmt::Display for Html<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let subject =
-            format!("{} {} {}", self.report.operation(), self.report.network(), self.report.address());
+        let subject = words::subject(self.report);
         let title = escape(self.title.as_deref().unwrap_or(&subject));
         let outcome = match self.report.outcome() {
             Outcome::Failed(_) => "failed",
-            Outcome::Connected { .. } | Outcome::Answered(_) => "won",
+            Outcome::Connected { .. }
+            | Outcome::Answered(_)
+            | Outcome::Responded { .. }
+            | Outcome::Copied(_) => "won",
         };
         writeln!(f, "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">")?;
         writeln!(f, "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">")?;
@@ -234,6 +236,12 @@ fn brief(span: &Span) -> String {
         Step::Call { detail, .. } => detail.clone(),
         Step::Note { text, .. } => text.clone(),
         Step::Source { answer, .. } => answer.clone(),
+        Step::Proxies { proxies, .. } => proxies.join(", "),
+        Step::Hop { proxy, .. } => proxy.clone(),
+        Step::HopStep { question, .. } => question.clone(),
+        Step::Copy { to, .. } => format!("to {to}"),
+        Step::Path { path, .. } => path.to_string(),
+        Step::Stage { subject, .. } => subject.clone(),
         Step::System { .. } | Step::ResolutionDelay { .. } | Step::DialFailed => String::new(),
     };
     let text = words::printable(format!("{label} {of}").trim_end());
@@ -276,6 +284,11 @@ fn escape(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::explain::render::samples;
+
+    #[test]
+    fn a_dial_through_proxies() {
+        insta::assert_snapshot!(Html::new(&samples::proxied_dial()).to_string());
+    }
 
     #[test]
     fn a_raced_dial() {

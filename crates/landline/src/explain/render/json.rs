@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::{Serialize, Serializer};
 
 use crate::addr::Addr;
+use crate::copy::Copied;
 use crate::error::{Error, LookupError, Operation};
 use crate::explain::event::{AttemptReason, OrderedAddress};
 use crate::explain::report::{Outcome, Report};
@@ -16,20 +17,26 @@ use crate::explain::words;
 ///
 /// ```text
 /// schema      1
-/// operation   "dial" or "lookup"
+/// operation   "dial", "lookup", "request" or "copy"
 /// network, address   of a dial, as given
 /// kind, name         of a lookup, as given
+/// method, url        of a request, as given
+/// from, to           of a copy, as in "tcp 192.0.2.1:80"
 /// started     when it began: RFC 3339, UTC, microseconds
 /// total_us    how long it took, in microseconds
 /// outcome     { status: "connected", local, peer }
 ///             { status: "answered", answer: [text] }
+///             { status: "copied", copied: [copied] }, one for each direction, with
+///               copied = { bytes, path (sendfile splice buffer), buffered, detour (in words), undelivered }
+///             { status: "responded", response }
 ///             { status: "failed", error: { message, timeout, temporary, canceled, not_found, refused,
 ///                                          attempts: [{ address, message }] } }
 /// steps       in the order in which they began; each has
-///   step      parse lookup policy source name query cache shared system order delay attempt call note connected failed
+///   step      parse lookup policy source name query cache shared system order delay attempt call note proxies hop
+///             hop_step connected failed copy path
 ///   start_us  from the beginning of the report
 ///   end_us    null for a moment
-///   depth     1 for a step that was part of the lookup or attempt before it, else 0
+///   depth     1 for a step that was part of the lookup, attempt, hop or copy before it, else 0
 ///   fate      done won failed abandoned unfinished
 ///   error     why it failed, where it did
 ///   text      the step and its end in words, which may change
@@ -38,7 +45,10 @@ use crate::explain::words;
 ///             cache: name record remaining_s stale · shared: name record · system: reason
 ///             order: addresses [{ address, source, decided_by }] (the number of the rule of RFC 6724 section 6)
 ///             delay: delay_us · attempt: attempt peer reason (first previous_failed delay_passed) budget_us
-///             call: attempt call detail · note: attempt note · connected: attempt peer
+///             call: attempt call detail · note: attempt note · proxies: proxies reason · hop: hop proxy target
+///             hop_step: hop name (tls greeting auth request) question answer · connected: attempt peer
+///             copy: copy (1 there, 2 back) from to copied · path: copy path detour
+///             stage: stage subject result
 /// ```
 ///
 /// Addresses are in the form in which they are dialed. Values that are not known are null; whoever reads it should
@@ -55,17 +65,16 @@ pub fn to_string_pretty(report: &Report) -> String {
 /// In the schema of [`to_string`].
 impl Serialize for Report {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let (network, address, kind, name) = match self.operation() {
-            Operation::Lookup => (None, None, Some(self.network()), Some(self.address())),
-            _ => (Some(self.network()), Some(self.address()), None, None),
+        let asked = match self.operation() {
+            Operation::Lookup => Asked::Lookup { kind: self.network(), name: self.address() },
+            Operation::Request => Asked::Request { method: self.network(), url: self.address() },
+            Operation::Copy => Asked::Copy { from: self.network(), to: self.address() },
+            _ => Asked::Dial { network: self.network(), address: self.address() },
         };
         ReportView {
             schema: 1,
             operation: self.operation().as_str(),
-            network,
-            address,
-            kind,
-            name,
+            asked,
             started: rfc3339(self.started()),
             total_us: micros(self.total()),
             outcome: OutcomeView::of(self.outcome()),
@@ -79,14 +88,8 @@ impl Serialize for Report {
 struct ReportView<'a> {
     schema: u32,
     operation: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    network: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    address: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    kind: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<&'a str>,
+    #[serde(flatten)]
+    asked: Asked<'a>,
     started: String,
     total_us: u64,
     outcome: OutcomeView<'a>,
@@ -94,10 +97,21 @@ struct ReportView<'a> {
 }
 
 #[derive(Serialize)]
+#[serde(untagged)]
+enum Asked<'a> {
+    Dial { network: &'a str, address: &'a str },
+    Request { method: &'a str, url: &'a str },
+    Lookup { kind: &'a str, name: &'a str },
+    Copy { from: &'a str, to: &'a str },
+}
+
+#[derive(Serialize)]
 #[serde(tag = "status", rename_all = "snake_case")]
 enum OutcomeView<'a> {
     Connected { local: Option<String>, peer: Option<String> },
     Answered { answer: &'a [String] },
+    Copied { copied: Vec<CopiedView> },
+    Responded { response: &'a str },
     Failed { error: ErrorView },
 }
 
@@ -126,6 +140,10 @@ impl OutcomeView<'_> {
                 peer: peer.as_ref().map(Addr::to_string),
             },
             Outcome::Answered(answer) => OutcomeView::Answered { answer },
+            Outcome::Copied(copied) => {
+                OutcomeView::Copied { copied: copied.iter().map(CopiedView::of).collect() }
+            }
+            Outcome::Responded { status } => OutcomeView::Responded { response: status },
             Outcome::Failed(error) => OutcomeView::Failed { error: ErrorView::of(error) },
         }
     }
@@ -146,6 +164,23 @@ impl ErrorView {
             refused: error.is_connection_refused(),
             attempts: attempts.collect(),
         }
+    }
+}
+
+#[derive(Serialize)]
+struct CopiedView {
+    bytes: u64,
+    path: &'static str,
+    buffered: u64,
+    detour: Option<String>,
+    undelivered: u64,
+}
+
+impl CopiedView {
+    fn of(copied: &Copied) -> CopiedView {
+        let Copied { bytes, path, buffered, detour, undelivered } = *copied;
+        let detour = detour.map(|detour| detour.to_string());
+        CopiedView { bytes, path: path.as_str(), buffered, detour, undelivered }
     }
 }
 
@@ -253,11 +288,42 @@ enum StepView<'a> {
         attempt: u32,
         note: &'a str,
     },
+    Proxies {
+        proxies: &'a [String],
+        reason: &'a str,
+    },
+    Hop {
+        hop: u32,
+        proxy: &'a str,
+        target: &'a str,
+    },
+    HopStep {
+        hop: u32,
+        name: &'static str,
+        question: &'a str,
+        answer: Option<&'a str>,
+    },
     Connected {
         attempt: u32,
         peer: String,
     },
     Failed,
+    Copy {
+        copy: u32,
+        from: &'a str,
+        to: &'a str,
+        copied: Option<CopiedView>,
+    },
+    Path {
+        copy: u32,
+        path: &'static str,
+        detour: Option<String>,
+    },
+    Stage {
+        stage: &'static str,
+        subject: &'a str,
+        result: &'a str,
+    },
 }
 
 #[derive(Serialize)]
@@ -318,10 +384,24 @@ impl StepView<'_> {
             },
             Step::Call { attempt, call, detail } => StepView::Call { attempt: *attempt, call, detail },
             Step::Note { attempt, text } => StepView::Note { attempt: *attempt, note: text },
+            Step::Proxies { proxies, reason } => StepView::Proxies { proxies, reason },
+            Step::Hop { hop, proxy, target } => StepView::Hop { hop: *hop, proxy, target },
+            Step::HopStep { hop, step, question, answer } => {
+                StepView::HopStep { hop: *hop, name: step.as_str(), question, answer: answer.as_deref() }
+            }
             Step::Connected { attempt, peer } => {
                 StepView::Connected { attempt: *attempt, peer: peer.to_string() }
             }
             Step::DialFailed => StepView::Failed,
+            Step::Copy { copy, from, to, copied } => {
+                StepView::Copy { copy: *copy, from, to, copied: copied.as_ref().map(CopiedView::of) }
+            }
+            Step::Path { copy, path, detour } => StepView::Path {
+                copy: *copy,
+                path: path.as_str(),
+                detour: detour.map(|detour| detour.to_string()),
+            },
+            Step::Stage { stage, subject, result } => StepView::Stage { stage, subject, result },
         }
     }
 }
@@ -363,6 +443,11 @@ mod tests {
     use crate::explain::render::samples;
 
     #[test]
+    fn a_dial_through_proxies() {
+        insta::assert_snapshot!(to_string_pretty(&samples::proxied_dial()));
+    }
+
+    #[test]
     fn dates_are_those_of_the_calendar() {
         for (seconds, text) in [
             (0, "1970-01-01T00:00:00.000000Z"),
@@ -383,6 +468,23 @@ mod tests {
     #[test]
     fn a_failed_dial() {
         insta::assert_snapshot!(to_string_pretty(&samples::failed_dial()));
+    }
+
+    #[test]
+    fn a_copy() {
+        insta::assert_snapshot!(to_string_pretty(&samples::copy()));
+    }
+
+    #[test]
+    fn a_request() {
+        let report = serde_json::to_value(samples::request()).unwrap();
+        assert_eq!((&report["method"], &report["url"]), (&"GET".into(), &"https://shop.example/".into()));
+        assert_eq!(report["outcome"], serde_json::json!({ "status": "responded", "response": "200 OK" }));
+        let steps = report["steps"].as_array().unwrap();
+        let tls = steps.iter().find(|step| step["stage"] == "tls").unwrap();
+        assert_eq!((&tls["step"], &tls["subject"]), (&"stage".into(), &"shop.example".into()));
+        assert_eq!(tls["result"], "TLS1_3, h2");
+        assert_eq!(steps.last().unwrap()["error"], "unexpected end of stream");
     }
 
     #[test]

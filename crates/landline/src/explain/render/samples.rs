@@ -6,7 +6,10 @@ use rustix::io::Errno;
 use tokio::time::Instant;
 
 use crate::addr::Addr;
-use crate::error::{Cause, Error, LookupError, LookupErrorKind, Operation};
+use crate::copy::{Copied, CopyPath, Detour};
+use crate::error::{
+    Cause, Error, LookupError, LookupErrorKind, Operation, ProxyError, ProxyErrorKind, ProxyStep,
+};
 use crate::explain::event::{AttemptReason, Event, OrderedAddress, What};
 use crate::explain::report::{Outcome, Report};
 use crate::network::{Family, Network};
@@ -104,6 +107,49 @@ pub(crate) fn failed_dial() -> Report {
     report(Operation::Dial, "tcp", "twice.example:1", error.into(), 2_000_200, events)
 }
 
+/// Through two proxies, of which the second says no.
+pub(crate) fn proxied_dial() -> Report {
+    let peer = addr("127.0.0.1:3128");
+    let (first, second) = ("http://127.0.0.1:3128", "socks5h://me@inner.example:1080");
+    let answer = "not allowed by its rules (reply 2)";
+    let kind = ProxyErrorKind::Refused {
+        code: 2,
+        answer: answer.into(),
+        kind: std::io::ErrorKind::PermissionDenied,
+    };
+    let error = Error::new(Operation::Dial, ProxyError::new(second, ProxyStep::Request, kind))
+        .on(Network::Tcp(Family::Any))
+        .to_text("db.example:5432");
+    let asked = |hop, step, question: &str| What::HopAsked { hop, step, question: question.into() };
+    let answered = |hop, step, answer: &str| What::HopAnswered { hop, step, answer: answer.into() };
+    let events = vec![
+        (10, What::Parsed { network: Network::Tcp(Family::Any), address: "db.example:5432".into() }),
+        (
+            12,
+            What::ProxyChosen {
+                proxies: vec![first.into(), second.into()],
+                reason: "the environment says so".into(),
+            },
+        ),
+        (20, started(1, &peer, AttemptReason::First)),
+        (30, call(1, "connect", "in progress", None)),
+        (90, What::AttemptConnected { attempt: 1 }),
+        (100, What::HopStarted { hop: 1, proxy: first.into(), target: "inner.example:1080".into() }),
+        (101, asked(1, ProxyStep::Request, "CONNECT inner.example:1080")),
+        (900, answered(1, ProxyStep::Request, "200 Connection established")),
+        (901, What::HopDone { hop: 1 }),
+        (902, What::HopStarted { hop: 2, proxy: second.into(), target: "db.example:5432".into() }),
+        (903, asked(2, ProxyStep::Greeting, "with a password or without")),
+        (1_700, answered(2, ProxyStep::Greeting, "user name and password")),
+        (1_701, asked(2, ProxyStep::Authentication, "as me")),
+        (2_500, answered(2, ProxyStep::Authentication, "accepted")),
+        (2_501, asked(2, ProxyStep::Request, "connect to db.example:5432")),
+        (3_300, What::HopFailed { hop: 2, error: error.clone() }),
+        (3_310, What::DialFailed { error: error.clone() }),
+    ];
+    report(Operation::Dial, "tcp", "db.example:5432", error.into(), 3_320, events)
+}
+
 /// One of each step that a lookup can have, with a name that tries to drive the terminal and the browser.
 pub(crate) fn lookup_with_everything() -> Report {
     let name = "\x1b[2J<script>alert(1)</script>";
@@ -163,6 +209,62 @@ pub(crate) fn lookup_with_everything() -> Report {
         (3_960, What::LookupFailed { name: name.into(), error: error.clone() }),
     ];
     report(Operation::Lookup, "txt", name, error.into(), 4_000, events)
+}
+
+/// A request that is redirected: the second conn is an old one, and the response breaks off.
+pub(crate) fn request() -> Report {
+    let stage = |stage, subject: &str| What::StageStarted { stage, subject: subject.to_owned() };
+    let done = |stage, result: &str| What::StageDone { stage, result: result.to_owned() };
+    let peer = addr("192.0.2.7:443");
+    let events = vec![
+        (5, What::Remarked { stage: "get", text: "https://shop.example/".into() }),
+        (10, started(1, &peer, AttemptReason::First)),
+        (12_000, What::AttemptConnected { attempt: 1 }),
+        (12_010, What::Connected { attempt: 1, peer: peer.clone() }),
+        (12_020, stage("tls", "shop.example")),
+        (30_000, done("tls", "TLS1_3, h2")),
+        (30_010, stage("wait", "for the response")),
+        (55_000, done("wait", "302 Found")),
+        (55_010, What::Remarked { stage: "redirect", text: "to https://www.shop.example/".into() }),
+        (55_020, What::Remarked { stage: "reuse", text: "of the conn to 192.0.2.8:443".into() }),
+        (55_030, stage("wait", "for the response")),
+        (70_000, done("wait", "200 OK")),
+        (70_010, stage("body", "of 10 bytes")),
+        (80_000, What::StageFailed { stage: "body", error: "unexpected end of stream".into() }),
+    ];
+    let outcome = Outcome::Responded { status: "200 OK".into() };
+    report(Operation::Request, "GET", "https://shop.example/", outcome, 80_010, events)
+}
+
+/// Two directions: one by splice to its end, one that failed.
+pub(crate) fn copy() -> Report {
+    let (client, server) = ("tcp 192.0.2.7:40000", "unix /run/app.sock");
+    let error = Error::new(Operation::Read, Errno::CONNRESET).on(Network::Tcp(Family::Any));
+    let begun = |copy, from: &str, to: &str| What::CopyStarted { copy, from: from.into(), to: to.into() };
+    let path = |copy, path, detour| What::CopyPath { copy, path, detour };
+    let spliced = Copied {
+        bytes: 40_016_384,
+        path: CopyPath::Splice,
+        buffered: 16_384,
+        detour: Some(Detour::Small),
+        undelivered: 0,
+    };
+    let failed = Copied { bytes: 5, path: CopyPath::Buffer, buffered: 5, undelivered: 7, ..spliced };
+    let events = vec![
+        (10, begun(1, client, server)),
+        (12, begun(2, server, client)),
+        (300, path(1, CopyPath::Buffer, Some(Detour::Small))),
+        (340, path(1, CopyPath::Splice, None)),
+        (900, path(2, CopyPath::Buffer, Some(Detour::Small))),
+        (9_000, What::CopyDone { copy: 1, copied: spliced }),
+        (9_900, What::CopyFailed { copy: 2, copied: failed, error: error.clone() }),
+    ];
+    report(Operation::Copy, client, server, error.into(), 9_910, events)
+}
+
+/// All of them.
+pub(crate) fn all() -> [Report; 6] {
+    [raced_dial(), failed_dial(), proxied_dial(), request(), lookup_with_everything(), copy()]
 }
 
 /// A report of events given in microseconds.

@@ -161,7 +161,10 @@ impl Waterfall<'_> {
                 }
                 Ok(())
             }
-            Outcome::Connected { .. } | Outcome::Answered(_) => Ok(()),
+            Outcome::Connected { .. }
+            | Outcome::Answered(_)
+            | Outcome::Responded { .. }
+            | Outcome::Copied(_) => Ok(()),
         }
     }
 }
@@ -171,7 +174,15 @@ fn style(span: &Span) -> Style {
         (Fate::Won, _) => Style::Good,
         (Fate::Failed(_), _) => Style::Bad,
         (Fate::Abandoned | Fate::Unfinished, _) => Style::Faint,
-        (Fate::Done, Step::Lookup { .. } | Step::Query { .. } | Step::Attempt { .. }) => Style::Busy,
+        (
+            Fate::Done,
+            Step::Lookup { .. }
+            | Step::Query { .. }
+            | Step::Attempt { .. }
+            | Step::Hop { .. }
+            | Step::HopStep { .. }
+            | Step::Copy { .. },
+        ) => Style::Busy,
         (Fate::Done, _) => Style::Plain,
     }
 }
@@ -265,6 +276,16 @@ mod tests {
     use crate::explain::render::samples;
 
     #[test]
+    fn a_dial_through_proxies() {
+        insta::assert_snapshot!(samples::proxied_dial().waterfall().to_string());
+    }
+
+    #[test]
+    fn a_request() {
+        insta::assert_snapshot!(samples::request().waterfall().width(110).to_string());
+    }
+
+    #[test]
     fn a_raced_dial_plain() {
         insta::assert_snapshot!(samples::raced_dial().to_string());
     }
@@ -304,9 +325,14 @@ mod tests {
     }
 
     #[test]
+    fn a_copy() {
+        insta::assert_snapshot!(samples::copy().waterfall().width(100).to_string());
+    }
+
+    #[test]
     fn any_width_is_drawn_and_kept_to_from_48_columns_on() {
         for width in 0..200 {
-            for report in [samples::raced_dial(), samples::failed_dial(), samples::lookup_with_everything()] {
+            for report in samples::all() {
                 let text = report.waterfall().width(width).to_string();
                 let longest = text.lines().map(|line| line.chars().count()).max().unwrap_or(0);
                 assert!(longest <= width.max(NARROWEST), "{width}: {longest}\n{text}");

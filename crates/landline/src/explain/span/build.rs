@@ -5,6 +5,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{Answer, Fate, Span, Step};
+use crate::copy::Copied;
+use crate::error::Cause;
 use crate::explain::event::{Event, What};
 
 /// The steps of `events`, in the order in which they began; those that are part of another follow it.
@@ -129,6 +131,44 @@ impl Builder {
                     close(&mut group.head, at, Fate::Abandoned);
                 }
             }
+            What::ProxyChosen { proxies, reason } => self.moment(at, Step::Proxies { proxies, reason }),
+            What::HopStarted { hop, proxy, target } => self.open(at, Step::Hop { hop, proxy, target }),
+            What::HopAsked { hop, step, question } => {
+                let span = opened(at, Step::HopStep { hop, step, question, answer: None });
+                match self.hop(hop) {
+                    Some(group) => group.parts.push(Span { depth: 1, ..span }),
+                    None => self.groups.push(Group { head: span, parts: Vec::new() }),
+                }
+            }
+            What::HopAnswered { hop, step: answered, answer: said } => {
+                let asked = self.hop(hop).and_then(|group| group.parts.last_mut());
+                if let Some(span) = asked.filter(|span| span.fate == Fate::Unfinished)
+                    && let Step::HopStep { step, answer, .. } = &mut span.step
+                    && *step == answered
+                {
+                    *answer = Some(said);
+                    close(span, at, Fate::Done);
+                }
+            }
+            What::HopDone { hop } => {
+                if let Some(group) = self.hop(hop) {
+                    close(&mut group.head, at, Fate::Done);
+                }
+            }
+            What::HopFailed { hop, error } => {
+                if let Some(group) = self.hop(hop) {
+                    // The span itself names the proxy and the step.
+                    let error = match error.cause() {
+                        Cause::Proxy(at_proxy) => at_proxy.kind().to_string(),
+                        cause => cause.to_string(),
+                    };
+                    let asked = group.parts.last_mut().filter(|span| span.fate == Fate::Unfinished);
+                    if let Some(span) = asked {
+                        close(span, at, Fate::Failed(error.clone()));
+                    }
+                    close(&mut group.head, at, Fate::Failed(error));
+                }
+            }
             What::Connected { attempt, peer } => {
                 // With one way to go there is no number, and the only attempt is the winner.
                 let winner = if attempt == 0 { self.only_attempt() } else { self.attempt(attempt) };
@@ -139,10 +179,43 @@ impl Builder {
                 span.fate = Fate::Won;
                 self.groups.push(Group { head: span, parts: Vec::new() });
             }
+            What::StageStarted { stage, subject } => {
+                self.open(at, Step::Stage { stage, subject, result: String::new() });
+            }
+            What::StageDone { stage, result: came } => {
+                if let Some(span) = self.stage(stage) {
+                    if let Step::Stage { result, .. } = &mut span.step {
+                        *result = came;
+                    }
+                    close(span, at, Fate::Done);
+                }
+            }
+            What::StageFailed { stage, error } => {
+                if let Some(span) = self.stage(stage) {
+                    close(span, at, Fate::Failed(error));
+                }
+            }
+            What::Remarked { stage, text } => {
+                self.moment(at, Step::Stage { stage, subject: text, result: String::new() });
+            }
             What::DialFailed { error } => {
                 let mut span = moment(at, Step::DialFailed);
                 span.fate = Fate::Failed(error.to_string());
                 self.groups.push(Group { head: span, parts: Vec::new() });
+            }
+            What::CopyStarted { copy, from, to } => {
+                self.open(at, Step::Copy { copy, from, to, copied: None });
+            }
+            What::CopyPath { copy, path, detour } => {
+                let span = moment(at, Step::Path { copy, path, detour });
+                match self.copy(copy) {
+                    Some(group) => group.parts.push(Span { depth: 1, ..span }),
+                    None => self.groups.push(Group { head: span, parts: Vec::new() }),
+                }
+            }
+            What::CopyDone { copy, copied } => self.end_copy(at, copy, copied, Fate::Done),
+            What::CopyFailed { copy, copied, error } => {
+                self.end_copy(at, copy, copied, Fate::Failed(error.to_string()));
             }
         }
     }
@@ -193,9 +266,39 @@ impl Builder {
     }
 
     fn attempt(&mut self, number: u32) -> Option<&mut Group> {
-        self.groups
-            .iter_mut()
-            .find(|group| matches!(group.head.step, Step::Attempt { attempt, .. } if attempt == number))
+        // The latest: a proxy may have to be dialed again, with attempts from 1.
+        let mut groups = self.groups.iter_mut().rev();
+        groups.find(|group| matches!(group.head.step, Step::Attempt { attempt, .. } if attempt == number))
+    }
+
+    /// The latest way through the proxy at this place of the chain: there may be one for each address of a target.
+    fn hop(&mut self, number: u32) -> Option<&mut Group> {
+        let mut groups = self.groups.iter_mut().rev();
+        groups.find(|group| matches!(group.head.step, Step::Hop { hop, .. } if hop == number))
+    }
+
+    /// The direction that goes on, the latest of its number.
+    fn copy(&mut self, number: u32) -> Option<&mut Group> {
+        self.groups.iter_mut().rev().find(|group| {
+            matches!(group.head.step, Step::Copy { copy, .. } if copy == number)
+                && group.head.fate == Fate::Unfinished
+        })
+    }
+
+    fn end_copy(&mut self, at: Duration, number: u32, moved: Copied, fate: Fate) {
+        if let Some(group) = self.copy(number) {
+            if let Step::Copy { copied, .. } = &mut group.head.step {
+                *copied = Some(moved);
+            }
+            close(&mut group.head, at, fate);
+        }
+    }
+
+    /// The latest stage of this name that goes on.
+    fn stage(&mut self, name: &str) -> Option<&mut Span> {
+        self.groups.iter_mut().rev().map(|group| &mut group.head).find(|span| {
+            matches!(span.step, Step::Stage { stage, .. } if stage == name) && span.fate == Fate::Unfinished
+        })
     }
 
     fn only_attempt(&mut self) -> Option<&mut Group> {
@@ -380,7 +483,7 @@ mod tests {
             picks in prop::collection::vec((0..64_usize, 0..1_000_u64), 0..60),
             total in 0..1_000_u64,
         ) {
-            let all: Vec<What> = [samples::raced_dial(), samples::failed_dial(), samples::lookup_with_everything()]
+            let all: Vec<What> = samples::all()
                 .iter()
                 .flat_map(|report| report.events().iter().map(|event| event.what.clone()))
                 .collect();

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use super::event::{AttemptReason, OrderedAddress};
 use crate::addr::Addr;
+use crate::copy::{Copied, CopyPath, Detour};
+use crate::error::ProxyStep;
 
 pub(crate) use build::build;
 
@@ -18,7 +20,7 @@ pub struct Span {
     pub start: Duration,
     /// When it ended; `None` for a step that was a moment.
     pub end: Option<Duration>,
-    /// 0 for a step of its own, 1 for one that was part of the lookup or attempt before it.
+    /// 0 for a step of its own, 1 for one that was part of the lookup, attempt, hop or copy before it.
     pub depth: u8,
     /// What it was.
     pub step: Step,
@@ -160,6 +162,33 @@ pub enum Step {
         /// In words.
         text: String,
     },
+    /// The choice of proxies.
+    Proxies {
+        /// The proxies in order, as URLs without passwords; none for a direct conn.
+        proxies: Vec<String>,
+        /// Why these.
+        reason: String,
+    },
+    /// The way through one proxy.
+    Hop {
+        /// Its place in the chain, from 1.
+        hop: u32,
+        /// The proxy as a URL without its password.
+        proxy: String,
+        /// Where it is to connect to.
+        target: String,
+    },
+    /// Something said to the proxy of the hop before it, until the answer.
+    HopStep {
+        /// The proxy's place in the chain.
+        hop: u32,
+        /// The step.
+        step: ProxyStep,
+        /// What was said, in words.
+        question: String,
+        /// What it answered, where it did.
+        answer: Option<String>,
+    },
     /// The end of a dial that has a conn.
     Connected {
         /// The attempt that won, 0 where there was only one way to go.
@@ -169,6 +198,35 @@ pub enum Step {
     },
     /// The end of a dial that has none.
     DialFailed,
+    /// One direction of a copy.
+    Copy {
+        /// 1 from the first side to the second, 2 back.
+        copy: u32,
+        /// What was copied from.
+        from: String,
+        /// What was copied to.
+        to: String,
+        /// What was moved, once it has ended.
+        copied: Option<Copied>,
+    },
+    /// The first time that the copy before it took this path.
+    Path {
+        /// The direction.
+        copy: u32,
+        /// The path.
+        path: CopyPath,
+        /// Why not a shorter one.
+        detour: Option<Detour>,
+    },
+    /// What a protocol on top did: a stage, or a remark.
+    Stage {
+        /// Its name: `tls`, `wait`, `body`, …
+        stage: &'static str,
+        /// What it was about, in words.
+        subject: String,
+        /// What came of it, in words; empty where there is nothing to say.
+        result: String,
+    },
 }
 
 /// What a server answered.

@@ -1,0 +1,118 @@
+//! The lean client of file servers: asks for the file over one conn, has the kernel throw it away, and asks again.
+
+use std::{io, net::SocketAddrV4, os::fd::OwnedFd};
+
+use rustix::{
+    io::Errno,
+    net::{self, RecvFlags},
+};
+
+use crate::{
+    args::Span,
+    load::{self, Until},
+    outcome::Outcome,
+    poller::{Events, Poller, READ},
+};
+
+const REQUEST: &[u8] = b"GET /file HTTP/1.1\r\nHost: bench\r\n\r\n";
+
+/// What the client asks for at most.
+const READ_MOST: usize = 1 << 20;
+
+/// Operations are bytes of files.
+pub(crate) fn run(to: SocketAddrV4, pid: u32, span: Span) -> io::Result<Outcome> {
+    let conn = load::connect(to)?;
+    rustix::io::ioctl_fionbio(&conn, true)?;
+    let poller = Poller::new()?;
+    poller.add(&conn, 0, READ)?;
+    let mut client = Client { conn, poller, events: Events::new(), room: vec![0; READ_MOST] };
+    load::measure(pid, span, |until| client.drive(until))
+}
+
+struct Client {
+    conn: OwnedFd,
+    poller: Poller,
+    events: Events,
+    /// Touched only by headers.
+    room: Vec<u8>,
+}
+
+impl Client {
+    fn drive(&mut self, until: Until) -> io::Result<u64> {
+        let mut received = 0;
+        while !until.is_over(received) {
+            received += self.fetch()?;
+        }
+        Ok(received)
+    }
+
+    /// Asks for one file and returns its length.
+    fn fetch(&mut self) -> io::Result<u64> {
+        rustix::io::write(&self.conn, REQUEST)?;
+        let mut head = Vec::new();
+        let (length, begin) = loop {
+            // A few bytes at a time, as what is read here is read in earnest.
+            let mut part = [0; 512];
+            let len = self.receive(&mut part, RecvFlags::empty())?;
+            head.extend_from_slice(&part[..len]);
+            if let Some(found) = body(&head)? {
+                break found;
+            }
+        };
+        let mut left = length - (head.len() - begin) as u64;
+        let mut room = std::mem::take(&mut self.room);
+        while left > 0 {
+            let most = room.len().min(left as usize);
+            left -= self.receive(&mut room[..most], RecvFlags::TRUNC)? as u64;
+        }
+        self.room = room;
+        Ok(length)
+    }
+
+    fn receive(&mut self, buffer: &mut [u8], flags: RecvFlags) -> io::Result<usize> {
+        loop {
+            match net::recv(&self.conn, &mut *buffer, flags) {
+                Ok((0, _)) => return Err(io::Error::other("the server closed the conn")),
+                Ok((len, _)) => return Ok(len),
+                Err(Errno::AGAIN) => while self.nothing_new()? {},
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    fn nothing_new(&mut self) -> io::Result<bool> {
+        self.poller.look(&mut self.events)?;
+        Ok(self.events.iter().next().is_none())
+    }
+}
+
+/// The body's length and where it begins, once the header is whole.
+fn body(head: &[u8]) -> io::Result<Option<(u64, usize)>> {
+    let Some(end) = head.windows(super::END.len()).position(|part| part == super::END) else {
+        return Ok(None);
+    };
+    let text = String::from_utf8_lossy(&head[..end]);
+    let length = text.lines().skip(1).find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse().ok())?
+    });
+    match length {
+        Some(length) if text.starts_with("HTTP/1.1 200 ") => Ok(Some((length, end + super::END.len()))),
+        _ => Err(io::Error::other(format!("the server answered {text:?}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_length_and_the_beginning_of_a_body_are_read_from_a_whole_header() {
+        assert_eq!(body(b"HTTP/1.1 200 OK\r\ncontent-length: 7\r\n").unwrap(), None);
+        let whole = b"HTTP/1.1 200 OK\r\nServer: x\r\ncontent-length: 7\r\n\r\nbody";
+        assert_eq!(body(whole).unwrap(), Some((7, whole.len() - 4)));
+        assert_eq!(body(super::super::header(9).as_bytes()).unwrap().map(|(length, _)| length), Some(9));
+        let why = body(b"HTTP/1.1 404 Not Found\r\ncontent-length: 7\r\n\r\n").unwrap_err();
+        assert!(why.to_string().contains("404 Not Found"), "{why}");
+    }
+}

@@ -1,0 +1,112 @@
+//! `landline call`: call a method of a server that speaks Go's net/rpc.
+
+use clap::{Args, ValueEnum};
+use landline_gob::{Type, Value};
+use landline_rpc::{ClientConfig, Error, Reconnect, Wire};
+
+use crate::failure::{Failure, is_usage};
+use crate::output;
+use crate::values::{self, Span};
+
+/// Call a method of a server that speaks Go's net/rpc, with arguments and reply as JSON.
+///
+/// Gob needs to know what the arguments are. By default that is read off the JSON: a whole number is an int, any other a
+/// float64, an object a struct with its fields, a list a slice. Where that is not what the method takes (an unsigned
+/// number, bytes, a map, a time), --type says it in the syntax of Go.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  landline call localhost:1234 Arith.Multiply '{\"A\": 7, \"B\": 8}'
+  landline call localhost:1234 Counter.Add 5 --type uint64
+  landline call localhost:1234 Store.Put '{\"Key\": \"x\", \"At\": \"2026-01-02T03:04:05Z\"}' \\
+      --type 'struct { Key string; At time.Time }'
+  landline call --codec json /run/calc.sock Arith.Divide '{\"A\": 7, \"B\": 2}'
+  landline call --http localhost:8080 Arith.Multiply '{\"A\": 7, \"B\": 8}'
+
+Exit status: 0 done, 1 the network or the method said no, 2 bad usage.")]
+pub(crate) struct Call {
+    /// HOST:PORT, or the /path or @name of a Unix socket
+    address: String,
+    /// What to call: Service.Method
+    method: String,
+    /// The arguments [default: an empty object]
+    #[arg(value_name = "JSON", allow_hyphen_values = true)]
+    args: Option<String>,
+    /// How calls are written: gob as in net/rpc, or json as in net/rpc/jsonrpc
+    #[arg(long, default_value = "gob")]
+    codec: Codec,
+    /// Begin with the HTTP handshake, CONNECT /_goRPC_
+    #[arg(long)]
+    http: bool,
+    /// The type of the arguments, in the syntax of Go
+    #[arg(long = "type", value_name = "T")]
+    of: Option<String>,
+    /// How long it may take, the dial included, such as 250ms, 1.5s or 2m
+    #[arg(long, value_name = "D", value_parser = values::timeout, allow_hyphen_values = true)]
+    timeout: Option<Span>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Codec {
+    Gob,
+    Json,
+}
+
+impl Call {
+    /// Runs the command.
+    pub(crate) async fn run(self) -> Result<(), Failure> {
+        let text = self.args.as_deref().unwrap_or("{}");
+        let json: serde_json::Value = serde_json::from_str(text)
+            .map_err(|error| Failure::Usage(format!("{text}: not JSON: {error}")))?;
+        let reply = match self.codec {
+            Codec::Gob => {
+                let args = self.value(&json)?;
+                let client = self.dial(Wire::Gob).await?;
+                let reply =
+                    client.call_value(&self.method, &args).await.map_err(|error| self.failure(&error))?;
+                serde_json::to_string(&reply)
+            }
+            Codec::Json if self.of.is_some() => {
+                return Err(Failure::Usage("--type: has no effect with --codec json".to_owned()));
+            }
+            Codec::Json => {
+                let client = self.dial(Wire::Json).await?;
+                let reply = client.call::<_, serde_json::Value>(&self.method, &json).await;
+                serde_json::to_string(&reply.map_err(|error| self.failure(&error))?)
+            }
+        };
+        let reply = reply.map_err(|error| Failure::Refused(format!("{}: {error}", self.method)))?;
+        output::print(&format!("{reply}\n"))
+    }
+
+    /// The arguments as gob has them.
+    fn value(&self, json: &serde_json::Value) -> Result<Value, Failure> {
+        match &self.of {
+            Some(of) => {
+                let refuse = |error: landline_gob::Error| Failure::Usage(format!("--type {of}: {error}"));
+                let parsed: Type = of.parse().map_err(refuse)?;
+                Value::of_type(&parsed, json).map_err(refuse)
+            }
+            None => serde_json::from_value(json.clone())
+                .map_err(|error| Failure::Usage(format!("{json}: {error}; --type says what it is"))),
+        }
+    }
+
+    async fn dial(&self, wire: Wire) -> Result<landline_rpc::Client, Failure> {
+        let mut config = ClientConfig::new().codec(wire).http(self.http).reconnect(Reconnect::Never);
+        if let Some(Span(timeout)) = self.timeout {
+            config = config.timeout(timeout);
+        }
+        let network = if self.address.starts_with(['/', '@', '.']) { "unix" } else { "tcp" };
+        config.dial(network, &self.address).await.map_err(|error| self.failure(&error))
+    }
+
+    fn failure(&self, error: &Error) -> Failure {
+        match error {
+            Error::Dial(error) if is_usage(error) => Failure::Usage(error.to_string()),
+            Error::Dial(error) => Failure::Refused(error.to_string()),
+            Error::Handshake(_) => Failure::Refused(format!("{}: {error}", self.address)),
+            _ => Failure::Refused(format!("{}: {error}", self.method)),
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! `landline get`: ask a server for something, by HTTP.
+
+mod progress;
+mod request;
+mod store;
+
+use std::path::PathBuf;
+
+use clap::Args;
+use http::{HeaderName, HeaderValue, Method, Request, StatusCode, header};
+use landline::resolve::NameServer;
+use landline::{Cause, Dialer};
+use landline_http::client::{Client, Error, ErrorKind, ResponseBody};
+use tokio::io::AsyncWriteExt;
+
+use crate::dial::through;
+use crate::failure::{Failure, is_usage};
+use crate::output::{self, Page};
+use crate::resolver;
+use crate::values::{self, Span, Way};
+
+use progress::Progress;
+use request::{Source, url};
+use store::{Place, Store};
+
+/// Ask a server for something by HTTP, and write what it answers.
+///
+/// Redirects are followed, compressed answers decompressed, and conns kept from one URL to the next. HTTP/2 is spoken
+/// where a server of https agrees to it. A status from 400 on is an answer too: its body is written to stdout, and the
+/// exit status is 1.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  landline get https://example.com/
+  landline get https://example.com/ --explain >/dev/null
+  landline get https://example.com/big.iso --output big.iso --resume
+  landline get http://localhost:8080/items --body item.json --header 'Content-Type: application/json'
+  echo hello | landline get http://localhost:8080/log --method PUT --body -
+  landline get http://docker/version --unix /run/docker.sock
+
+Exit status: 0 done, 1 the network or the server said no, 2 bad usage.")]
+pub(crate) struct Get {
+    /// What to ask for; http:// goes without saying
+    #[arg(value_name = "URL", required = true)]
+    urls: Vec<String>,
+    /// What to do there: HEAD, PUT, … [default: GET, or POST with a body]
+    #[arg(long, short = 'X', value_name = "METHOD", value_parser = request::method)]
+    method: Option<Method>,
+    /// A header to send along; may be repeated
+    #[arg(long, short = 'H', value_name = "NAME: VALUE", value_parser = request::header)]
+    header: Vec<(HeaderName, HeaderValue)>,
+    /// The file to send as body, - for stdin
+    #[arg(long, value_name = "FILE")]
+    body: Option<PathBuf>,
+    /// Write the answer to this file, once there is one
+    #[arg(long, short = 'o', value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Go on where the file ends, if the server can
+    #[arg(long, requires = "output", conflicts_with = "body")]
+    resume: bool,
+    /// Write the status and the headers of the answer to stdout first
+    #[arg(long, short = 'i', conflicts_with_all = ["output", "json"])]
+    include: bool,
+    /// Draw every step on stderr, at the end
+    #[arg(long)]
+    explain: bool,
+    /// Print the report of each request as one line of JSON in place of the answer
+    #[arg(long)]
+    json: bool,
+    /// Write the report of the request as a web page, - for stdout in place of the answer
+    #[arg(long, value_name = "FILE", conflicts_with = "json")]
+    html: Option<PathBuf>,
+    /// How long each request may take, redirects and the whole answer included
+    #[arg(long, value_name = "D", value_parser = values::timeout, allow_hyphen_values = true)]
+    timeout: Option<Span>,
+    /// How long a dial may take, looking the name up included [default: 30s]
+    #[arg(long, value_name = "D", value_parser = values::timeout, allow_hyphen_values = true)]
+    connect_timeout: Option<Span>,
+    /// How many redirects to follow
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    redirects: usize,
+    /// Dial this Unix socket, whatever the host in the URL
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["server", "proxy"])]
+    unix: Option<String>,
+    /// Speak HTTP/2 to http URLs too
+    #[arg(long)]
+    http2: bool,
+    /// Ask this name server and no other source; may be repeated
+    #[arg(long, value_name = "IP[:PORT]", value_parser = values::name_server)]
+    server: Vec<NameServer>,
+    /// Go through this proxy, as for dial; given again, through each in turn. env: the one that all_proxy and no_proxy
+    /// name for the address
+    #[arg(long, value_name = "URL|env", value_parser = values::proxy)]
+    proxy: Vec<Way>,
+}
+
+impl Get {
+    /// Runs the command.
+    pub(crate) async fn run(self) -> Result<(), Failure> {
+        if self.urls.len() > 1 {
+            for (given, option) in [
+                (self.output.is_some(), "--output"),
+                (self.html.is_some(), "--html"),
+                (self.body.is_some(), "--body"),
+            ] {
+                if given {
+                    return Err(Failure::Usage(format!(
+                        "{option}: takes one URL, and there are {}",
+                        self.urls.len()
+                    )));
+                }
+            }
+        }
+        let client = self.client()?;
+        let urls = self.urls.iter().map(|text| url(text)).collect::<Result<Vec<_>, _>>()?;
+        let mut ended = Ok(());
+        for url in urls {
+            match self.one(&client, url).await {
+                Ok(()) => {}
+                // The other URLs are asked for all the same; the first failure decides the exit status.
+                Err(failure @ (Failure::Refused(_) | Failure::Told(_))) => {
+                    let status = failure.status();
+                    if let Some(message) = failure.message() {
+                        output::complain(message);
+                    }
+                    ended = ended.and(Err(Failure::Told(status)));
+                }
+                Err(failure) => return Err(failure),
+            }
+        }
+        ended
+    }
+
+    async fn one(&self, client: &Client, url: http::Uri) -> Result<(), Failure> {
+        let source = self.body.as_deref().map(Source::open).transpose()?;
+        let mut place = match &self.output {
+            Some(path) => Some(Place::find(path, self.resume)?),
+            None => None,
+        };
+        let page = self.html.as_deref().map(Page::create).transpose()?;
+        let request = self.request(url, source, place.as_ref())?;
+        let name = format!("{} {}", request.method(), request.uri());
+        let is_explained = self.explain || self.json || page.is_some();
+        let (result, report) = if is_explained {
+            let (response, explanation) = client.explain(request).await;
+            let result = self.receive(response, &name, place.as_mut()).await;
+            (result, Some(explanation.report()))
+        } else {
+            (self.receive(client.send(request).await, &name, place.as_mut()).await, None)
+        };
+        if let Some(report) = &report {
+            output::give(report, self.explain, self.json, page)?;
+        }
+        result
+    }
+
+    /// Reads the response to its end, to where it belongs.
+    async fn receive(
+        &self,
+        response: Result<http::Response<ResponseBody>, Error>,
+        name: &str,
+        place: Option<&mut Place<'_>>,
+    ) -> Result<(), Failure> {
+        let response = response.map_err(failure)?;
+        let (head, mut body) = response.into_parts();
+        let is_good = head.status.as_u16() < 400;
+        let refused = || Failure::Refused(format!("{name}: {}", head.status));
+        let length = http_body::Body::size_hint(&body).exact();
+        if let Some(place) = place {
+            if head.status == StatusCode::RANGE_NOT_SATISFIABLE && place.is_whole(&head.headers) {
+                return Ok(());
+            }
+            if is_good {
+                let store = place.store(head.status, &head.headers)?;
+                return fill(store, &mut body, length).await;
+            }
+            // An error page is not what the file is for.
+            return Err(refused());
+        }
+        let is_silent = self.json || self.html.as_deref() == Some("-".as_ref());
+        let mut stdout = tokio::io::stdout();
+        let gone = |error: std::io::Error| Failure::of_file("stdout", &error);
+        if self.include {
+            stdout.write_all(&request::head(&head)).await.map_err(gone)?;
+        }
+        while let Some(chunk) = body.chunk().await.map_err(failure)? {
+            if !is_silent {
+                stdout.write_all(&chunk).await.map_err(gone)?;
+            }
+        }
+        stdout.flush().await.map_err(gone)?;
+        if is_good { Ok(()) } else { Err(refused()) }
+    }
+
+    fn request(
+        &self,
+        url: http::Uri,
+        source: Option<Source>,
+        place: Option<&Place<'_>>,
+    ) -> Result<Request<landline_http::client::Body>, Failure> {
+        let method = self.method.clone().unwrap_or(if source.is_some() { Method::POST } else { Method::GET });
+        let mut request = Request::new(source.map(Source::into_body).unwrap_or_default());
+        *request.method_mut() = method;
+        *request.uri_mut() = url;
+        for (name, value) in &self.header {
+            request.headers_mut().append(name.clone(), value.clone());
+        }
+        if let Some(from) = place.and_then(Place::resumes_at) {
+            let range = HeaderValue::from_str(&format!("bytes={from}-"))
+                .map_err(|_| Failure::Usage("--resume: the file is too long".to_owned()))?;
+            request.headers_mut().insert(header::RANGE, range);
+        }
+        Ok(request)
+    }
+
+    fn client(&self) -> Result<Client, Failure> {
+        let mut dialer = through(Dialer::new(), &self.proxy)?;
+        if !self.server.is_empty() {
+            dialer = dialer.resolver(resolver::asking(&self.server));
+        }
+        let mut client =
+            Client::new().dialer(dialer).max_redirects(self.redirects).http2_prior_knowledge(self.http2);
+        if let Some(path) = &self.unix {
+            client = client.unix_socket(path);
+        }
+        if let Some(Span(timeout)) = self.timeout {
+            client = client.timeout(timeout);
+        }
+        if let Some(Span(timeout)) = self.connect_timeout {
+            client = client.connect_timeout(timeout);
+        }
+        Ok(client)
+    }
+}
+
+/// Writes the body to its file, telling how far it is.
+async fn fill(mut store: Store, body: &mut ResponseBody, length: Option<u64>) -> Result<(), Failure> {
+    let mut progress = Progress::new(store.written(), length.map(|length| store.written() + length));
+    let filled = async {
+        while let Some(chunk) = body.chunk().await.map_err(failure)? {
+            store.write(&chunk).await?;
+            progress.show(store.written());
+        }
+        Ok(())
+    }
+    .await;
+    progress.end();
+    // What has come is kept, so that it can be resumed.
+    let finished = store.finish().await;
+    filled.and(finished)
+}
+
+#[allow(clippy::needless_pass_by_value)] // `map_err` hands it over.
+fn failure(error: Error) -> Failure {
+    let is_usage = match error.kind() {
+        ErrorKind::Invalid(_) => true,
+        ErrorKind::Connect(error) => matches!(error.cause(), Cause::Address(_)) || is_usage(error),
+        _ => false,
+    };
+    if is_usage { Failure::Usage(error.to_string()) } else { Failure::Refused(error.to_string()) }
+}

@@ -1,0 +1,266 @@
+//! What a request carries.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use http_body_util::{BodyExt, StreamBody, combinators::UnsyncBoxBody};
+use tokio::io::AsyncRead;
+use tokio_util::io::ReaderStream;
+
+/// The body of a request: nothing, bytes, or a stream.
+///
+/// Bytes can be sent again, after a redirect or on another conn where the first was stale; a stream cannot, so a
+/// redirect that wants its body again is not followed but returned.
+#[derive(Default)]
+pub struct Body(Kind);
+
+#[derive(Default)]
+enum Kind {
+    #[default]
+    Empty,
+    Bytes(Bytes),
+    Stream(UnsyncBoxBody<Bytes, io::Error>),
+}
+
+impl Body {
+    /// None.
+    pub fn empty() -> Body {
+        Body::default()
+    }
+
+    /// What a reader gives, up to its end. With a length, that many bytes are announced, and fewer or more fail the
+    /// request; without one, the body is chunked.
+    pub fn from_reader(reader: impl AsyncRead + Send + 'static, length: Option<u64>) -> Body {
+        use futures_util::TryStreamExt as _;
+        let stream =
+            StreamBody::new(ReaderStream::with_capacity(Box::pin(reader), 32 * 1024).map_ok(Frame::data));
+        Body(Kind::Stream(Sized { body: stream, length }.boxed_unsync()))
+    }
+
+    /// Any body, trailers too.
+    pub fn wrap<B>(body: B) -> Body
+    where
+        B: HttpBody<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        Body(Kind::Stream(body.map_err(io::Error::other).boxed_unsync()))
+    }
+
+    /// The same again, where it can be had.
+    pub(super) fn again(&self) -> Option<Body> {
+        match &self.0 {
+            Kind::Empty => Some(Body::empty()),
+            Kind::Bytes(bytes) => Some(Body(Kind::Bytes(bytes.clone()))),
+            Kind::Stream(_) => None,
+        }
+    }
+}
+
+impl From<()> for Body {
+    fn from((): ()) -> Body {
+        Body::empty()
+    }
+}
+
+/// Of bytes, without a copy.
+macro_rules! from_bytes {
+    ($($bytes:ty),*) => { $(
+        impl From<$bytes> for Body {
+            fn from(bytes: $bytes) -> Body {
+                let bytes = Bytes::from(bytes);
+                if bytes.is_empty() { Body::empty() } else { Body(Kind::Bytes(bytes)) }
+            }
+        }
+    )* };
+}
+
+from_bytes!(Bytes, Vec<u8>, String, &'static str, &'static [u8]);
+
+impl HttpBody for Body {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        match &mut self.0 {
+            Kind::Empty => Poll::Ready(None),
+            Kind::Bytes(bytes) => {
+                let bytes = std::mem::take(bytes);
+                self.0 = Kind::Empty;
+                Poll::Ready(Some(Ok(Frame::data(bytes))))
+            }
+            Kind::Stream(stream) => Pin::new(stream).poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.0 {
+            Kind::Empty => true,
+            Kind::Bytes(_) => false,
+            Kind::Stream(stream) => stream.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.0 {
+            Kind::Empty => SizeHint::with_exact(0),
+            Kind::Bytes(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Kind::Stream(stream) => stream.size_hint(),
+        }
+    }
+}
+
+impl std::fmt::Debug for Body {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.0 {
+            Kind::Empty => f.write_str("Body(empty)"),
+            Kind::Bytes(bytes) => write!(f, "Body({} bytes)", bytes.len()),
+            Kind::Stream(_) => f.write_str("Body(stream)"),
+        }
+    }
+}
+
+/// A body of a length that is known.
+struct Sized<B> {
+    body: B,
+    length: Option<u64>,
+}
+
+impl<B: HttpBody<Data = Bytes, Error = io::Error> + Unpin> HttpBody for Sized<B> {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        let frame = std::task::ready!(Pin::new(&mut self.body).poll_frame(cx));
+        let Some(left) = &mut self.length else { return Poll::Ready(frame) };
+        Poll::Ready(match frame {
+            Some(Ok(frame)) => {
+                let length = frame.data_ref().map_or(0, |data| data.len() as u64);
+                match left.checked_sub(length) {
+                    Some(rest) => {
+                        *left = rest;
+                        Some(Ok(frame))
+                    }
+                    None => Some(Err(io::Error::other("the body is longer than announced"))),
+                }
+            }
+            None if *left > 0 => Some(Err(io::Error::other("the body is shorter than announced"))),
+            end => end,
+        })
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.length.map_or_else(SizeHint::default, SizeHint::with_exact)
+    }
+}
+
+/// A body on its way out: told when it may go, and tells when it has gone.
+pub(super) struct Outgoing {
+    body: Body,
+    progress: Arc<Progress>,
+}
+
+/// What is known of a body on its way out.
+#[derive(Default)]
+pub(super) struct Progress(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    /// The server has to say first that it wants it (100-continue).
+    is_held: bool,
+    is_sent: bool,
+    /// Who waits for either.
+    sender: Option<Waker>,
+    watcher: Option<Waker>,
+}
+
+impl Outgoing {
+    pub(super) fn new(body: Body, is_held: bool) -> (Outgoing, Arc<Progress>) {
+        let is_sent = body.is_end_stream();
+        let progress = Arc::new(Progress(Mutex::new(State { is_held, is_sent, ..State::default() })));
+        (Outgoing { body, progress: progress.clone() }, progress)
+    }
+
+    pub(super) fn into_body(mut self) -> Body {
+        std::mem::take(&mut self.body)
+    }
+}
+
+impl Drop for Outgoing {
+    /// Where the length is known, the end of the body is not asked for.
+    fn drop(&mut self) {
+        self.progress.set_sent();
+    }
+}
+
+impl Progress {
+    /// Lets the body go.
+    pub(super) fn release(&self) {
+        let mut state = self.state();
+        state.is_held = false;
+        if let Some(waker) = state.sender.take() {
+            waker.wake();
+        }
+    }
+
+    fn set_sent(&self) {
+        let mut state = self.state();
+        state.is_sent = true;
+        if let Some(waker) = state.watcher.take() {
+            waker.wake();
+        }
+    }
+
+    /// Whether all of it was taken to be sent.
+    pub(super) fn is_sent(&self) -> bool {
+        self.state().is_sent
+    }
+
+    /// Waits until all of it was taken to be sent.
+    pub(super) async fn sent(&self) {
+        std::future::poll_fn(|cx| {
+            let mut state = self.state();
+            if state.is_sent {
+                return Poll::Ready(());
+            }
+            state.watcher = Some(cx.waker().clone());
+            Poll::Pending
+        })
+        .await;
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl HttpBody for Outgoing {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        {
+            let mut state = self.progress.state();
+            if state.is_held {
+                state.sender = Some(cx.waker().clone());
+                return Poll::Pending;
+            }
+        }
+        let frame = std::task::ready!(Pin::new(&mut self.body).poll_frame(cx));
+        if frame.is_none() || self.body.is_end_stream() {
+            self.progress.set_sent();
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

@@ -1,0 +1,222 @@
+//! Conns that speak HTTP: made by landline, spoken over by hyper.
+
+use std::sync::Arc;
+
+use http::header::{self, HeaderName};
+use http::{Request, Response, Uri, Version};
+use hyper::body::Incoming;
+use hyper::client::conn::{TrySendError, http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use landline::{Addr, Conn, Context, Dialer, Network, TlsConn, UnixKind};
+use rustls::ClientConfig;
+use tokio::task::AbortHandle;
+use tokio::time::timeout;
+
+use super::body::Outgoing;
+use super::error::{Error, ErrorKind, Phase};
+use super::origin::Origin;
+use super::settings::Settings;
+use super::trace::Trace;
+
+/// How a response came; among the extensions of each.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ConnInfo {
+    /// The other end of the conn, where it has a name: the server, or the first proxy.
+    pub peer_addr: Option<Addr>,
+    /// Whether the conn had carried a request before.
+    pub is_reused: bool,
+    /// The version and the cipher suite in words, where it was TLS.
+    pub tls: Option<String>,
+}
+
+/// HTTP/1.1: one request at a time.
+#[derive(Debug)]
+pub(super) struct Single {
+    pub(super) sender: http1::SendRequest<Outgoing>,
+    pub(super) info: ConnInfo,
+    _driver: Driver,
+}
+
+/// HTTP/2: any number of requests.
+#[derive(Clone, Debug)]
+pub(super) struct Shared {
+    pub(super) sender: http2::SendRequest<Outgoing>,
+    pub(super) info: ConnInfo,
+    /// Each request holds one too, so that it is known whether there are any.
+    driver: Arc<Driver>,
+}
+
+impl Shared {
+    pub(super) fn is_busy(&self) -> bool {
+        Arc::strong_count(&self.driver) > 1
+    }
+}
+
+/// The task that moves a conn's bytes; ends with it.
+#[derive(Debug)]
+struct Driver(AbortHandle);
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// What a request holds while it goes on.
+#[derive(Debug)]
+pub(super) enum Lease {
+    Single(Single),
+    Shared(Shared),
+}
+
+impl Lease {
+    pub(super) fn info(&self) -> &ConnInfo {
+        match self {
+            Lease::Single(single) => &single.info,
+            Lease::Shared(shared) => &shared.info,
+        }
+    }
+
+    /// Sends a request of which the URI is absolute. An error gives the request back where none of it went out.
+    pub(super) async fn send(
+        &mut self,
+        request: Request<Outgoing>,
+    ) -> Result<Response<Incoming>, TrySendError<Request<Outgoing>>> {
+        match self {
+            Lease::Single(single) => {
+                let request = in_origin_form(request);
+                // A conn that was closed meanwhile says so here or there, with the request.
+                let _ = single.sender.ready().await;
+                single.sender.try_send_request(request).await
+            }
+            Lease::Shared(shared) => {
+                let request = without_conn_headers(request);
+                let _ = shared.sender.ready().await;
+                shared.sender.try_send_request(request).await
+            }
+        }
+    }
+}
+
+/// Dials, shakes hands, and begins to speak.
+pub(super) async fn connect(settings: &Settings, origin: &Origin, trace: &Trace) -> Result<Lease, Error> {
+    let conn = dial(settings, origin, trace).await?;
+    let peer_addr = conn.peer_addr().ok();
+    let (conn, tls, speaks_h2) = if origin.is_secure {
+        trace.started("tls", || origin.host.clone());
+        let secured = match settings.tls_config() {
+            Ok(config) => secure(conn, &origin.host, config, settings).await,
+            Err(error) => Err(error),
+        };
+        let tls = secured.inspect_err(|error| trace.failed("tls", error))?;
+        let alpn = tls.alpn_protocol();
+        let description = tls.description();
+        trace.done("tls", || match &alpn {
+            Some(alpn) => format!("{description}, {}", String::from_utf8_lossy(alpn)),
+            None => description.clone(),
+        });
+        (Conn::from(tls), Some(description), alpn.as_deref() == Some(b"h2"))
+    } else {
+        (conn, None, settings.http2_prior_knowledge)
+    };
+    let info = ConnInfo { peer_addr, is_reused: false, tls };
+    let begun = timeout(settings.tls_timeout, speak(conn, info, speaks_h2)).await;
+    begun.unwrap_or_else(|_| Err(Error::new(ErrorKind::Timeout(Phase::Tls))))
+}
+
+async fn dial(settings: &Settings, origin: &Origin, trace: &Trace) -> Result<Conn, Error> {
+    let address = origin.address();
+    let (network, address) = match &settings.unix_socket {
+        Some(path) => (Network::Unix(UnixKind::Stream), path.as_str()),
+        None => (Network::Tcp(landline::Family::Any), address.as_str()),
+    };
+    let context = Context::background().with_timeout(settings.connect_timeout);
+    let dialer: &Dialer = &settings.dialer;
+    let result = if trace.is_on() {
+        let (result, report) = dialer.explain_in(&context, network, address).await;
+        trace.dialed(&report);
+        result
+    } else {
+        dialer.dial_in(&context, network, address).await
+    };
+    result.map_err(|error| Error::new(ErrorKind::Connect(error)))
+}
+
+async fn secure(
+    conn: Conn,
+    host: &str,
+    config: Arc<ClientConfig>,
+    settings: &Settings,
+) -> Result<TlsConn, Error> {
+    // A zone is ours alone, and no certificate has one.
+    let name = host.split('%').next().unwrap_or_default();
+    match timeout(settings.tls_timeout, TlsConn::connect(conn, name, config)).await {
+        Ok(Ok(tls)) => Ok(tls),
+        Ok(Err(error)) => Err(Error::new(ErrorKind::Connect(error))),
+        Err(_) => Err(Error::new(ErrorKind::Timeout(Phase::Tls))),
+    }
+}
+
+async fn speak(conn: Conn, info: ConnInfo, speaks_h2: bool) -> Result<Lease, Error> {
+    if speaks_h2 {
+        let (sender, conn) = http2::Builder::new(TokioExecutor::new())
+            .max_header_list_size(MAX_HEAD)
+            .initial_stream_window_size(H2_STREAM_WINDOW)
+            .initial_connection_window_size(H2_CONN_WINDOW)
+            .handshake(TokioIo::new(conn))
+            .await?;
+        let driver = Arc::new(Driver(spawn(conn)));
+        return Ok(Lease::Shared(Shared { sender, info, driver }));
+    }
+    let (sender, conn) =
+        http1::Builder::new().max_header_size(MAX_HEAD as usize).handshake(TokioIo::new(conn)).await?;
+    let driver = Driver(spawn(conn));
+    Ok(Lease::Single(Single { sender, info, _driver: driver }))
+}
+
+/// The longest head of a response that is read, in bytes.
+const MAX_HEAD: u32 = 1 << 20;
+/// So that a conn of 100 Mbit/s and 100 ms is filled, and one slow reader does not stop the others.
+const H2_STREAM_WINDOW: u32 = 1 << 21;
+const H2_CONN_WINDOW: u32 = 1 << 23;
+
+/// Its error is told to the request that it meets.
+fn spawn<E>(conn: impl Future<Output = Result<(), E>> + Send + 'static) -> AbortHandle {
+    tokio::spawn(async move {
+        let _ = conn.await;
+    })
+    .abort_handle()
+}
+
+/// As HTTP/1.1 puts it: the path as target, the host in a header (RFC 9112 section 3.2).
+fn in_origin_form(mut request: Request<Outgoing>) -> Request<Outgoing> {
+    if let Ok(origin) = Origin::of(request.uri())
+        && !request.headers().contains_key(header::HOST)
+        && let Ok(host) = origin.authority().parse()
+    {
+        request.headers_mut().insert(header::HOST, host);
+    }
+    if let Some(target) = request.uri().path_and_query() {
+        *request.uri_mut() = Uri::from(target.clone());
+    }
+    *request.version_mut() = Version::HTTP_11;
+    request
+}
+
+/// As HTTP/2 puts it: nothing about the conn among the headers (RFC 9113 section 8.2.2).
+fn without_conn_headers(mut request: Request<Outgoing>) -> Request<Outgoing> {
+    const OF_THE_CONN: [HeaderName; 6] = [
+        header::CONNECTION,
+        header::HOST,
+        HeaderName::from_static("keep-alive"),
+        HeaderName::from_static("proxy-connection"),
+        header::TRANSFER_ENCODING,
+        header::UPGRADE,
+    ];
+    for name in OF_THE_CONN {
+        request.headers_mut().remove(name);
+    }
+    *request.version_mut() = Version::HTTP_2;
+    request
+}

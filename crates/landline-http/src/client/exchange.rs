@@ -1,0 +1,256 @@
+//! One request and its response, on one conn after the other until one of them works.
+
+use std::error::Error as StdError;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use http::header;
+use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
+use hyper::body::Incoming;
+use landline::{Context, Ended};
+use tokio::time::sleep;
+
+use super::body::{Body, Outgoing, Progress};
+use super::error::{Error, ErrorKind, Phase};
+use super::origin::Origin;
+use super::response::{BodyLimits, Coding, Held, Raw, RawState, ResponseBody};
+use super::settings::Settings;
+use super::shelf::Shelf;
+use super::trace::Trace;
+
+/// How often a request is sent at most: on two conns that turn out to be stale, and on a new one.
+const MOST_SENDS: usize = 3;
+
+/// A request to one place.
+pub(super) struct Exchange<'a> {
+    pub(super) settings: &'a Settings,
+    pub(super) shelf: &'a Arc<Shelf>,
+    pub(super) context: &'a Context,
+    pub(super) trace: &'a Trace,
+    pub(super) method: &'a Method,
+    pub(super) uri: &'a Uri,
+    pub(super) headers: &'a HeaderMap,
+}
+
+impl Exchange<'_> {
+    /// Sends it, and again where the server cannot have acted on it.
+    pub(super) async fn run(&self, body: Body) -> Result<Response<ResponseBody>, Error> {
+        let origin = Origin::of(self.uri).map_err(Error::invalid)?;
+        self.trace.remark(stage(self.method), || self.uri.to_string());
+        let again = body.again();
+        let mut body = Some(body);
+        for send in 1.. {
+            let must_be_new = send == MOST_SENDS;
+            let lease = self.shelf.lease(self.settings, &origin, must_be_new, self.trace).await?;
+            let held = Held { shelf: self.shelf.clone(), origin: origin.clone(), lease: Some(lease) };
+            let outgoing = body.take().or_else(|| again.as_ref().and_then(Body::again)).unwrap_or_default();
+            match self.send(held, outgoing).await {
+                Ok(response) => return Ok(response),
+                Err(failed) => {
+                    let is_safe = match failed.unsent {
+                        Some(unsent) => {
+                            body = Some(unsent);
+                            true
+                        }
+                        None => {
+                            again.is_some() && (failed.is_refused || is_idempotent(self.method, self.headers))
+                        }
+                    };
+                    if !(failed.was_reused && failed.is_stale && is_safe && send < MOST_SENDS) {
+                        return Err(failed.error);
+                    }
+                    self.trace.remark("stale", || format!("{}; sent again", failed.error));
+                }
+            }
+        }
+        unreachable!("the last send returns")
+    }
+
+    async fn send(&self, mut held: Held, body: Body) -> Result<Response<ResponseBody>, Failed> {
+        let Some(lease) = &mut held.lease else { unreachable!("it was just leased") };
+        let info = lease.info().clone();
+        let is_held = !http_body::Body::is_end_stream(&body)
+            && self
+                .headers
+                .get(header::EXPECT)
+                .is_some_and(|expect| expect.as_bytes().eq_ignore_ascii_case(b"100-continue"));
+        let (outgoing, progress) = Outgoing::new(body, is_held);
+        let mut request = Request::new(outgoing);
+        *request.method_mut() = self.method.clone();
+        *request.uri_mut() = self.uri.clone();
+        *request.headers_mut() = self.headers.clone();
+        if is_held {
+            let (progress, trace) = (progress.clone(), self.trace.clone());
+            hyper::ext::on_informational(&mut request, move |response| {
+                if response.status() == StatusCode::CONTINUE {
+                    trace.remark("continue", || "the server wants the body".to_owned());
+                    progress.release();
+                }
+            });
+        }
+        self.trace.started("wait", || "for the response".to_owned());
+        let sending = lease.send(request);
+        let response = tokio::select! {
+            biased;
+            sent = sending => match sent {
+                Ok(response) => response,
+                Err(mut failed) => {
+                    let unsent = failed.take_message().map(|request| request.into_body().into_body());
+                    let error = failed.into_error();
+                    self.trace.failed("wait", &error);
+                    return Err(Failed {
+                        was_reused: info.is_reused,
+                        is_stale: unsent.is_some() || is_stale(&error),
+                        is_refused: is_refused(&error),
+                        unsent,
+                        error: request_error(error),
+                    });
+                }
+            },
+            error = self.too_late(&progress, is_held) => {
+                self.trace.failed("wait", &error);
+                return Err(Failed { was_reused: false, is_stale: false, is_refused: false, unsent: None, error });
+            }
+        };
+        self.trace.done("wait", || format!("{:?} {}", response.version(), response.status()));
+        let mut response = self.received(response, held, progress).await;
+        response.extensions_mut().insert(info);
+        Ok(response)
+    }
+
+    /// Lets a body go that the server has not asked for in time, and ends when the head of the response is late.
+    async fn too_late(&self, progress: &Progress, is_held: bool) -> Error {
+        if is_held {
+            tokio::select! {
+                () = progress.sent() => {}
+                () = sleep(self.settings.continue_timeout) => progress.release(),
+            }
+        }
+        progress.sent().await;
+        match self.settings.head_timeout {
+            Some(limit) => sleep(limit).await,
+            None => std::future::pending().await,
+        }
+        Error::new(ErrorKind::Timeout(Phase::Head))
+    }
+
+    async fn received(
+        &self,
+        response: Response<Incoming>,
+        held: Held,
+        progress: Arc<Progress>,
+    ) -> Response<ResponseBody> {
+        let (mut head, body) = response.into_parts();
+        let ended = (!self.context.is_background()).then(|| {
+            let context = self.context.clone();
+            Box::pin(async move { context.done().await }) as Pin<Box<dyn Future<Output = Ended> + Send>>
+        });
+        let mut raw = Raw {
+            body,
+            held,
+            progress,
+            limits: BodyLimits::new(ended, self.settings.body_timeout),
+            trace: self.trace.clone(),
+            received: 0,
+            state: RawState::Reading,
+        };
+        self.trace.started("body", || match http_body::Body::size_hint(&raw).exact() {
+            Some(bytes) => format!("of {bytes} bytes"),
+            None => "of unknown length".to_owned(),
+        });
+        let is_empty = http_body::Body::is_end_stream(&raw.body);
+        raw.settle().await;
+        let coding = match head.headers.get(header::CONTENT_ENCODING) {
+            Some(value) if self.decodes() && !is_empty => Coding::parse(value.as_bytes()),
+            _ => Some(Coding::Plain),
+        };
+        let coding = coding.unwrap_or(Coding::Plain);
+        if coding != Coding::Plain {
+            // They speak of bytes that the caller does not see.
+            head.headers.remove(header::CONTENT_ENCODING);
+            head.headers.remove(header::CONTENT_LENGTH);
+        }
+        Response::from_parts(head, ResponseBody::new(raw, coding))
+    }
+
+    /// Whether it was the client that asked for a compressed body.
+    fn decodes(&self) -> bool {
+        self.settings.decompress
+            && self.method != Method::HEAD
+            && self.headers.get(header::ACCEPT_ENCODING).is_some_and(|value| value == ACCEPT_ENCODING)
+    }
+}
+
+/// What the client can decode.
+pub(super) const ACCEPT_ENCODING: &str = "gzip, br, zstd";
+
+/// A request that was not answered.
+struct Failed {
+    was_reused: bool,
+    /// The conn was at an end before the response began.
+    is_stale: bool,
+    /// The server says that it did nothing about it.
+    is_refused: bool,
+    /// The body, where nothing of the request went out.
+    unsent: Option<Body>,
+    error: Error,
+}
+
+/// Whether sending it twice does what sending it once does (RFC 9110 section 9.2.2), or the caller says so.
+fn is_idempotent(method: &Method, headers: &HeaderMap) -> bool {
+    method.is_idempotent() || headers.contains_key("idempotency-key")
+}
+
+/// A conn that the server closed while it was idle may look alive until it is written to.
+fn is_stale(error: &hyper::Error) -> bool {
+    let is_gone = |error: &std::io::Error| {
+        use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected};
+        matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | NotConnected)
+    };
+    error.is_closed()
+        || error.is_canceled()
+        || error.is_incomplete_message()
+        || is_refused(error)
+        || cause(error).is_some_and(is_gone)
+}
+
+/// HTTP/2: the stream was not worked on (RFC 9113 section 8.7).
+fn is_refused(error: &hyper::Error) -> bool {
+    cause::<h2::Error>(error).is_some_and(|error| {
+        error.reason() == Some(h2::Reason::REFUSED_STREAM)
+            || (error.is_go_away() && error.is_remote() && error.reason() == Some(h2::Reason::NO_ERROR))
+    })
+}
+
+fn cause<E: StdError + 'static>(error: &hyper::Error) -> Option<&E> {
+    let mut source = error.source();
+    while let Some(error) = source {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        source = error.source();
+    }
+    None
+}
+
+/// What the caller's own body failed of is no fault of the conn.
+fn request_error(error: hyper::Error) -> Error {
+    match cause::<std::io::Error>(&error) {
+        Some(io) if error.is_user() => {
+            Error::new(ErrorKind::Body(std::io::Error::new(io.kind(), io.to_string())))
+        }
+        _ => error.into(),
+    }
+}
+
+/// The name of a request in a report.
+fn stage(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "get",
+        Method::HEAD => "head",
+        Method::POST => "post",
+        Method::PUT => "put",
+        Method::DELETE => "delete",
+        _ => "request",
+    }
+}

@@ -1,0 +1,266 @@
+//! Where the client keeps its conns: does what the [pool](super::pool) decides.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use tokio::sync::oneshot;
+use tokio::task::AbortHandle;
+use tokio::time::{Instant, sleep_until};
+
+use super::conn::{Lease, Shared, Single, connect};
+use super::error::Error;
+use super::origin::Origin;
+use super::pool::{Answer, Grant, Grants, Limits, Pool, Ticket};
+use super::settings::Settings;
+use super::trace::Trace;
+
+/// The conns of a client. Closes the idle ones when it is dropped.
+pub(super) struct Shelf {
+    state: Mutex<State>,
+}
+
+struct State {
+    pool: Pool<Origin, Single, Shared>,
+    waiting: HashMap<Ticket, oneshot::Sender<Grant<Single, Shared>>>,
+    /// Closes what is idle for too long; there while anything is idle.
+    sweeper: Option<AbortHandle>,
+}
+
+impl Shelf {
+    pub(super) fn new(limits: Limits) -> Arc<Shelf> {
+        let state = State { pool: Pool::new(limits), waiting: HashMap::new(), sweeper: None };
+        Arc::new(Shelf { state: Mutex::new(state) })
+    }
+
+    /// A conn for a request: one that is there, unless it `must_be_new`, or one that is dialed, or the next to come free.
+    ///
+    /// Dropping the future leaves its place to the next.
+    pub(super) async fn lease(
+        self: &Arc<Self>,
+        settings: &Settings,
+        origin: &Origin,
+        must_be_new: bool,
+        trace: &Trace,
+    ) -> Result<Lease, Error> {
+        let may_share = origin.is_secure || settings.http2_prior_knowledge;
+        let grant = if must_be_new {
+            self.state().pool.take_new(origin);
+            Grant::Dial
+        } else {
+            let (answer, receiver) = {
+                let mut state = self.state();
+                let usable = (
+                    |single: &Single| single.sender.is_ready(),
+                    |shared: &Shared| !shared.sender.is_closed(),
+                );
+                let answer = state.pool.take(origin, may_share, Instant::now(), &usable);
+                let receiver = match &answer {
+                    Answer::Wait(ticket) => {
+                        let (sender, receiver) = oneshot::channel();
+                        state.waiting.insert(*ticket, sender);
+                        Some(receiver)
+                    }
+                    Answer::Granted(_) => None,
+                };
+                (answer, receiver)
+            };
+            match (answer, receiver) {
+                (Answer::Granted(grant), _) => grant,
+                (Answer::Wait(ticket), receiver) => {
+                    trace.started("queue", || format!("for a conn to {origin}"));
+                    let mut place = Place { shelf: self, origin, ticket, receiver };
+                    let grant = place.wait().await;
+                    trace.done("queue", String::new);
+                    grant
+                }
+            }
+        };
+        let reused = |info: &mut super::conn::ConnInfo| {
+            info.is_reused = true;
+            let peer = info.peer_addr.as_ref().map(ToString::to_string).unwrap_or_default();
+            trace.remark("reuse", || format!("of a conn to {peer}"));
+        };
+        match grant {
+            Grant::Single(mut single) => {
+                reused(&mut single.info);
+                Ok(Lease::Single(single))
+            }
+            Grant::Shared(mut shared) => {
+                reused(&mut shared.info);
+                Ok(Lease::Shared(shared))
+            }
+            Grant::Dial => {
+                let dial = Dial { shelf: self, origin, is_over: false };
+                dial.run(settings, trace).await
+            }
+        }
+    }
+
+    /// Takes a conn back that may carry another request.
+    pub(super) fn give_back(self: &Arc<Self>, origin: &Origin, single: Single) {
+        let mut state = self.state();
+        let (grants, surplus) = state.pool.give_back(origin, single, Instant::now());
+        let undelivered = state.deliver(grants);
+        self.keep_sweeping(&mut state);
+        drop(state);
+        drop(surplus);
+        self.take_up(origin, undelivered);
+    }
+
+    /// A conn that one request had to itself is gone.
+    pub(super) fn lost(self: &Arc<Self>, origin: &Origin) {
+        let mut state = self.state();
+        let grants = state.pool.lost(origin);
+        let undelivered = state.deliver(grants);
+        drop(state);
+        self.take_up(origin, undelivered);
+    }
+
+    /// How many conns are idle, and how many there are.
+    pub(super) fn counts(&self) -> (usize, usize) {
+        self.state().pool.counts()
+    }
+
+    /// Grants to requests that were dropped in this very moment go back.
+    fn take_up(self: &Arc<Self>, origin: &Origin, undelivered: Vec<Grant<Single, Shared>>) {
+        for grant in undelivered {
+            match grant {
+                Grant::Single(single) => self.give_back(origin, single),
+                Grant::Dial => self.not_dialed(origin),
+                Grant::Shared(_) => {}
+            }
+        }
+    }
+
+    fn not_dialed(self: &Arc<Self>, origin: &Origin) {
+        let mut state = self.state();
+        let grants = state.pool.not_dialed(origin);
+        let undelivered = state.deliver(grants);
+        drop(state);
+        self.take_up(origin, undelivered);
+    }
+
+    fn keep_sweeping(self: &Arc<Self>, state: &mut State) {
+        if state.sweeper.as_ref().is_some_and(|sweeper| !sweeper.is_finished()) {
+            return;
+        }
+        // Not while the runtime shuts down and drops the bodies of responses.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            state.sweeper = Some(runtime.spawn(sweep(Arc::downgrade(self))).abort_handle());
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Hands grants to those that wait; gives back those of whom has left.
+    #[must_use]
+    fn deliver(&mut self, grants: Grants<Single, Shared>) -> Vec<Grant<Single, Shared>> {
+        let mut undelivered = Vec::new();
+        for (ticket, grant) in grants {
+            match self.waiting.remove(&ticket) {
+                Some(waiter) => undelivered.extend(waiter.send(grant).err()),
+                None => undelivered.push(grant),
+            }
+        }
+        undelivered
+    }
+}
+
+impl Drop for Shelf {
+    fn drop(&mut self) {
+        if let Some(sweeper) = &self.state().sweeper {
+            sweeper.abort();
+        }
+    }
+}
+
+/// Closes what is idle for too long, until nothing is idle.
+async fn sweep(shelf: Weak<Shelf>) {
+    loop {
+        let next = {
+            let Some(shelf) = shelf.upgrade() else { return };
+            let mut state = shelf.state();
+            let (singles, shared, next) = state.pool.sweep(Instant::now(), Shared::is_busy);
+            if next.is_none() {
+                state.sweeper = None;
+            }
+            drop(state);
+            drop((singles, shared));
+            next
+        };
+        match next {
+            Some(next) => sleep_until(next).await,
+            None => return,
+        }
+    }
+}
+
+/// A place in the queue.
+struct Place<'a> {
+    shelf: &'a Arc<Shelf>,
+    origin: &'a Origin,
+    ticket: Ticket,
+    receiver: Option<oneshot::Receiver<Grant<Single, Shared>>>,
+}
+
+impl Place<'_> {
+    async fn wait(&mut self) -> Grant<Single, Shared> {
+        let granted = match &mut self.receiver {
+            Some(receiver) => receiver.await.ok(),
+            None => None,
+        };
+        self.receiver = None;
+        // The sender is dropped with the shelf alone, which this keeps.
+        granted.unwrap_or(Grant::Dial)
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        let Some(mut receiver) = self.receiver.take() else { return };
+        let mut state = self.shelf.state();
+        state.waiting.remove(&self.ticket);
+        state.pool.abandon(self.origin, self.ticket);
+        drop(state);
+        receiver.close();
+        self.shelf.take_up(self.origin, receiver.try_recv().into_iter().collect());
+    }
+}
+
+/// A dial under way; one that is dropped counts as failed.
+struct Dial<'a> {
+    shelf: &'a Arc<Shelf>,
+    origin: &'a Origin,
+    is_over: bool,
+}
+
+impl Dial<'_> {
+    async fn run(mut self, settings: &Settings, trace: &Trace) -> Result<Lease, Error> {
+        let lease = connect(settings, self.origin, trace).await?;
+        self.is_over = true;
+        let mut state = self.shelf.state();
+        let grants = match &lease {
+            Lease::Single(_) => state.pool.dialed_single(self.origin),
+            Lease::Shared(shared) => state.pool.dialed_shared(self.origin, shared, Instant::now()),
+        };
+        let undelivered = state.deliver(grants);
+        if let Lease::Shared(_) = lease {
+            self.shelf.keep_sweeping(&mut state);
+        }
+        drop(state);
+        self.shelf.take_up(self.origin, undelivered);
+        Ok(lease)
+    }
+}
+
+impl Drop for Dial<'_> {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.shelf.not_dialed(self.origin);
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! What must hold of every parser of outside data, whatever it is given. The fuzzer calls these functions with inputs
+//! of its own finding (`fuzz/`), and a test here calls them with the seeds and a few thousand variations.
+//!
+//! Not part of the API: it is only there when testing or fuzzing.
+
+#![allow(missing_docs)] // Each is named after what it parses.
+
+use http::header::SET_COOKIE;
+use http::{HeaderMap, HeaderValue, Method, Uri};
+
+use crate::client::Cookies;
+use crate::client::origin::{Origin, resolve};
+use crate::mux::{Pattern, Route, ServeMux};
+
+/// Takes any input, and panics where something does not hold.
+pub type Target = fn(&[u8]);
+
+/// All of them by name, which is also that of the fuzz target and of the folder of its seeds.
+pub const TARGETS: &[(&str, Target)] = &[("cookie", cookie), ("location", location), ("mux", mux)];
+
+/// The input is a list of lines: `Set-Cookie` headers, each of which both a secure and a plain host send.
+pub fn cookie(data: &[u8]) {
+    let (secure, plain): (Uri, Uri) =
+        (Uri::from_static("https://www.example.com/a/b"), Uri::from_static("http://evil.com/"));
+    let cookies = Cookies::new();
+    let mut count = 0;
+    for line in data.split(|&byte| byte == b'\n').take(64) {
+        let Ok(value) = HeaderValue::from_bytes(line) else { continue };
+        let headers = HeaderMap::from_iter([(SET_COOKIE, value)]);
+        cookies.store(&secure, &headers);
+        cookies.store(&plain, &headers);
+        count += 2;
+    }
+    assert!(cookies.len() <= count);
+    for uri in [&secure, &plain] {
+        if let Some(header) = cookies.header(uri) {
+            assert!(header.as_bytes().len() <= 64 * (4096 + 3));
+        }
+    }
+    // Neither can set anything for a third.
+    assert_eq!(cookies.header(&Uri::from_static("https://example.org/")), None);
+    assert_eq!(cookies.header(&Uri::from_static("https://another.com/a/b")), None);
+}
+
+/// The input is the value of a `Location`.
+pub fn location(data: &[u8]) {
+    let base = Uri::from_static("https://www.example.com/a/b?c");
+    if let Ok(uri) = resolve(&base, data)
+        && let Ok(origin) = Origin::of(&uri)
+    {
+        assert_eq!(resolve(&base, uri.to_string().as_bytes()).as_ref(), Ok(&uri));
+        assert!(!origin.host.is_empty());
+        let again = origin.to_string().parse::<Uri>().ok().and_then(|uri| Origin::of(&uri).ok());
+        assert!(again.as_ref() == Some(&origin) || origin.host.contains('%'), "{origin:?} {again:?}");
+    }
+}
+
+/// The input is a list of lines: patterns, an empty line, then requests, each a method, a host and a target.
+pub fn mux(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let (patterns, requests) = text.split_once("\n\n").unwrap_or((&text, ""));
+    let mut mux = ServeMux::new();
+    let mut backwards = Vec::new();
+    for pattern in patterns.split('\n').take(64) {
+        match mux.handle(pattern, pattern) {
+            Ok(()) => backwards.push(pattern),
+            Err(error) => {
+                assert_eq!(error.pattern(), pattern);
+                assert!(error.conflicts_with().is_none_or(|other| backwards.contains(&other)));
+            }
+        }
+    }
+    // No order of registration changes what conflicts, or who gets a request.
+    let mut other = ServeMux::new();
+    for pattern in backwards.iter().rev() {
+        other.handle(pattern, *pattern).expect("it did not conflict before");
+    }
+    for request in requests.split('\n').take(64) {
+        let mut words = request.splitn(3, ' ');
+        let (Some(method), Some(host), Some(target)) = (words.next(), words.next(), words.next()) else {
+            continue;
+        };
+        let Ok(method) = method.parse::<Method>() else { continue };
+        let (path, query) =
+            target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
+        let route = mux.route(&method, host, path, query);
+        assert_eq!(route, other.route(&method, host, path, query));
+        match route {
+            Route::Found { pattern, values, .. } => {
+                let names: Vec<&str> = values.iter().map(|(name, _)| name).collect();
+                assert_eq!(names, pattern.names().collect::<Vec<_>>());
+                assert_eq!(pattern.as_str().parse().as_ref(), Ok::<&Pattern, _>(pattern));
+            }
+            // A redirect leads to a place from where none leads on.
+            Route::Redirect { location } => {
+                assert!(location.starts_with('/') || method == Method::CONNECT, "{location}");
+                assert!(!location.starts_with("//") || method == Method::CONNECT, "{location}");
+                let path = location.split_once('?').map_or(&*location, |(path, _)| path);
+                assert!(
+                    !matches!(mux.route(&method, host, path, None), Route::Redirect { .. }),
+                    "{location}"
+                );
+            }
+            Route::MethodNotAllowed { allow } => assert!(!allow.is_empty()),
+            Route::NotFound => {}
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "../../landline/src/fuzzing/mutate.rs"]
+mod mutate;

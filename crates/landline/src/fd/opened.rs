@@ -1,0 +1,63 @@
+//! Several calls on a socket in one poll.
+
+use std::os::fd::BorrowedFd;
+use std::task::{self, Poll};
+
+use super::limits::Direction;
+use super::net_fd::{INTEREST, Io, NetFd, poll_ready, try_io};
+use crate::error::Cause;
+use crate::sys::{self, Entered};
+
+impl NetFd {
+    /// For several calls in one poll; `None` once it was closed.
+    #[inline]
+    pub(crate) fn open(&self) -> Option<Opened<'_>> {
+        self.0.io.enter().map(|io| Opened { fd: self, io })
+    }
+}
+
+/// A socket that is kept from being closed, for the time of a poll.
+pub(crate) struct Opened<'a> {
+    fd: &'a NetFd,
+    io: Entered<'a>,
+}
+
+impl Opened<'_> {
+    #[inline]
+    pub(crate) fn count(&self, direction: Direction, bytes: usize) {
+        self.fd.count(direction, bytes);
+    }
+
+    /// Does `operation` if the socket is believed ready; `None` if it is not.
+    #[inline]
+    pub(crate) fn attempt<T>(
+        &self,
+        direction: Direction,
+        operation: &mut impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<T>>,
+    ) -> Option<Result<T, Cause>> {
+        match self.fd.0.limits.check(direction) {
+            Ok(()) => try_io(&self.io, direction, operation),
+            Err(cause) => Some(Err(cause)),
+        }
+    }
+
+    /// Waits as `poll_read` and `poll_write` do, one task in each direction, until the socket is believed ready. It
+    /// takes nothing of the task's budget.
+    #[inline]
+    pub(crate) fn poll_ready(
+        &self,
+        direction: Direction,
+        cx: &mut task::Context<'_>,
+    ) -> Poll<Result<(), Cause>> {
+        let shared = &*self.fd.0;
+        shared.limits.register_polled(direction, cx);
+        if shared.io.is_ended() {
+            return Poll::Ready(Err(Cause::Closed));
+        }
+        let hub = sys::borrowed_waker(&self.fd.0);
+        match poll_ready(self.io.register(INTEREST)?, direction, &hub)? {
+            Poll::Ready(()) => Poll::Ready(Ok(())),
+            Poll::Pending => shared.limits.poll_reached_polled(direction, cx).map(Err),
+        }
+    }
+}

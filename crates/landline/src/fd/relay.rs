@@ -1,0 +1,96 @@
+//! From one socket to another, a message at a time: one read, and the write that follows it at once.
+//!
+//! It does what [`NetFd::poll_io`] twice would do, and spares what that does twice: for small messages a tenth of the
+//! time is spent in this process, and each step of it counts.
+
+use std::os::fd::BorrowedFd;
+use std::task::{self, Poll, ready};
+
+use rustix::net::RecvFlags;
+
+use super::limits::Direction;
+use super::net_fd::{Io, NetFd};
+use super::opened::Opened;
+use super::stream::{counted, send};
+use crate::error::Cause;
+
+/// One read of what has arrived.
+pub(crate) type ReadOnce = fn(BorrowedFd<'_>, &mut [u8]) -> rustix::io::Result<Io<usize>>;
+
+/// Two sockets that stay open for the time of a poll.
+pub(crate) struct Relay<'a> {
+    from: Opened<'a>,
+    to: Opened<'a>,
+    read: ReadOnce,
+    /// Whether the last read gave less than it could, so that there is no sense in another.
+    drained: bool,
+}
+
+/// What came of one step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Relayed {
+    /// How much was read; 0 is the end.
+    pub(crate) read: usize,
+    /// How much of it was written.
+    pub(crate) written: usize,
+}
+
+/// Which half of a step failed.
+#[derive(Debug)]
+pub(crate) enum RelayError {
+    Read(Cause),
+    /// After so much was read.
+    Write(usize, Cause),
+}
+
+/// [`ReadOnce`] of a socket that carries bytes alone.
+pub(crate) fn read_bytes(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> rustix::io::Result<Io<usize>> {
+    let (count, _) = rustix::net::recv(fd, &mut *buffer, RecvFlags::empty())?;
+    Ok(counted(count, buffer.len()))
+}
+
+impl<'a> Relay<'a> {
+    pub(crate) fn between(from: &'a NetFd, read: ReadOnce, to: &'a NetFd) -> Result<Relay<'a>, RelayError> {
+        let Some(from) = from.open() else { return Err(RelayError::Read(Cause::Closed)) };
+        let Some(to) = to.open() else { return Err(RelayError::Write(0, Cause::Closed)) };
+        Ok(Relay { from, to, read, drained: false })
+    }
+
+    /// Reads once, and writes what was read as far as there is room.
+    #[inline]
+    pub(crate) fn poll_step(
+        &mut self,
+        cx: &mut task::Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<Result<Relayed, Box<RelayError>>> {
+        let read = loop {
+            if self.drained {
+                ready!(self.from.poll_ready(Direction::Read, cx)).map_err(failed_to_read)?;
+            }
+            match self.from.attempt(Direction::Read, &mut |fd| (self.read)(fd, &mut *buffer)) {
+                Some(read) => break read.map_err(failed_to_read)?,
+                None => self.drained = true,
+            }
+        };
+        self.from.count(Direction::Read, read);
+        self.drained = read < buffer.len();
+        if read == 0 {
+            return Poll::Ready(Ok(Relayed { read, written: 0 }));
+        }
+        let bytes = &buffer[..read];
+        let written = match self.to.attempt(Direction::Write, &mut |fd: BorrowedFd<'_>| send(fd, bytes)) {
+            Some(Ok(written)) => {
+                self.to.count(Direction::Write, written);
+                written
+            }
+            None => 0,
+            Some(Err(cause)) => return Poll::Ready(Err(Box::new(RelayError::Write(read, cause)))),
+        };
+        Poll::Ready(Ok(Relayed { read, written }))
+    }
+}
+
+#[cold]
+fn failed_to_read(cause: Cause) -> Box<RelayError> {
+    Box::new(RelayError::Read(cause))
+}

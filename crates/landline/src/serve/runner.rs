@@ -1,0 +1,332 @@
+//! What a worker does: accept, hand over, serve, and look after what it serves.
+
+use std::future::pending;
+use std::marker::PhantomData;
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use rustix::net::SocketAddrAny;
+
+use super::peers::Peer;
+use super::registry::Found;
+use super::restart::Answering;
+use super::spread::Placement;
+use super::state::Arrival;
+use super::task::{Own, Serve, Spawn, Ticket};
+use crate::addr::{Addr, UnixAddr};
+use crate::conn::{Conn, TcpConn, UnixConn};
+use crate::error::{Cause, Error, Operation};
+use crate::fd::NetFd;
+use crate::listen::{Acceptor, Attempt};
+use crate::network::Network;
+
+/// A listening socket in the reactor of the worker that accepts from it.
+pub(super) struct Door {
+    pub(super) acceptor: Acceptor,
+    pub(super) network: Network,
+    pub(super) local: Addr,
+    pub(super) placement: Placement,
+}
+
+/// A worker and the handler of its conns.
+pub(super) struct Runner<H, S> {
+    own: Own,
+    handler: H,
+    /// Whether conns are ended one by one, because the runtime they run in goes on.
+    outlived: bool,
+    spawn: PhantomData<fn() -> S>,
+}
+
+/// So many conns are taken from a queue that is to be closed.
+const MOST_QUEUED: usize = 4096;
+
+impl<H, F, S> Runner<H, S>
+where
+    H: Fn(Conn) -> F,
+    F: Future,
+    S: Spawn<Serve<F>>,
+{
+    pub(super) fn new(own: Own, handler: H, outlived: bool) -> Runner<H, S> {
+        Runner { own, handler, outlived, spawn: PhantomData }
+    }
+
+    /// Runs until the server ends: all conns have ended, or it was cut, when those left are dropped with the runtime or
+    /// one by one.
+    ///
+    /// One of the workers answers a successor.
+    pub(super) async fn run(&self, doors: Vec<Door>, answering: Option<Answering>) {
+        let serving = async {
+            self.accept(doors).await;
+            loop {
+                self.own.vacant().await;
+                let late = self.own.close_inbox();
+                if late.is_empty() {
+                    break;
+                }
+                late.into_iter().for_each(|arrival| self.serve(arrival));
+            }
+        };
+        let answering = async {
+            if let Some(answering) = answering {
+                answering.run(self.own.shared()).await;
+            }
+            pending::<()>().await;
+        };
+        let cut = tokio::select! {
+            biased;
+            () = self.own.shared().wait_for_cut() => true,
+            () = serving => false,
+            () = self.receive() => false,
+            () = self.look_after() => false,
+            () = answering => false,
+        };
+        if cut && self.outlived {
+            let tasks = self.own.registry().tasks();
+            tasks.iter().for_each(tokio::task::AbortHandle::abort);
+            self.own.drop_arrivals();
+            self.own.vacant().await;
+        }
+    }
+
+    /// Accepts from all doors until a drain begins, and then what is queued there.
+    async fn accept(&self, doors: Vec<Door>) {
+        let accepting = join_all(doors.iter().map(|door| self.accept_from(door)));
+        let draining = self.own.draining();
+        tokio::select! {
+            biased;
+            () = draining.begun() => {}
+            () = async {
+                accepting.await;
+                // Nothing is left to accept from; conns are still handed over by others.
+                draining.begun().await;
+            } => {}
+        }
+        // What is queued is the successor's, where there is one.
+        if !self.own.shared().is_handed_over() {
+            for door in &doors {
+                self.empty(door).await;
+            }
+        }
+    }
+
+    async fn accept_from(&self, door: &Door) {
+        if let Err(cause) = self.try_accept_from(door).await {
+            let error = Error::new(Operation::Accept, cause).on(door.network).to_peer(door.local.clone());
+            self.own.shared().accepting_failed(error);
+        }
+    }
+
+    async fn try_accept_from(&self, door: &Door) -> Result<(), Cause> {
+        let mut is_paced = false;
+        loop {
+            door.acceptor.queued().await?;
+            if !is_paced {
+                self.keep_pace().await;
+                is_paced = true;
+            }
+            // Only now, since a worker that keeps a place while nobody comes keeps it from others.
+            let place = self.place().await;
+            match door.acceptor.attempt().await? {
+                Attempt::Conn(fd, from) => {
+                    place.forget();
+                    is_paced = false;
+                    self.accepted(door, fd, from);
+                }
+                Attempt::Nothing => {}
+                Attempt::Paused => self.own.counts.waits_for_resources.increase(),
+                Attempt::Shed => {
+                    self.own.counts.waits_for_resources.increase();
+                    self.own.counts.refused_without_resources.increase();
+                }
+            }
+        }
+    }
+
+    /// Waits as long as the accept rate wants it.
+    async fn keep_pace(&self) {
+        let shared = self.own.shared();
+        if let Some(rate) = &shared.limits.rate {
+            let now = u64::try_from(shared.began.elapsed().as_nanos()).unwrap_or(u64::MAX / 2);
+            let wait = rate.reserve(now);
+            if wait > 0 {
+                self.own.counts.waits_by_rate.increase();
+                tokio::time::sleep(Duration::from_nanos(wait)).await;
+            }
+        }
+    }
+
+    /// Waits until there may be a conn more.
+    async fn place(&self) -> Place<'_> {
+        let Some(conns) = &self.own.shared().limits.conns else { return Place(None) };
+        if let Ok(permit) = conns.try_acquire() {
+            return Place(Some(permit));
+        }
+        self.own.counts.waits_for_conns.increase();
+        // It is never closed.
+        Place(conns.acquire().await.ok())
+    }
+
+    /// Accepts what is queued at a door that is about to be closed: closing it resets them.
+    async fn empty(&self, door: &Door) {
+        let shared = self.own.shared();
+        for _ in 0..MOST_QUEUED {
+            if shared.is_cut() {
+                return;
+            }
+            let place = match &shared.limits.conns {
+                None => Place(None),
+                Some(conns) => match conns.try_acquire() {
+                    Ok(permit) => Place(Some(permit)),
+                    Err(_) => return,
+                },
+            };
+            match door.acceptor.attempt_at_once() {
+                Some((fd, from)) => {
+                    place.forget();
+                    self.accepted(door, fd, from);
+                }
+                None => return,
+            }
+        }
+    }
+
+    /// A conn has come in at a door; its place is taken.
+    fn accepted(&self, door: &Door, fd: OwnedFd, from: Option<SocketAddrAny>) {
+        let shared = self.own.shared();
+        self.own.counts.accepted.increase();
+        let from = from.and_then(|from| address(from, door.network));
+        let mut arrival = Arrival { fd, from, network: door.network, peer: None };
+        if let (Some(peers), Some(ip)) = (&shared.limits.per_peer, arrival.from.as_ref().and_then(Addr::ip)) {
+            let peer = Peer::of(ip);
+            if !peers.enter(peer) {
+                self.own.counts.refused_by_peer.increase();
+                shared.release(None);
+                return;
+            }
+            arrival.peer = Some(peer);
+        }
+        let own = self.own.index();
+        let conns = |worker: usize| shared.workers[worker].counts.conns.value();
+        let chosen = door.placement.choose(own, shared.workers.len(), conns);
+        if chosen != own {
+            let other = &shared.workers[chosen];
+            other.counts.conns.increase();
+            match other.hand(arrival) {
+                Ok(()) => {
+                    self.own.counts.handed_over.increase();
+                    return;
+                }
+                Err(back) => {
+                    Own::new(shared.clone(), chosen).conn_ended();
+                    arrival = back;
+                }
+            }
+        }
+        self.own.counts.conns.increase();
+        self.serve(arrival);
+    }
+
+    /// Serves what other workers hand over.
+    async fn receive(&self) {
+        loop {
+            while let Some(arrival) = self.own.take_arrival() {
+                self.serve(arrival);
+            }
+            self.own.arrivals.notified().await;
+        }
+    }
+
+    /// Serves a conn that is counted as this worker's.
+    fn serve(&self, arrival: Arrival) {
+        let Arrival { fd, from, network, peer } = arrival;
+        let fd = NetFd::accepted(fd, self.own.traffic.clone());
+        let silence = self.own.shared().limits.silence.as_ref();
+        let monitor = (self.outlived || silence.is_some()).then(|| fd.monitor());
+        let mut ticket = Ticket::new(self.own.clone(), peer);
+        let conn = conn(fd, from, network);
+        let Ok(future) = catch_unwind(AssertUnwindSafe(|| (self.handler)(conn))) else {
+            ticket.panicked();
+            return;
+        };
+        let Some(monitor) = monitor else {
+            drop(S::spawn(Serve::new(future, ticket)));
+            return;
+        };
+        let watch = silence.map(|rules| rules.begin(self.ticks(rules.tick())));
+        let key = {
+            let mut registry = self.own.registry();
+            if registry.is_empty() {
+                self.own.occupied.notify_one();
+            }
+            registry.insert(monitor, watch)
+        };
+        ticket.set_key(key);
+        let task = S::spawn(Serve::new(future, ticket)).abort_handle();
+        self.own.registry().set_task(key, task);
+    }
+
+    /// Ends the conns that are silent for too long.
+    async fn look_after(&self) {
+        let Some(rules) = &self.own.shared().limits.silence else { return pending().await };
+        let mut found = Vec::new();
+        loop {
+            while self.own.registry().is_empty() {
+                self.own.occupied.notified().await;
+            }
+            tokio::time::sleep(rules.tick()).await;
+            self.own.registry().sweep(rules, self.ticks(rules.tick()), &mut found);
+            let counts = &self.own.counts;
+            for found in found.drain(..) {
+                match found {
+                    Found::FirstByteTimeout(conn) => {
+                        counts.first_byte_timeouts.increase();
+                        conn.expire();
+                    }
+                    Found::IdleTimeout(conn) => {
+                        counts.idle_timeouts.increase();
+                        conn.expire();
+                    }
+                    Found::Overstayed(task) => task.abort(),
+                }
+            }
+        }
+    }
+
+    /// How many have passed since the server began, modulo the largest number.
+    fn ticks(&self, tick: Duration) -> u32 {
+        let ticks = self.own.shared().began.elapsed().as_nanos() / tick.as_nanos();
+        ticks as u32
+    }
+}
+
+/// The right to accept a conn; given back when dropped.
+struct Place<'a>(Option<tokio::sync::SemaphorePermit<'a>>);
+
+impl Place<'_> {
+    /// It is the conn's now.
+    fn forget(self) {
+        if let Some(permit) = self.0 {
+            permit.forget();
+        }
+    }
+}
+
+fn address(from: SocketAddrAny, network: Network) -> Option<Addr> {
+    match network {
+        Network::Unix(_) => Some(Addr::Unix(UnixAddr::from_any(Some(from)))),
+        _ => SocketAddr::try_from(from).ok().map(Addr::Socket),
+    }
+}
+
+fn conn(fd: NetFd, from: Option<Addr>, network: Network) -> Conn {
+    match (network, from) {
+        (Network::Unix(kind), Some(Addr::Unix(peer))) => {
+            Conn::Unix(UnixConn::new(fd, kind, Some(peer), None))
+        }
+        (Network::Unix(kind), _) => Conn::Unix(UnixConn::new(fd, kind, Some(UnixAddr::Unnamed), None)),
+        (_, from) => Conn::Tcp(TcpConn::new(fd, from.and_then(|from| from.as_socket()))),
+    }
+}

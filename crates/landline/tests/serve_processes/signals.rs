@@ -1,0 +1,63 @@
+//! Servers that are asked to end.
+
+use std::process::Command;
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::clients::Client;
+use crate::server::{LONG, Process, Role, Task};
+
+fn role(drain: Duration) -> Role {
+    let (network, address, restart) = ("tcp", "127.0.0.1:0".to_owned(), "-".to_owned());
+    let drain = u64::try_from(drain.as_millis()).unwrap();
+    Role { network, address, workers: 2, restart, drain, task: Task::Answer }
+}
+
+pub(crate) fn sigterm_and_sigint_drain() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let mut server = Process::serve(&role(LONG * 100));
+        let mut client = Client::connect("tcp", &server.address).unwrap();
+        assert_eq!(client.ask(b"x").unwrap(), server.id());
+        server.signal(signal);
+        // It listens no longer, and serves those that are there.
+        while Client::connect("tcp", &server.address).and_then(|mut other| other.ask(b"x")).is_ok() {}
+        assert_eq!(client.ask(b"x").unwrap(), server.id());
+        assert!(server.runs());
+        drop(client);
+        let (status, [_, cut]) = server.end();
+        assert!(status.success() && cut == 0, "{status}, {cut} were cut");
+    }
+}
+
+pub(crate) fn a_second_signal_cuts_the_drain_short() {
+    for second in [Signal::TERM, Signal::INT] {
+        let server = Process::serve(&role(LONG * 100));
+        let mut client = Client::connect("tcp", &server.address).unwrap();
+        assert_eq!(client.ask(b"x").unwrap(), server.id());
+        server.signal(Signal::TERM);
+        while Client::connect("tcp", &server.address).and_then(|mut other| other.ask(b"x")).is_ok() {}
+        server.signal(second);
+        client.end();
+        let (status, [_, cut]) = server.end();
+        // Those that looked whether it still listens may be among them.
+        assert!(status.success() && cut > 0, "{status}, {cut} were cut");
+    }
+}
+
+pub(crate) fn an_ignored_signal_stays_ignored() {
+    // As a shell has it for what it runs in the background.
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "trap '' INT; exec \"$0\""]).arg(std::env::current_exe().unwrap());
+    let server = Process::serve_by(shell, &role(Duration::from_millis(10)));
+    let mut client = Client::connect("tcp", &server.address).unwrap();
+    server.signal(Signal::INT);
+    for _ in 0..50 {
+        assert_eq!(client.ask(b"x").unwrap(), server.id());
+    }
+    let mut later = Client::connect("tcp", &server.address).unwrap();
+    assert_eq!(later.ask(b"x").unwrap(), server.id(), "it still accepts");
+    server.signal(Signal::TERM);
+    let (status, _) = server.end();
+    assert!(status.success(), "{status}");
+}

@@ -9,9 +9,9 @@ use serde::de::{Error as _, Visitor};
 use super::access::{ByteItems, Complex, Entries, Items};
 use super::fields::{AllFields, InOrder, Named};
 use super::numbers::Numbers;
-use super::plan::{At, Plan, UNKNOWN_SIZE, wire_name};
+use super::plan::{At, LIST_COST, Plan, UNKNOWN_SIZE, wire_name};
 use super::raw;
-use super::session::Session;
+use super::session::{Session, on_trust_in_table};
 use super::variant::Held;
 use crate::error::{Error, ErrorKind};
 use crate::go::token::{self, Token};
@@ -70,6 +70,7 @@ impl<'s, 'd, 'de> De<'s, 'd, 'de> {
             return Err(self.mismatch("[]byte"));
         }
         let bytes = self.s.counted()?;
+        self.s.charge_boxed(size_of::<V::Value>(), self.place)?;
         self.s.charge(bytes.len())?;
         visitor.visit_borrowed_bytes(bytes)
     }
@@ -79,17 +80,17 @@ impl<'s, 'd, 'de> De<'s, 'd, 'de> {
             return Err(self.mismatch("slice"));
         };
         let count = self.s.count_of(len)?;
-        if len.is_some() {
-            self.s.charge_boxed(size_of::<V::Value>(), self.place)?;
-        } else {
-            self.s.charge_items(count, size)?;
-        }
+        self.s.charge_boxed(size_of::<V::Value>(), self.place)?;
+        let most = match len {
+            Some(len) => len,
+            None => self.s.charge_items_of(size_of::<V::Value>(), count, size)?,
+        };
         self.s.descend()?;
         let made = if size <= 8 && matches!(elem.tag, Tag::Int | Tag::Uint | Tag::Float | Tag::Bool) {
             self.s.left = count;
-            visitor.visit_seq(Numbers::new(self.s, elem.tag, count))
+            visitor.visit_seq(Numbers::new(self.s, elem.tag, count, most))
         } else {
-            let mut items = Items { s: self.s, elem, left: count, count };
+            let mut items = Items { s: self.s, elem, left: count, count, most };
             let made = visitor.visit_seq(&mut items);
             let left = items.left;
             self.s.left = left;
@@ -115,9 +116,11 @@ impl<'s, 'd, 'de> De<'s, 'd, 'de> {
             return Err(self.mismatch("map"));
         };
         let count = self.s.count()?;
+        self.s.charge_boxed(size_of::<V::Value>(), self.place)?;
         self.s.charge_entries(count, size)?;
         self.s.descend()?;
-        let mut entries = Entries { s: self.s, key, value, left: count, count };
+        let mut entries =
+            Entries { s: self.s, key, value, left: count, count, most: on_trust_in_table(size) };
         let made = visitor.visit_map(&mut entries)?;
         entries.finish()?;
         self.s.ascend();
@@ -127,6 +130,7 @@ impl<'s, 'd, 'de> De<'s, 'd, 'de> {
     /// All fields of the peer's struct by their names, for what takes anything.
     fn all_fields<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         let Some(plan) = self.s.plans.struct_plan(self.at) else { return Err(self.mismatch("struct")) };
+        self.s.charge(plan.cost)?;
         self.s.descend()?;
         let mut fields = AllFields::new(self.s, self.at, plan)?;
         let made = visitor.visit_map(&mut fields)?;
@@ -201,7 +205,7 @@ impl<'s, 'd, 'de> De<'s, 'd, 'de> {
         self.s.charge_boxed(size_of::<V::Value>(), self.place)?;
         self.s.descend()?;
         let local = self.s.plans.variant(local, name);
-        let at = self.s.plans.make(self.s.types, elem, local).map_err(|error| error.at_field(name))?;
+        let at = self.s.make(elem, local).map_err(|error| error.at_field(name))?;
         let made = visitor.visit_enum(Held { s: self.s, at, name, place: self.place })?;
         self.s.ascend();
         Ok(made)
@@ -239,7 +243,10 @@ impl<'de> Deserializer<'de> for De<'_, '_, 'de> {
             Tag::Int => self.deserialize_i64(visitor),
             Tag::Uint => self.deserialize_u64(visitor),
             Tag::Float => self.deserialize_f64(visitor),
-            Tag::Complex => visitor.visit_seq(Complex::take(self.s)?),
+            Tag::Complex => {
+                self.s.charge(LIST_COST)?;
+                visitor.visit_seq(Complex::take(self.s)?)
+            }
             Tag::Text => match self.text() {
                 Ok(text) => visitor.visit_borrowed_str(text),
                 Err(error) => Err(error),
@@ -257,7 +264,7 @@ impl<'de> Deserializer<'de> for De<'_, '_, 'de> {
                 None => visitor.visit_unit(),
                 Some((_, elem)) => {
                     self.s.descend()?;
-                    self.at = self.s.plans.make(self.s.types, elem, None)?;
+                    self.at = self.s.make(elem, None)?;
                     let made = De::new(self.s, self.at, self.place).deserialize_any(visitor)?;
                     self.s.ascend();
                     Ok(made)
@@ -299,6 +306,7 @@ impl<'de> Deserializer<'de> for De<'_, '_, 'de> {
 
     #[inline]
     fn deserialize_str<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Error> {
+        self.s.charge_boxed(size_of::<V::Value>(), self.place)?;
         visitor.visit_borrowed_str(self.text()?)
     }
 

@@ -154,7 +154,8 @@ impl Decoder {
         self.pass(input, &found);
         let at =
             self.plans.root::<T>(&self.types, found.elem).map_err(|error| error.at_offset(found.offset))?;
-        let mut session = Session::new(found.bytes, &self.types, &self.plans, &self.limits);
+        let mut session = Session::new(found.bytes, &self.types, &self.plans, &self.limits)
+            .map_err(|error| error.at_offset(found.offset))?;
         let mut decoded = root(&mut session, at);
         let left = session.rest.len();
         // Large values are not moved more than need be.
@@ -175,8 +176,10 @@ impl Decoder {
     pub fn decode_value(&mut self, input: &mut &[u8]) -> Result<Option<Value>, Error> {
         let Some(found) = self.find(input)? else { return Ok(None) };
         self.pass(input, &found);
-        let at = self.plans.make(&self.types, found.elem, None)?;
-        let mut session = Session::new(found.bytes, &self.types, &self.plans, &self.limits);
+        let at =
+            self.plans.make(&self.types, found.elem, None).map_err(|error| error.at_offset(found.offset))?;
+        let mut session = Session::new(found.bytes, &self.types, &self.plans, &self.limits)
+            .map_err(|error| error.at_offset(found.offset))?;
         let decoded = prefix(&mut session, at).and_then(|()| raw::value(&mut session, at));
         let left = session.rest.len();
         match decoded {
@@ -268,8 +271,11 @@ impl Decoder {
                 }
                 return self.scan(whole, (begin, elem, scan));
             }
-            let defined = descriptor::take(&mut body).and_then(|description| {
-                self.types.define(id.checked_neg().unwrap_or(i64::MAX), description, &self.limits)
+            let before = body.len();
+            let taken = descriptor::take(&mut body);
+            let defined = taken.and_then(|description| {
+                let id = id.checked_neg().unwrap_or(i64::MAX);
+                self.types.define(id, description, before - body.len(), &self.limits)
             });
             defined.map_err(|error| error.at_offset(here + used(body)).fatal())?;
             self.offset = here + used(body);

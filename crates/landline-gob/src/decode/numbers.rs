@@ -15,13 +15,15 @@ pub(super) struct Numbers<'s, 'd, 'de> {
     tag: Tag,
     left: usize,
     count: usize,
+    /// For how many room may be made.
+    most: usize,
 }
 
 impl<'s, 'd, 'de> Numbers<'s, 'd, 'de> {
     #[inline]
-    pub(super) fn new(s: &'s mut Session<'d, 'de>, tag: Tag, count: usize) -> Self {
+    pub(super) fn new(s: &'s mut Session<'d, 'de>, tag: Tag, count: usize, most: usize) -> Self {
         let rest = s.rest;
-        Numbers { s, rest, tag, left: count, count }
+        Numbers { s, rest, tag, left: count, count, most }
     }
 }
 
@@ -56,7 +58,7 @@ impl<'de> SeqAccess<'de> for Numbers<'_, '_, 'de> {
 
     #[inline]
     fn size_hint(&self) -> Option<usize> {
-        Some(self.left)
+        Some(self.left.min(self.most))
     }
 }
 

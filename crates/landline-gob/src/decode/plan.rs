@@ -1,7 +1,7 @@
 //! What to do with the values of a peer's type for a Rust type: found out once, and then only looked up.
 
 use std::any::TypeId;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::types::Types;
 use crate::arena::Arena;
-use crate::error::Error;
+use crate::error::{Error, shortened};
 use crate::hash::ByTypeId;
 use crate::schema::{Content, Elem, Field, Graph, Shape, Tag, go_name};
 use crate::trace;
@@ -54,6 +54,8 @@ pub(super) struct StructPlan {
     pub(super) names: Option<usize>,
     /// Whether the fields can be given in the order of the Rust struct.
     pub(super) in_order: bool,
+    /// Bytes of memory that all the fields may take by their names, where what takes them is not known.
+    pub(super) cost: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -89,6 +91,8 @@ pub(super) struct Plans {
     roots: HashMap<TypeId, Vec<(u32, At)>, ByTypeId>,
     graphs: Vec<Arc<Graph>>,
     locals: HashMap<TypeId, Option<Local>, ByTypeId>,
+    /// About how many bytes of memory they take.
+    spent: Cell<usize>,
 }
 
 impl Plans {
@@ -99,7 +103,12 @@ impl Plans {
             roots: HashMap::default(),
             graphs: Vec::new(),
             locals: HashMap::default(),
+            spent: Cell::new(0),
         }
+    }
+
+    pub(super) fn spent(&self) -> usize {
+        self.spent.get()
     }
 
     #[inline]
@@ -158,6 +167,11 @@ impl Plans {
             // Known before it is made, as it may be within itself.
             self.known.borrow_mut().insert((elem.node, local), plan);
             let made = self.made(types, elem, local).unwrap_or_else(Plan::Never);
+            let parts = match &made {
+                Plan::Struct(plan) => size_of_val(&*plan.fields) + size_of_val(&*plan.locals),
+                _ => 0,
+            };
+            self.spent.set(self.spent.get().saturating_add(PLAN_COST + parts));
             self.list.set(plan, made);
             plan
         });
@@ -235,11 +249,15 @@ impl Plans {
                     locals: locals.into(),
                     names: Some(wants.names.len()),
                     in_order,
+                    cost: 0,
                 })
             }
             (Shape::Struct { fields, .. }, _) => {
                 let mut plans = Vec::with_capacity(fields.len());
+                let mut cost = 0_usize;
                 for field in fields {
+                    let list = if field.elem.tag == Tag::Complex { LIST_COST } else { 0 };
+                    cost = cost.saturating_add(ENTRY_COST + field.name.len() + list);
                     plans.push(WireField { at: self.make(types, field.elem, None)?, local: None });
                 }
                 Plan::Struct(StructPlan {
@@ -247,6 +265,7 @@ impl Plans {
                     locals: Box::default(),
                     names: None,
                     in_order: false,
+                    cost,
                 })
             }
             (Shape::Interface { .. }, _) => Plan::Interface { local },
@@ -296,6 +315,12 @@ impl Plans {
 
 /// Bytes of an element in Rust when its type is not known; what serde keeps of such is about as large.
 pub(super) const UNKNOWN_SIZE: usize = 32;
+/// Bytes of a small list of such.
+pub(super) const LIST_COST: usize = 4 * UNKNOWN_SIZE;
+/// Bytes of an entry of a map with such, besides what its name has.
+const ENTRY_COST: usize = 128;
+/// About how many bytes a plan takes, besides the fields in it.
+const PLAN_COST: usize = 240;
 
 /// A peer's type, for people.
 pub(super) fn wire_name(types: &Types, elem: Elem) -> String {
@@ -306,8 +331,14 @@ pub(super) fn wire_name(types: &Types, elem: Elem) -> String {
 }
 
 fn no_field_in_common(fields: &[Field], locals: &[LocalField]) -> Error {
-    let list = |names: Vec<&str>| format!("a struct of {}", names.join(", "));
-    let expected = list(locals.iter().map(|local| local.name).collect());
-    let found = list(fields.iter().map(|field| &*field.name).collect());
+    /// As many as anyone reads.
+    const SHOWN: usize = 32;
+    fn list<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String {
+        let more = if names.len() > SHOWN { ", ..." } else { "" };
+        let shown: Vec<&str> = names.take(SHOWN).map(shortened).collect();
+        format!("a struct of {}{more}", shown.join(", "))
+    }
+    let expected = list(locals.iter().map(|local| local.name));
+    let found = list(fields.iter().map(|field| &*field.name));
     Error::mismatch(expected, format!("{found}: no field in common"))
 }

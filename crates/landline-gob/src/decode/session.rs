@@ -1,15 +1,30 @@
 //! The bytes of one value while it is decoded, and what bounds that.
 
 use super::descriptor;
-use super::plan::{At, Plan, Plans};
+use super::plan::{At, Local, Plan, Plans};
 use super::types::Types;
 use crate::error::{Error, ErrorKind};
 use crate::limits::{Limit, Limits};
 use crate::number::{Bad, take_uint, to_float, to_int};
 use crate::schema::{Elem, Tag};
 
-/// serde makes room for no more bytes than this on the word of the input.
+/// Room is made for no more bytes than this on the word of the input, as in serde.
 const MOST_ON_TRUST: usize = 1 << 20;
+
+/// Bytes of a list. What is larger than this and a little is a table that hashes, which has its keys with it.
+const LIST: usize = size_of::<Vec<u8>>();
+
+/// For how many elements of a size room is made on the word of the input.
+#[inline]
+pub(super) fn on_trust(size: usize) -> usize {
+    (MOST_ON_TRUST / size.max(1)).max(8)
+}
+
+/// The same for a table that hashes: as many as there is room for before it has to be twice as large.
+#[inline]
+pub(super) fn on_trust_in_table(size: usize) -> usize {
+    (1 << on_trust(size).ilog2()) / 8 * 7
+}
 
 pub(super) struct Session<'d, 'de> {
     pub(super) rest: &'de [u8],
@@ -32,18 +47,11 @@ impl<'d, 'de> Session<'d, 'de> {
         types: &'d Types,
         plans: &'d Plans,
         limits: &Limits,
-    ) -> Session<'d, 'de> {
-        let budget = limits.budget(rest.len());
-        Session {
-            rest,
-            types,
-            plans,
-            levels: limits.depth,
-            deepest: limits.depth,
-            budget,
-            nil: None,
-            left: 0,
-        }
+    ) -> Result<Session<'d, 'de>, Error> {
+        let overspent = types.overspent(plans.spent(), limits);
+        let budget = limits.budget(rest.len(), overspent)?;
+        let levels = limits.depth;
+        Ok(Session { rest, types, plans, levels, deepest: levels, budget, nil: None, left: 0 })
     }
 
     #[inline(always)]
@@ -116,16 +124,33 @@ impl<'d, 'de> Session<'d, 'de> {
     /// Takes the elements of a `Vec` into account, with what it is larger than they need.
     #[inline]
     pub(super) fn charge_items(&mut self, count: usize, size: usize) -> Result<(), Error> {
-        let bytes = count.saturating_mul(size);
-        if size <= 8 || bytes <= MOST_ON_TRUST {
-            return self.charge(bytes);
+        self.charge_list(count, size).map(|_| ())
+    }
+
+    /// The same for what may be a set, which shows by its size; and for how many room may be made.
+    #[inline]
+    pub(super) fn charge_items_of(&mut self, of: usize, count: usize, size: usize) -> Result<usize, Error> {
+        if of > LIST + 8 {
+            self.charge_entries(count, size)?;
+            return Ok(on_trust_in_table(size));
+        }
+        self.charge_list(count, size)
+    }
+
+    #[inline]
+    fn charge_list(&mut self, count: usize, size: usize) -> Result<usize, Error> {
+        let most = on_trust(size);
+        let mut room = most;
+        if count <= room {
+            self.charge(count * size)?;
+            return Ok(most);
         }
         // From there on it doubles as it grows.
-        let mut room = (MOST_ON_TRUST / size).max(4);
         while room < count {
             room *= 2;
         }
-        self.charge(room.saturating_mul(size))
+        self.charge(room.saturating_mul(size))?;
+        Ok(most)
     }
 
     /// Takes the entries of a map into account: one that hashes has room for a power of two of them, of which it leaves
@@ -135,7 +160,17 @@ impl<'d, 'de> Session<'d, 'de> {
             return Ok(());
         }
         let room = (count.saturating_mul(8) / 7 + 1).next_power_of_two().max(4);
-        self.charge(room.saturating_mul(size + 1))
+        let table = room.saturating_mul(size + 1);
+        // One that grows is there twice for a while, before and after.
+        self.charge(if count > on_trust_in_table(size) { table.saturating_add(table / 2) } else { table })
+    }
+
+    /// What is to be done with what an interface holds; that takes memory too, when it is not known yet.
+    pub(super) fn make(&mut self, elem: Elem, local: Option<Local>) -> Result<At, Error> {
+        let before = self.plans.spent();
+        let at = self.plans.make(self.types, elem, local)?;
+        self.charge(self.plans.spent() - before)?;
+        Ok(at)
     }
 
     /// The number of the next field of a struct, after `last`; nothing at its end.
@@ -195,7 +230,7 @@ impl<'d, 'de> Session<'d, 'de> {
             Tag::Interface => {
                 if let Some((_, elem)) = self.content()? {
                     self.descend()?;
-                    let at = self.plans.make(self.types, elem, None)?;
+                    let at = self.make(elem, None)?;
                     self.skip(at)?;
                     self.ascend();
                 }

@@ -1,5 +1,6 @@
 //! The types that a peer has described.
 
+use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -16,6 +17,13 @@ const FIRST_ID: i64 = 64;
 /// How many ids from there on are looked up by their number. Go counts them.
 const LOW: usize = 4096;
 
+/// About how many bytes are kept for a decoder as such, an id, a type, and a field besides its name; and for a while more for a field.
+const DECODER_COST: usize = 8 << 10;
+const ID_COST: usize = 80;
+const TYPE_COST: usize = 240;
+const FIELD_COST: usize = 72;
+const FIELD_COST_MORE: usize = 112;
+
 #[derive(Debug)]
 pub(super) struct Types {
     /// Shared with the dynamic values that were decoded.
@@ -29,6 +37,11 @@ pub(super) struct Types {
     ready: Vec<Option<bool>>,
     /// Places of which the types within are known to be what they are.
     settled: HashSet<u32>,
+    /// For each place, whether values hold interfaces, as far as dynamic values have asked.
+    holds: RefCell<Vec<Option<bool>>>,
+    /// Bytes of descriptions, and about how many bytes of memory there are for them.
+    received: usize,
+    spent: usize,
 }
 
 impl Types {
@@ -40,6 +53,9 @@ impl Types {
             count: 0,
             ready: Vec::new(),
             settled: HashSet::new(),
+            holds: RefCell::default(),
+            received: 0,
+            spent: DECODER_COST,
         }
     }
 
@@ -62,7 +78,14 @@ impl Types {
         }
     }
 
-    pub(super) fn define(&mut self, id: i64, description: Description, limits: &Limits) -> Result<(), Error> {
+    /// Takes in a description, which takes so many bytes.
+    pub(super) fn define(
+        &mut self,
+        id: i64,
+        description: Description,
+        bytes: usize,
+        limits: &Limits,
+    ) -> Result<(), Error> {
         if id < FIRST_ID {
             return Err(ErrorKind::Corrupt("a type is defined under an id that is not free").into());
         }
@@ -70,6 +93,9 @@ impl Types {
         if self.graph.find(place).is_some() {
             return Err(ErrorKind::Corrupt("a type is defined twice").into());
         }
+        self.received += bytes;
+        self.charge(&description, limits)?;
+        self.charge_copy(limits)?;
         let Description { name, own_id, kind } = description;
         let mut elem = |id| self.elem(id, limits);
         let shape = match kind {
@@ -116,6 +142,8 @@ impl Types {
             return Err(Error::limit(Limit::Types, self.count + 1));
         }
         self.count += 1;
+        self.spent += ID_COST;
+        self.charge_copy(limits)?;
         let place = Arc::make_mut(&mut self.graph).reserve();
         match usize::try_from(id.wrapping_sub(FIRST_ID)) {
             Ok(low) if low < LOW => {
@@ -165,6 +193,50 @@ impl Types {
         self.ready.resize(self.graph.len(), None);
         self.ready[elem.node as usize] = Some(holds);
         Ok(holds)
+    }
+
+    /// How many bytes of memory there are beyond what came with the descriptions; with those that plans take.
+    pub(super) fn overspent(&self, plans: usize, limits: &Limits) -> usize {
+        limits.overspent(self.spent.saturating_add(plans), self.received)
+    }
+
+    /// Takes a description into account.
+    fn charge(&mut self, description: &Description, limits: &Limits) -> Result<(), Error> {
+        let (mut kept, mut more) = (TYPE_COST + description.name.len(), description.name.len());
+        if let Kind::Struct { fields } = &description.kind {
+            for (name, _) in fields {
+                kept += FIELD_COST + name.len();
+                more += FIELD_COST_MORE + name.len();
+            }
+        }
+        self.spent = self.spent.saturating_add(kept);
+        limits.budget(0, self.overspent(more, limits)).map(|_| ())
+    }
+
+    /// A dynamic value that is kept keeps the types as they are, so that they are copied before they change.
+    fn charge_copy(&mut self, limits: &Limits) -> Result<(), Error> {
+        if Arc::strong_count(&self.graph) == 1 {
+            return Ok(());
+        }
+        // And grow.
+        self.spent = self.spent.saturating_add(2 * self.graph.len() * size_of::<usize>());
+        limits.budget(0, self.overspent(0, limits)).map(|_| ())
+    }
+
+    /// Whether values of a type may hold interface values.
+    pub(super) fn holds_interface(&self, elem: Elem) -> bool {
+        if !elem.tag.is_composite() {
+            return elem.tag == Tag::Interface;
+        }
+        let known = self.holds.borrow().get(elem.node as usize).copied().flatten();
+        known.unwrap_or_else(|| {
+            let found = holds_interface(&self.graph, elem.node);
+            let mut holds = self.holds.borrow_mut();
+            let len = self.graph.len().max(holds.len());
+            holds.resize(len, None);
+            holds[elem.node as usize] = Some(found);
+            found
+        })
     }
 
     /// The id of a place, for an error.

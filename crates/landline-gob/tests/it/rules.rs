@@ -360,8 +360,9 @@ fn sorted_maps_are_the_same_whatever_their_order() {
         words.clone().map(|word| (word, (0..9).map(|n| (n, n > 4)).collect())).into();
     assert_eq!(sorted(&map), to_vec(&ordered).unwrap());
     // Interfaces bring their types with the entry that comes first, whichever was written first.
-    let shapes =
-        |n: usize| if n.is_multiple_of(2) { Shape::Circle(A { a: n as f64 }) } else { Shape::Pair(n as i64, 0) };
+    let shapes = |n: usize| {
+        if n.is_multiple_of(2) { Shape::Circle(A { a: n as f64 }) } else { Shape::Pair(n as i64, 0) }
+    };
     let map: HashMap<String, Shape> = words.iter().cloned().zip((0..).map(shapes)).collect();
     let ordered: BTreeMap<String, Shape> = words.iter().cloned().zip((0..).map(shapes)).collect();
     assert_eq!(sorted(&map), to_vec(&ordered).unwrap());

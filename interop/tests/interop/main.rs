@@ -5,7 +5,11 @@ mod calls;
 mod dials;
 mod errors;
 mod gets;
+mod gob;
 mod listens;
 mod mux;
 mod names;
 mod proxies;
+
+// Where the values of the gob crate's own tests look for it.
+use gob::vectors;

@@ -32,16 +32,69 @@ pub(crate) fn put_uint(out: &mut Vec<u8>, value: u64) {
     out.truncate(end);
 }
 
+/// Appends two numbers, of which the first is hardly ever large.
+///
+/// Never inlined, so that what is around it is small enough to be.
+#[inline(never)]
+pub(crate) fn put_uints(out: &mut Vec<u8>, first: u32, value: u64) {
+    if u64::from(first) >= SMALL || out.capacity() - out.len() <= LONGEST {
+        return put_any_uints(out, first, value);
+    }
+    if value < SMALL {
+        out.extend_from_slice(&[first as u8, value as u8]);
+        return;
+    }
+    let count = count_of(value);
+    let mut bytes = [0; LONGEST + 1];
+    bytes[0] = first as u8;
+    bytes[1] = (count as u8).wrapping_neg();
+    bytes[2..].copy_from_slice(&(value << (8 * (8 - count))).to_be_bytes());
+    let end = out.len() + 2 + count;
+    out.extend_from_slice(&bytes);
+    out.truncate(end);
+}
+
+/// The same where there may be no room, apart so that it costs nothing where there is.
+#[cold]
+#[inline(never)]
+fn put_any_uints(out: &mut Vec<u8>, first: u32, value: u64) {
+    put_uint(out, first.into());
+    put_uint(out, value);
+    out.reserve(MARGIN);
+}
+
+/// Room that is made with more.
+const MARGIN: usize = 64;
+
+/// Appends the difference of two fields, and bytes with their count before them.
+#[inline(never)]
+pub(crate) fn put_uint_and_bytes(out: &mut Vec<u8>, first: u32, bytes: &[u8]) {
+    if u64::from(first) < SMALL && (bytes.len() as u64) < SMALL {
+        out.reserve(2 + bytes.len());
+        out.extend_from_slice(&[first as u8, bytes.len() as u8]);
+    } else {
+        put_uint(out, first.into());
+        put_uint(out, bytes.len() as u64);
+    }
+    out.extend_from_slice(bytes);
+}
+
+/// A signed number as the unsigned one that stands for it.
+#[inline(always)]
+pub(crate) fn of_int(value: i64) -> u64 {
+    ((value << 1) ^ (value >> 63)) as u64
+}
+
+/// A float as the number that stands for it.
+#[inline(always)]
+pub(crate) fn of_float(value: f64) -> u64 {
+    value.to_bits().swap_bytes()
+}
+
 /// Appends a signed number.
 #[inline]
 pub(crate) fn put_int(out: &mut Vec<u8>, value: i64) {
-    put_uint(out, ((value << 1) ^ (value >> 63)) as u64);
-}
-
-/// Appends a float.
-#[inline]
-pub(crate) fn put_float(out: &mut Vec<u8>, value: f64) {
-    put_uint(out, value.to_bits().swap_bytes());
+    put_uint(out, of_int(value));
 }
 
 /// How many bytes [`put_uint`] appends.
@@ -51,7 +104,7 @@ pub(crate) fn uint_len(value: u64) -> usize {
 
 /// How many bytes [`put_int`] appends.
 pub(crate) fn int_len(value: i64) -> usize {
-    uint_len(((value << 1) ^ (value >> 63)) as u64)
+    uint_len(of_int(value))
 }
 
 /// The bytes that a number of at least one bit has.
@@ -186,6 +239,17 @@ mod tests {
     }
 
     #[test]
+    fn two_numbers_are_one_after_the_other() {
+        for first in [0, 1, 127, 128, 300, u32::MAX] {
+            for value in [0, 1, 127, 128, 255, 256, 65_535, 1 << 40, u64::MAX] {
+                let mut out = vec![7];
+                put_uints(&mut out, first, value);
+                assert_eq!(out, [vec![7], uint(first.into()), uint(value)].concat());
+            }
+        }
+    }
+
+    #[test]
     fn signed_numbers_and_floats() {
         for (value, bytes) in [(0, &[0][..]), (-1, &[1]), (1, &[2]), (-129, &[0xfe, 1, 1])] {
             let mut out = Vec::new();
@@ -198,7 +262,7 @@ mod tests {
             assert_eq!(take_uint(&mut &out[..]).map(to_int), Ok(value));
         }
         let mut out = Vec::new();
-        put_float(&mut out, 17.0);
+        put_uint(&mut out, of_float(17.0));
         assert_eq!(out, [0xfe, 0x31, 0x40]);
         assert_eq!(take_uint(&mut &out[..]).map(to_float), Ok(17.0));
     }

@@ -4,7 +4,7 @@ use serde::ser::{Impossible, Serialize, Serializer};
 
 use crate::error::Error;
 
-pub(super) struct Byte<'b>(pub(super) &'b mut Vec<u8>);
+pub(super) struct Byte<'b>(pub(super) &'b mut u8);
 
 impl Byte<'_> {
     #[cold]
@@ -42,7 +42,7 @@ impl Serializer for Byte<'_> {
 
     #[inline]
     fn serialize_u8(self, value: u8) -> Result<(), Error> {
-        self.0.push(value);
+        *self.0 = value;
         Ok(())
     }
 

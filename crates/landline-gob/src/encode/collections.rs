@@ -34,8 +34,6 @@ pub(super) struct Items<'p, P> {
 enum Kind {
     Each,
     Bytes,
-    /// A field without elements, which is left out.
-    Omitted,
 }
 
 /// What comes before the elements, when it cannot be written because their number, or whether they are all zero, is not
@@ -48,32 +46,28 @@ struct Later<P> {
 }
 
 impl<'p, P: Position> Items<'p, P> {
-    #[inline]
+    #[inline(always)]
     pub(super) fn begin(ser: Ser<'p, P>, len: Option<usize>) -> Result<Self, Error> {
-        let (elem, kind) = match &ser.graph.node(ser.elem.node).shape {
-            Shape::Slice { elem, .. } => (*elem, Kind::Each),
-            Shape::Bytes => (basic::UINT8, Kind::Bytes),
+        let (elem, kind) = match (&ser.graph.node(ser.elem.node).shape, len) {
+            (Shape::Slice { elem, .. }, Some(_)) => (*elem, Kind::Each),
+            (Shape::Bytes, Some(_)) => (basic::UINT8, Kind::Bytes),
             _ => return Self::begin_other(ser, len),
         };
-        let Some(len) = len else { return Self::begin_later(ser, elem, kind) };
+        let len = len.unwrap_or_default();
         let Ser { graph, pen, position, .. } = ser;
-        let mut items =
-            Items { graph, pen, elem, kind, content: false, len: Some(len), count: 0, later: None };
-        items.pen.descend()?;
-        if P::OMITS && len == 0 {
-            items.kind = Kind::Omitted;
-        } else {
-            position.open(&mut items.pen.bytes);
-            items.pen.uint(len as u64);
-            if kind == Kind::Bytes {
-                items.pen.bytes.reserve(len);
-            }
+        pen.descend()?;
+        if !(P::OMITS && len == 0) {
+            position.put(pen, len as u64);
         }
-        Ok(items)
+        Ok(Items { graph, pen, elem, kind, content: false, len: Some(len), count: 0, later: None })
     }
 
+    #[cold]
+    #[inline(never)]
     fn begin_other(ser: Ser<'p, P>, len: Option<usize>) -> Result<Self, Error> {
         match &ser.graph.node(ser.elem.node).shape {
+            Shape::Slice { elem, .. } => Self::begin_later(ser, *elem, Kind::Each),
+            Shape::Bytes => Self::begin_later(ser, basic::UINT8, Kind::Bytes),
             Shape::Array { elem, len: fixed } => {
                 if let Some(len) = len
                     && len != *fixed
@@ -84,7 +78,7 @@ impl<'p, P: Position> Items<'p, P> {
                 let Ser { graph, pen, position, .. } = ser;
                 pen.descend()?;
                 // Unlike a slice, an array is never left out.
-                position.open(&mut pen.bytes);
+                position.open(pen);
                 pen.uint(fixed as u64);
                 let len = Some(fixed);
                 Ok(Items { graph, pen, elem, kind: Kind::Each, content: false, len, count: 0, later: None })
@@ -99,7 +93,7 @@ impl<'p, P: Position> Items<'p, P> {
             }
             Shape::Interface { open: true, .. } => {
                 let Ser { graph, pen, position, .. } = ser;
-                position.open(&mut pen.bytes);
+                position.open(pen);
                 pen.counted(b"[]interface {}");
                 pen.begin_content(basic::ANY_SLICE);
                 match len {
@@ -144,10 +138,13 @@ impl<'p, P: Position> Items<'p, P> {
         Items { content: true, ..self }
     }
 
-    #[inline]
+    #[inline(always)]
     fn item<T: Serialize + ?Sized>(&mut self, item: &T) -> Result<(), Error> {
         let done = match self.kind {
-            Kind::Bytes => item.serialize(Byte(&mut self.pen.bytes)),
+            Kind::Bytes => {
+                let mut byte = 0;
+                item.serialize(Byte(&mut byte)).map(|()| self.pen.bytes.push(byte))
+            }
             _ => item.serialize(Ser::new(self.graph, self.pen, self.elem, Element)),
         };
         match done {
@@ -159,15 +156,13 @@ impl<'p, P: Position> Items<'p, P> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn finish(self) -> Result<(), Error> {
         let Items { pen, content, len, count, later, .. } = self;
         if let Some(len) = len
             && len != count
         {
-            return Err(Error::custom(format!(
-                "a sequence says that it has {len} elements, and has {count}"
-            )));
+            return Err(miscounted(len, count));
         }
         if let Some(later) = later {
             Self::finish_later(pen, *later, count)?;
@@ -198,12 +193,102 @@ impl<'p, P: Position> Items<'p, P> {
                 return Ok(());
             }
             let count = std::mem::take(&mut head);
-            position.open(&mut head);
+            position.head(&mut pen.last, &mut head);
             head.extend(count);
         }
         pen.insert(place, &head);
         Ok(())
     }
+}
+
+/// The same of all elements at once.
+#[inline(always)]
+pub(super) fn collect<P: Position, I: Iterator>(ser: Ser<'_, P>, items: I) -> Result<(), Error>
+where
+    I::Item: Serialize,
+{
+    let len = match items.size_hint() {
+        (least, Some(most)) if least == most => least,
+        _ => return collect_other(ser, items, None),
+    };
+    match ser.elem.tag {
+        Tag::Bytes => collect_bytes(ser, len, items),
+        Tag::Slice => match &ser.graph.node(ser.elem.node).shape {
+            Shape::Slice { elem, .. } => collect_slice(ser, *elem, len, items),
+            _ => collect_other(ser, items, Some(len)),
+        },
+        _ => collect_other(ser, items, Some(len)),
+    }
+}
+
+#[inline(always)]
+fn collect_slice<P: Position, I: Iterator>(
+    ser: Ser<'_, P>,
+    elem: Elem,
+    len: usize,
+    items: I,
+) -> Result<(), Error>
+where
+    I::Item: Serialize,
+{
+    let Ser { graph, pen, position, .. } = ser;
+    pen.descend()?;
+    if !(P::OMITS && len == 0) {
+        position.put(pen, len as u64);
+    }
+    let mut count = 0;
+    for item in items {
+        if let Err(error) = item.serialize(Ser::new(graph, pen, elem, Element)) {
+            return Err(error.at_index(count));
+        }
+        count += 1;
+    }
+    pen.ascend();
+    if count == len { Ok(()) } else { Err(miscounted(len, count)) }
+}
+
+#[inline(always)]
+fn collect_bytes<P: Position, I: Iterator>(ser: Ser<'_, P>, len: usize, items: I) -> Result<(), Error>
+where
+    I::Item: Serialize,
+{
+    let Ser { pen, position, .. } = ser;
+    if !(P::OMITS && len == 0) {
+        position.put(pen, len as u64);
+    }
+    let start = pen.bytes.len();
+    pen.bytes.resize(start + len, 0);
+    let mut count = 0;
+    // Without a look at what may come after them: so it is a copy where they are bytes already.
+    for (byte, item) in pen.bytes[start..].iter_mut().zip(items) {
+        if let Err(error) = item.serialize(Byte(byte)) {
+            return Err(error.at_index(count));
+        }
+        count += 1;
+    }
+    if count == len { Ok(()) } else { Err(miscounted(len, count)) }
+}
+
+#[cold]
+#[inline(never)]
+fn collect_other<P: Position, I: Iterator>(
+    ser: Ser<'_, P>,
+    items: I,
+    len: Option<usize>,
+) -> Result<(), Error>
+where
+    I::Item: Serialize,
+{
+    let mut list = Items::begin(ser, len)?;
+    for item in items {
+        list.item(&item)?;
+    }
+    list.finish()
+}
+
+#[cold]
+fn miscounted(len: usize, count: usize) -> Error {
+    Error::custom(format!("a sequence says that it has {len} elements, and has {count}"))
 }
 
 macro_rules! items {
@@ -212,11 +297,12 @@ macro_rules! items {
             type Ok = ();
             type Error = Error;
 
-            #[inline]
+            #[inline(always)]
             fn $method<T: Serialize + ?Sized>(&mut self, item: &T) -> Result<(), Error> {
                 self.item(item)
             }
 
+            #[inline(always)]
             fn end(self) -> Result<(), Error> {
                 self.finish()
             }
@@ -264,7 +350,7 @@ impl<'p> Entries<'p> {
             Shape::Struct { fields, .. } => {
                 let Ser { pen, position, .. } = ser;
                 pen.descend()?;
-                position.open(&mut pen.bytes);
+                position.open(pen);
                 let to = To::Fields { fields: ByName::new(fields, pen.here()), name: String::new() };
                 return Ok(Entries { graph, pen, to, count: 0, content: false });
             }
@@ -274,7 +360,7 @@ impl<'p> Entries<'p> {
         let Ser { pen, position, .. } = ser;
         pen.descend()?;
         // Unlike a slice, a map without entries is sent: to Go it is not the same as none.
-        position.open(&mut pen.bytes);
+        position.open(pen);
         if content {
             pen.counted(b"map[string]interface {}");
             pen.begin_content(basic::ANY_MAP);

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::position::Numbered;
 use super::types::Types;
 use crate::error::{Error, ErrorKind, Signal};
 use crate::limits::Limit;
@@ -19,6 +20,8 @@ pub(super) struct Pen {
     pub(super) bytes: Vec<u8>,
     marks: Vec<Mark>,
     depth: usize,
+    /// The field of the innermost struct that was written last.
+    pub(super) last: u32,
     pub(super) deepest: usize,
     pub(super) sorted: bool,
     /// Whether the type was given: then what is written may be of another kind that can become it.
@@ -55,6 +58,7 @@ impl Pen {
         self.bytes.clear();
         self.marks.clear();
         self.depth = 0;
+        self.last = Numbered::NONE;
         self.given = given;
         self.wanted = None;
     }

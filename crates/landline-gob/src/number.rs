@@ -132,12 +132,33 @@ pub(crate) fn take_uint(input: &mut &[u8]) -> Result<u64, Bad> {
             Ok(u64::from(first))
         }
         Some((&first, rest)) => {
-            let (value, left) = take_long(first, rest)?;
-            *input = left;
-            Ok(value)
+            *input = rest;
+            take_long(first, input)
         }
         None => Err(Bad::Short),
     }
+}
+
+/// The unsigned number that `input` begins with, and what follows: to be had without a store between two of them.
+#[inline(always)]
+pub(crate) fn uint_of(input: &[u8]) -> Result<(u64, &[u8]), Bad> {
+    let Some((&first, rest)) = input.split_first() else { return Err(Bad::Short) };
+    if u64::from(first) < SMALL {
+        return Ok((first.into(), rest));
+    }
+    let count = usize::from(first.wrapping_neg());
+    match rest.split_first_chunk::<8>() {
+        Some((eight, _)) if count <= 8 => {
+            Ok((u64::from_be_bytes(*eight) >> (8 * (8 - count)), &rest[count..]))
+        }
+        _ => short_uint_of(first, rest),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn short_uint_of(first: u8, mut rest: &[u8]) -> Result<(u64, &[u8]), Bad> {
+    take_long(first, &mut rest).map(|value| (value, rest))
 }
 
 /// Takes an unsigned number that is one of many.
@@ -163,22 +184,25 @@ pub(crate) fn take_next_uint(input: &mut &[u8]) -> Result<u64, Bad> {
         *input = left;
         return Ok((*byte).into());
     }
-    let (value, left) = take_long(first, rest)?;
-    *input = left;
-    Ok(value)
+    *input = rest;
+    take_long(first, input)
 }
 
-/// A number of `first`, negated, bytes, and what follows.
-fn take_long(first: u8, rest: &[u8]) -> Result<(u64, &[u8]), Bad> {
+/// A number of `first`, negated, bytes, from the front of what follows.
+#[inline(never)]
+fn take_long(first: u8, rest: &mut &[u8]) -> Result<u64, Bad> {
     let count = usize::from(first.wrapping_neg());
     if count > 8 {
         return Err(Bad::Length);
     }
     if let Some((eight, _)) = rest.split_first_chunk::<8>() {
-        return Ok((u64::from_be_bytes(*eight) >> (8 * (8 - count)), &rest[count..]));
+        let value = u64::from_be_bytes(*eight) >> (8 * (8 - count));
+        *rest = &rest[count..];
+        return Ok(value);
     }
     let Some((bytes, left)) = rest.split_at_checked(count) else { return Err(Bad::Short) };
-    Ok((bytes.iter().fold(0, |value, &byte| value << 8 | u64::from(byte)), left))
+    *rest = left;
+    Ok(bytes.iter().fold(0, |value, &byte| value << 8 | u64::from(byte)))
 }
 
 /// Why there is no number.

@@ -11,7 +11,7 @@ use super::fields::{AllFields, InOrder, Named};
 use super::numbers::Numbers;
 use super::plan::{At, LIST_COST, Plan, UNKNOWN_SIZE, wire_name};
 use super::raw;
-use super::session::{Session, on_trust_in_table};
+use super::session::{Session, on_trust, on_trust_in_table};
 use super::variant::Held;
 use crate::error::{Error, ErrorKind};
 use crate::go::token::{self, Token};
@@ -58,11 +58,7 @@ impl<'s, 'd, 'de> De<'s, 'd, 'de> {
     #[inline]
     fn text(&mut self) -> Result<&'de str, Error> {
         self.expect(Tag::Text, "string")?;
-        let bytes = self.s.counted()?;
-        let text = std::str::from_utf8(bytes)
-            .map_err(|_| Error::from(ErrorKind::Corrupt("a string that is not UTF-8")))?;
-        self.s.charge(text.len())?;
-        Ok(text)
+        self.s.text()
     }
 
     fn bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
@@ -76,14 +72,14 @@ impl<'s, 'd, 'de> De<'s, 'd, 'de> {
     }
 
     fn items<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        let Some(&Plan::Items { elem, len, size }) = self.s.plans.plan(self.at) else {
+        let Some(&Plan::Items { elem, len, size, most }) = self.s.plans.plan(self.at) else {
             return Err(self.mismatch("slice"));
         };
         let count = self.s.count_of(len)?;
         self.s.charge_boxed(size_of::<V::Value>(), self.place)?;
         let most = match len {
             Some(len) => len,
-            None => self.s.charge_items_of(size_of::<V::Value>(), count, size)?,
+            None => self.s.charge_items_of(size_of::<V::Value>(), count, size, most)?,
         };
         self.s.descend()?;
         let made = if size <= 8 && matches!(elem.tag, Tag::Int | Tag::Uint | Tag::Float | Tag::Bool) {
@@ -254,7 +250,7 @@ impl<'de> Deserializer<'de> for De<'_, '_, 'de> {
             // As elements, which more take than bytes: what keeps any of them keeps each by itself.
             Tag::Bytes | Tag::Opaque => {
                 let bytes = self.s.counted()?;
-                self.s.charge_items(bytes.len(), UNKNOWN_SIZE)?;
+                self.s.charge_list(bytes.len(), UNKNOWN_SIZE, on_trust(UNKNOWN_SIZE))?;
                 visitor.visit_seq(ByteItems(bytes.iter()))
             }
             Tag::Slice | Tag::Array => self.items(visitor),

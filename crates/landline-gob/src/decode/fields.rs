@@ -6,10 +6,14 @@ use serde::de::value::BorrowedStrDeserializer;
 use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess};
 
 use super::de::De;
+use super::numbers::Number;
 use super::plan::{At, LocalField, NO_FIELD, StructPlan};
 use super::session::Session;
+use super::text::Text;
 use super::zero::Zero;
 use crate::error::{Error, ErrorKind};
+use crate::number::{Bad, uint_of};
+use crate::schema::Tag;
 
 /// Where a struct of the peer's is being read.
 struct Cursor<'d> {
@@ -29,6 +33,78 @@ impl<'d> Cursor<'d> {
     fn advance(&mut self, s: &mut Session<'d, '_>) -> Result<(), Error> {
         self.field = s.next_field(self.field, self.plan.fields.len())?;
         Ok(())
+    }
+
+    /// The number that is the value of this field. With the number of the next, as both are read faster together.
+    #[inline(always)]
+    fn number(&mut self, s: &mut Session<'d, '_>) -> Result<u64, Error> {
+        let read = uint_of(s.rest).and_then(|(number, rest)| {
+            let (delta, rest) = uint_of(rest)?;
+            Ok((number, delta, rest))
+        });
+        match read {
+            Ok((number, delta, rest)) => {
+                s.rest = rest;
+                self.pass(delta)?;
+                Ok(number)
+            }
+            Err(bad) => Err(self.broken(s, bad)),
+        }
+    }
+
+    /// The text that is the value of this field, for which there is so much place.
+    #[inline(never)]
+    fn text<'de>(&mut self, s: &mut Session<'d, 'de>, place: usize) -> Result<&'de str, Error> {
+        let read = uint_of(s.rest).and_then(|(count, rest)| {
+            let count = usize::try_from(count).unwrap_or(usize::MAX);
+            let (bytes, rest) = rest.split_at_checked(count).ok_or(Bad::Short)?;
+            let (delta, rest) = uint_of(rest)?;
+            Ok((bytes, delta, rest))
+        });
+        let (bytes, delta, rest) = match read {
+            Ok(read) => read,
+            Err(bad) => return Err(self.broken(s, bad)),
+        };
+        let Ok(text) = std::str::from_utf8(bytes) else {
+            let error = Error::from(ErrorKind::Corrupt("a string that is not UTF-8"));
+            return Err(self.at_this_field(s, error));
+        };
+        // A string in a place that is too small for one is in a box.
+        let boxed = if size_of::<String>() > place { size_of::<String>() } else { 0 };
+        if let Err(error) = s.charge(bytes.len() + boxed) {
+            return Err(self.at_this_field(s, error));
+        }
+        s.rest = rest;
+        self.pass(delta)?;
+        Ok(text)
+    }
+
+    /// Goes on to the next field.
+    #[inline(always)]
+    fn pass(&mut self, delta: u64) -> Result<(), Error> {
+        let next = self.field.map_or(delta, |field| u64::from(field).saturating_add(delta));
+        if delta == 0 {
+            self.field = None;
+        } else if next < self.plan.fields.len() as u64 {
+            self.field = Some(next as u32);
+        } else {
+            return Err(ErrorKind::Corrupt("a field that the struct does not have").into());
+        }
+        Ok(())
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn broken(&self, s: &Session<'d, '_>, bad: Bad) -> Error {
+        self.at_this_field(s, bad.into())
+    }
+
+    #[cold]
+    fn at_this_field(&self, s: &Session<'d, '_>, error: Error) -> Error {
+        match self.field {
+            Some(field) => self.at_field(s, field, error),
+            None => error,
+        }
     }
 
     fn name(&self, s: &Session<'d, '_>, field: u32) -> &'d str {
@@ -127,11 +203,21 @@ impl<'de> SeqAccess<'de> for InOrder<'_, '_, 'de> {
             let left = self.locals.len();
             return zero(self.s, local.name, left, seed);
         }
-        match seed.deserialize(De::new(self.s, local.at, size_of::<S::Value>())) {
-            Ok(value) => {
+        let given = if !local.is_plain {
+            let given = seed.deserialize(De::new(self.s, local.at, size_of::<S::Value>()));
+            if given.is_ok() {
                 self.cursor.advance(self.s)?;
-                Ok(Some(value))
             }
+            given
+        } else if local.at.tag == Tag::Text {
+            let text = self.cursor.text(self.s, size_of::<S::Value>())?;
+            seed.deserialize(Text(text))
+        } else {
+            let number = self.cursor.number(self.s)?;
+            seed.deserialize(Number { number, tag: local.at.tag })
+        };
+        match given {
+            Ok(value) => Ok(Some(value)),
             Err(error) => Err(self.cursor.at_field(self.s, local.wire, error)),
         }
     }

@@ -10,6 +10,7 @@ mod raw;
 mod reader;
 mod scan;
 mod session;
+mod text;
 mod types;
 mod variant;
 mod zero;
@@ -150,7 +151,13 @@ impl Decoder {
     /// When the value does not fit a `T`: then it has been taken, and the next can be. When the stream is broken or goes
     /// beyond a limit, [`Error::is_fatal`] says so, and nothing more can be decoded.
     pub fn decode<'de, T: Deserialize<'de>>(&mut self, input: &mut &'de [u8]) -> Result<Option<T>, Error> {
-        let Some(found) = self.find(input)? else { return Ok(None) };
+        let found = match self.find_plain(input) {
+            Some(found) => found,
+            None => match self.find(input)? {
+                Some(found) => found,
+                None => return Ok(None),
+            },
+        };
         self.pass(input, &found);
         let at =
             self.plans.root::<T>(&self.types, found.elem).map_err(|error| error.at_offset(found.offset))?;
@@ -235,7 +242,26 @@ impl Decoder {
         self.scan = None;
     }
 
+    /// The value at the front of the input, if it is one that is found at once: all of it is there, and it is of a type
+    /// that is known and holds no interfaces.
+    #[inline(always)]
+    fn find_plain<'de>(&self, input: &&'de [u8]) -> Option<Found<'de>> {
+        if self.scan.is_some() || self.open.is_some() {
+            return None;
+        }
+        let mut rest = *input;
+        let len = usize::try_from(take_uint(&mut rest).ok()?).ok()?;
+        if len > self.limits.message {
+            return None;
+        }
+        let (mut bytes, after) = rest.split_at_checked(len)?;
+        let elem = self.types.plain(to_int(take_uint(&mut bytes).ok()?))?;
+        let offset = self.offset + (input.len() - after.len() - bytes.len()) as u64;
+        Some(Found { elem, bytes, offset, rest: after })
+    }
+
     /// Takes descriptions from the front of the input, up to a value.
+    #[inline(never)]
     fn find<'de>(&mut self, input: &mut &'de [u8]) -> Result<Option<Found<'de>>, Error> {
         if let Some(scan) = self.scan.take() {
             return self.scan(input, scan);

@@ -67,10 +67,10 @@ fn broken(bad: Bad, index: usize) -> Error {
     Error::from(bad).at_index(index)
 }
 
-/// One of them.
-struct Number {
-    number: u64,
-    tag: Tag,
+/// One of them, or one that is a field.
+pub(super) struct Number {
+    pub(super) number: u64,
+    pub(super) tag: Tag,
 }
 
 impl Number {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
+use super::session::on_trust;
 use super::types::Types;
 use crate::arena::Arena;
 use crate::error::{Error, shortened};
@@ -32,6 +33,8 @@ pub(super) enum Plan {
         elem: At,
         len: Option<usize>,
         size: usize,
+        /// For how many elements room is made on the word of the input.
+        most: usize,
     },
     Entries {
         key: At,
@@ -70,6 +73,8 @@ pub(super) struct LocalField {
     pub(super) name: &'static str,
     pub(super) wire: u32,
     pub(super) at: At,
+    /// Whether it is nothing but a number, or nothing but a text, to both sides.
+    pub(super) is_plain: bool,
 }
 
 /// For a field that the peer's struct does not have.
@@ -89,6 +94,8 @@ pub(super) struct Plans {
     list: Arena<Plan>,
     known: RefCell<HashMap<(u32, Option<Local>), u32>>,
     roots: HashMap<TypeId, Vec<(u32, At)>, ByTypeId>,
+    /// The root that was asked for last: its Rust type, the peer's, and what is to be done.
+    last_root: Option<(TypeId, u32, At)>,
     graphs: Vec<Arc<Graph>>,
     locals: HashMap<TypeId, Option<Local>, ByTypeId>,
     /// About how many bytes of memory they take.
@@ -101,6 +108,7 @@ impl Plans {
             list: Arena::new(),
             known: RefCell::default(),
             roots: HashMap::default(),
+            last_root: None,
             graphs: Vec::new(),
             locals: HashMap::default(),
             spent: Cell::new(0),
@@ -125,16 +133,33 @@ impl Plans {
     }
 
     /// What to do with a value of the peer's type for a `T`.
+    #[inline]
     pub(super) fn root<'de, T: Deserialize<'de>>(&mut self, types: &Types, elem: Elem) -> Result<At, Error> {
         let id = typeid::of::<T>();
-        if let Some(known) = self.roots.get(&id)
-            && let Some((_, at)) = known.iter().find(|(node, _)| *node == elem.node)
-        {
-            return Ok(*at);
+        match self.last_root {
+            Some((known, node, at)) if known == id && node == elem.node => Ok(at),
+            _ => self.other_root::<T>(id, types, elem),
         }
-        let local = self.local::<T>(id);
-        let at = self.make(types, elem, local)?;
-        self.roots.entry(id).or_default().push((elem.node, at));
+    }
+
+    #[inline(never)]
+    fn other_root<'de, T: Deserialize<'de>>(
+        &mut self,
+        id: TypeId,
+        types: &Types,
+        elem: Elem,
+    ) -> Result<At, Error> {
+        let known = self.roots.get(&id).and_then(|known| known.iter().find(|(node, _)| *node == elem.node));
+        let at = match known {
+            Some((_, at)) => *at,
+            None => {
+                let local = self.local::<T>(id);
+                let at = self.make(types, elem, local)?;
+                self.roots.entry(id).or_default().push((elem.node, at));
+                at
+            }
+        };
+        self.last_root = Some((id, elem.node, at));
         Ok(at)
     }
 
@@ -184,19 +209,18 @@ impl Plans {
     fn made(&self, types: &Types, elem: Elem, local: Option<Local>) -> Result<Plan, Error> {
         let graph = local.map(|local| self.graphs[local.graph as usize].clone());
         let shape = local.zip(graph.as_ref()).map(|(local, graph)| &graph.node(local.elem.node).shape);
+        let items = |elem, len, size| Plan::Items { elem, len, size, most: on_trust(size) };
         let within = |elem: &Elem| local.map(|local| Local { elem: *elem, ..local });
         Ok(match (&types.graph.node(elem.node).shape, shape) {
             (Shape::Slice { elem, .. }, Some(Shape::Slice { elem: local, size })) => {
-                Plan::Items { elem: self.make(types, *elem, within(local))?, len: None, size: *size }
+                items(self.make(types, *elem, within(local))?, None, *size)
             }
-            (Shape::Slice { elem, .. }, _) => {
-                Plan::Items { elem: self.make(types, *elem, None)?, len: None, size: UNKNOWN_SIZE }
-            }
+            (Shape::Slice { elem, .. }, _) => items(self.make(types, *elem, None)?, None, UNKNOWN_SIZE),
             (Shape::Array { elem, len }, Some(Shape::Array { elem: local, .. })) => {
-                Plan::Items { elem: self.make(types, *elem, within(local))?, len: Some(*len), size: 0 }
+                items(self.make(types, *elem, within(local))?, Some(*len), 0)
             }
             (Shape::Array { elem, len }, _) => {
-                Plan::Items { elem: self.make(types, *elem, None)?, len: Some(*len), size: UNKNOWN_SIZE }
+                items(self.make(types, *elem, None)?, Some(*len), UNKNOWN_SIZE)
             }
             (
                 Shape::Map { key, value, .. },
@@ -221,7 +245,7 @@ impl Plans {
                 let mut locals: Vec<LocalField> = Vec::new();
                 for (name, place) in &wants.names {
                     if usize::from(*place) == locals.len() {
-                        locals.push(LocalField { name, wire: NO_FIELD, at: NOTHING });
+                        locals.push(LocalField { name, wire: NO_FIELD, at: NOTHING, is_plain: false });
                     }
                 }
                 let mut plans = Vec::with_capacity(fields.len());
@@ -233,6 +257,8 @@ impl Plans {
                     if let Some(local) = local {
                         let local = &mut locals[usize::from(local)];
                         (local.wire, local.at) = (number as u32, at);
+                        local.is_plain = wanted.is_some_and(|wanted| self.says_what_it_is(wanted))
+                            && matches!(at.tag, Tag::Bool | Tag::Int | Tag::Uint | Tag::Float | Tag::Text);
                     }
                     plans.push(WireField { at, local });
                 }

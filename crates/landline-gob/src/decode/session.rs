@@ -82,6 +82,19 @@ impl<'d, 'de> Session<'d, 'de> {
         }
     }
 
+    /// A string.
+    #[inline(never)]
+    pub(super) fn text(&mut self) -> Result<&'de str, Error> {
+        let bytes = self.counted()?;
+        match std::str::from_utf8(bytes) {
+            Ok(text) => {
+                self.charge(text.len())?;
+                Ok(text)
+            }
+            Err(_) => Err(ErrorKind::Corrupt("a string that is not UTF-8").into()),
+        }
+    }
+
     /// How many elements follow: each takes a byte at least.
     #[inline]
     pub(super) fn count(&mut self) -> Result<usize, Error> {
@@ -121,36 +134,37 @@ impl<'d, 'de> Session<'d, 'de> {
         if bytes > place { self.charge(bytes) } else { Ok(()) }
     }
 
-    /// Takes the elements of a `Vec` into account, with what it is larger than they need.
+    /// Takes the elements of a list or a set into account, which of them shows by its size; and for how many room may
+    /// be made.
     #[inline]
-    pub(super) fn charge_items(&mut self, count: usize, size: usize) -> Result<(), Error> {
-        self.charge_list(count, size).map(|_| ())
-    }
-
-    /// The same for what may be a set, which shows by its size; and for how many room may be made.
-    #[inline]
-    pub(super) fn charge_items_of(&mut self, of: usize, count: usize, size: usize) -> Result<usize, Error> {
+    pub(super) fn charge_items_of(
+        &mut self,
+        of: usize,
+        count: usize,
+        size: usize,
+        most: usize,
+    ) -> Result<usize, Error> {
         if of > LIST + 8 {
             self.charge_entries(count, size)?;
             return Ok(on_trust_in_table(size));
         }
-        self.charge_list(count, size)
+        self.charge_list(count, size, most)?;
+        Ok(most)
     }
 
+    /// Takes the elements of a `Vec` into account, with what it is larger than they need; there is room for `most` of them
+    /// from the start.
     #[inline]
-    fn charge_list(&mut self, count: usize, size: usize) -> Result<usize, Error> {
-        let most = on_trust(size);
-        let mut room = most;
-        if count <= room {
-            self.charge(count * size)?;
-            return Ok(most);
+    pub(super) fn charge_list(&mut self, count: usize, size: usize, most: usize) -> Result<(), Error> {
+        if count <= most {
+            return self.charge(count * size);
         }
         // From there on it doubles as it grows.
+        let mut room = most;
         while room < count {
             room *= 2;
         }
-        self.charge(room.saturating_mul(size))?;
-        Ok(most)
+        self.charge(room.saturating_mul(size))
     }
 
     /// Takes the entries of a map into account: one that hashes has room for a power of two of them, of which it leaves

@@ -159,6 +159,16 @@ impl Types {
         Ok(place)
     }
 
+    /// The type of an id, if its values are known to hold no interfaces.
+    #[inline]
+    pub(super) fn plain(&self, id: i64) -> Option<Elem> {
+        let place = self.place_of(id)?;
+        match self.ready.get(place as usize) {
+            Some(Some(false)) => Some(self.graph.elem(place)),
+            _ => None,
+        }
+    }
+
     /// Makes sure that all a type is made of is defined, and says whether its values may hold interface values.
     #[inline]
     pub(super) fn prepare(&mut self, elem: Elem, limits: &Limits) -> Result<bool, Error> {

@@ -271,11 +271,7 @@ where
 
 #[cold]
 #[inline(never)]
-fn collect_other<P: Position, I: Iterator>(
-    ser: Ser<'_, P>,
-    items: I,
-    len: Option<usize>,
-) -> Result<(), Error>
+fn collect_other<P: Position, I: Iterator>(ser: Ser<'_, P>, items: I, len: Option<usize>) -> Result<(), Error>
 where
     I::Item: Serialize,
 {

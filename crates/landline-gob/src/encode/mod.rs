@@ -123,7 +123,14 @@ impl Encoder {
         let limits = Limits::default();
         let mut pen = Pen::default();
         pen.deepest = limits.depth;
-        Encoder { types: Types::new(), pen, roots: HashMap::default(), last_root: None, graphs: Vec::new(), limits }
+        Encoder {
+            types: Types::new(),
+            pen,
+            roots: HashMap::default(),
+            last_root: None,
+            graphs: Vec::new(),
+            limits,
+        }
     }
 
     /// Writes the entries of maps in the order of their keys, so that equal values are equal bytes; off by default, when they

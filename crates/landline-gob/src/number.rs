@@ -184,8 +184,9 @@ pub(crate) fn take_next_uint(input: &mut &[u8]) -> Result<u64, Bad> {
         *input = left;
         return Ok((*byte).into());
     }
-    *input = rest;
-    take_long(first, input)
+    let (value, left) = uint_of(input)?;
+    *input = left;
+    Ok(value)
 }
 
 /// A number of `first`, negated, bytes, from the front of what follows.

@@ -21,13 +21,15 @@ use crate::value::slot;
 pub(super) struct De<'s, 'd, 'de> {
     pub(super) s: &'s mut Session<'d, 'de>,
     pub(super) at: At,
-    /// How many bytes the Rust value has where it will be.
-    pub(super) place: usize,
 }
 
 impl<'s, 'd, 'de> De<'s, 'd, 'de> {
+    /// `place` is how many bytes the Rust value has where it will be.
+    #[inline(always)]
     pub(super) fn new(s: &'s mut Session<'d, 'de>, at: At, place: usize) -> Self {
-        De { s, at, place }
+        // Beside it, as two words go in registers.
+        s.place = place;
+        De { s, at }
     }
 
     #[inline]
@@ -66,45 +68,13 @@ impl<'s, 'd, 'de> De<'s, 'd, 'de> {
             return Err(self.mismatch("[]byte"));
         }
         let bytes = self.s.counted()?;
-        self.s.charge_boxed(size_of::<V::Value>(), self.place)?;
+        self.s.charge_boxed(size_of::<V::Value>())?;
         self.s.charge(bytes.len())?;
         visitor.visit_borrowed_bytes(bytes)
     }
 
     fn items<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        let Some(&Plan::Items { elem, len, size, most }) = self.s.plans.plan(self.at) else {
-            return Err(self.mismatch("slice"));
-        };
-        let count = self.s.count_of(len)?;
-        self.s.charge_boxed(size_of::<V::Value>(), self.place)?;
-        let most = match len {
-            Some(len) => len,
-            None => self.s.charge_items_of(size_of::<V::Value>(), count, size, most)?,
-        };
-        self.s.descend()?;
-        let made = if size <= 8 && matches!(elem.tag, Tag::Int | Tag::Uint | Tag::Float | Tag::Bool) {
-            self.s.left = count;
-            visitor.visit_seq(Numbers::new(self.s, elem.tag, count, most))
-        } else {
-            let mut items = Items { s: self.s, elem, left: count, count, most };
-            let made = visitor.visit_seq(&mut items);
-            let left = items.left;
-            self.s.left = left;
-            made
-        };
-        if made.is_ok() {
-            if self.s.left > 0 {
-                return Err(left_over(self.s.left));
-            }
-            self.s.ascend();
-        }
-        made
-    }
-
-    fn byte_items<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        let bytes = self.s.counted()?;
-        self.s.charge(bytes.len())?;
-        visitor.visit_seq(ByteItems(bytes.iter()))
+        items(self.s, self.at, visitor)
     }
 
     fn entries<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
@@ -112,7 +82,7 @@ impl<'s, 'd, 'de> De<'s, 'd, 'de> {
             return Err(self.mismatch("map"));
         };
         let count = self.s.count()?;
-        self.s.charge_boxed(size_of::<V::Value>(), self.place)?;
+        self.s.charge_boxed(size_of::<V::Value>())?;
         self.s.charge_entries(count, size)?;
         self.s.descend()?;
         let mut entries =
@@ -145,7 +115,7 @@ impl<'s, 'd, 'de> De<'s, 'd, 'de> {
         if plan.names != Some(names.len()) {
             return self.some_fields(names, visitor);
         }
-        self.s.charge_boxed(size_of::<V::Value>(), self.place)?;
+        self.s.charge_boxed(size_of::<V::Value>())?;
         self.s.descend()?;
         // The result stays where it is: a large value is not to be moved more often than need be.
         let made;
@@ -198,14 +168,55 @@ impl<'s, 'd, 'de> De<'s, 'd, 'de> {
         if !names.contains(&name) {
             return Err(ErrorKind::UnknownName(name.to_owned()).into());
         }
-        self.s.charge_boxed(size_of::<V::Value>(), self.place)?;
+        self.s.charge_boxed(size_of::<V::Value>())?;
         self.s.descend()?;
+        let place = self.s.place;
         let local = self.s.plans.variant(local, name);
         let at = self.s.make(elem, local).map_err(|error| error.at_field(name))?;
-        let made = visitor.visit_enum(Held { s: self.s, at, name, place: self.place })?;
+        let made = visitor.visit_enum(Held { s: self.s, at, name, place })?;
         self.s.ascend();
         Ok(made)
     }
+}
+
+/// The elements of a slice or an array. Not of `De`, so that what is in it may stay in registers.
+fn items<'de, V: Visitor<'de>>(s: &mut Session<'_, 'de>, at: At, visitor: V) -> Result<V::Value, Error> {
+    let plans = s.plans;
+    let Some(&Plan::Items { elem, len, size, most, is_plain }) = plans.plan(at) else {
+        return Err(De { s, at }.mismatch("slice"));
+    };
+    let count = s.count_of(len)?;
+    s.charge_boxed(size_of::<V::Value>())?;
+    let most = match len {
+        Some(len) => len,
+        None => s.charge_items_of(size_of::<V::Value>(), count, size, most)?,
+    };
+    s.descend()?;
+    let made = if is_plain {
+        s.left = count;
+        visitor.visit_seq(Numbers::new(s, elem.tag, count, most))
+    } else {
+        let mut items = Items { s, elem, left: count, count, most };
+        let made = visitor.visit_seq(&mut items);
+        let left = items.left;
+        s.left = left;
+        made
+    };
+    if made.is_ok() {
+        if s.left > 0 {
+            return Err(left_over(s.left));
+        }
+        s.ascend();
+    }
+    made
+}
+
+/// The elements of a `[]byte`.
+fn byte_items<'de, V: Visitor<'de>>(s: &mut Session<'_, 'de>, visitor: V) -> Result<V::Value, Error> {
+    let bytes = s.counted()?;
+    s.charge_boxed(size_of::<V::Value>())?;
+    s.charge(bytes.len())?;
+    visitor.visit_seq(ByteItems(bytes.iter()))
 }
 
 macro_rules! integers {
@@ -261,7 +272,8 @@ impl<'de> Deserializer<'de> for De<'_, '_, 'de> {
                 Some((_, elem)) => {
                     self.s.descend()?;
                     self.at = self.s.make(elem, None)?;
-                    let made = De::new(self.s, self.at, self.place).deserialize_any(visitor)?;
+                    let place = self.s.place;
+                    let made = De::new(self.s, self.at, place).deserialize_any(visitor)?;
                     self.s.ascend();
                     Ok(made)
                 }
@@ -302,7 +314,7 @@ impl<'de> Deserializer<'de> for De<'_, '_, 'de> {
 
     #[inline]
     fn deserialize_str<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Error> {
-        self.s.charge_boxed(size_of::<V::Value>(), self.place)?;
+        self.s.charge_boxed(size_of::<V::Value>())?;
         visitor.visit_borrowed_str(self.text()?)
     }
 
@@ -366,7 +378,7 @@ impl<'de> Deserializer<'de> for De<'_, '_, 'de> {
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         match self.at.tag {
             Tag::Slice => self.items(visitor),
-            Tag::Bytes => self.byte_items(visitor),
+            Tag::Bytes => byte_items(self.s, visitor),
             _ => Err(self.mismatch("slice")),
         }
     }

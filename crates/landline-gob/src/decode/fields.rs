@@ -203,20 +203,25 @@ impl<'de> SeqAccess<'de> for InOrder<'_, '_, 'de> {
             let left = self.locals.len();
             return zero(self.s, local.name, left, seed);
         }
-        let given = if !local.is_plain {
-            let given = seed.deserialize(De::new(self.s, local.at, size_of::<S::Value>()));
-            if given.is_ok() {
-                self.cursor.advance(self.s)?;
-            }
-            given
-        } else if local.at.tag == Tag::Text {
+        // Each by itself, so that values are not moved more often than need be.
+        if !local.is_plain {
+            return match seed.deserialize(De::new(self.s, local.at, size_of::<S::Value>())) {
+                Ok(value) => match self.cursor.advance(self.s) {
+                    Ok(()) => Ok(Some(value)),
+                    Err(error) => Err(error),
+                },
+                Err(error) => Err(self.cursor.at_field(self.s, local.wire, error)),
+            };
+        }
+        if local.at.tag == Tag::Text {
             let text = self.cursor.text(self.s, size_of::<S::Value>())?;
-            seed.deserialize(Text(text))
-        } else {
-            let number = self.cursor.number(self.s)?;
-            seed.deserialize(Number { number, tag: local.at.tag })
-        };
-        match given {
+            return match seed.deserialize(Text(text)) {
+                Ok(value) => Ok(Some(value)),
+                Err(error) => Err(self.cursor.at_field(self.s, local.wire, error)),
+            };
+        }
+        let number = self.cursor.number(self.s)?;
+        match seed.deserialize(Number { number, tag: local.at.tag }) {
             Ok(value) => Ok(Some(value)),
             Err(error) => Err(self.cursor.at_field(self.s, local.wire, error)),
         }

@@ -22,7 +22,7 @@ use serde::Deserialize;
 
 use crate::error::{Error, ErrorKind};
 use crate::limits::{Limit, Limits};
-use crate::number::{Bad, take_uint, to_int};
+use crate::number::{Bad, take_uint, to_int, uint_of};
 use crate::schema::{Elem, Tag, Type};
 use crate::value::Value;
 use de::De;
@@ -249,13 +249,14 @@ impl Decoder {
         if self.scan.is_some() || self.open.is_some() {
             return None;
         }
-        let mut rest = *input;
-        let len = usize::try_from(take_uint(&mut rest).ok()?).ok()?;
+        let (len, rest) = uint_of(input).ok()?;
+        let len = usize::try_from(len).ok()?;
         if len > self.limits.message {
             return None;
         }
-        let (mut bytes, after) = rest.split_at_checked(len)?;
-        let elem = self.types.plain(to_int(take_uint(&mut bytes).ok()?))?;
+        let (whole, after) = rest.split_at_checked(len)?;
+        let (id, bytes) = uint_of(whole).ok()?;
+        let elem = self.types.plain(to_int(id))?;
         let offset = self.offset + (input.len() - after.len() - bytes.len()) as u64;
         Some(Found { elem, bytes, offset, rest: after })
     }

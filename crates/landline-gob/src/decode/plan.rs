@@ -12,6 +12,7 @@ use super::types::Types;
 use crate::arena::Arena;
 use crate::error::{Error, shortened};
 use crate::hash::ByTypeId;
+use crate::limits::Limit;
 use crate::schema::{Content, Elem, Field, Graph, Shape, Tag, go_name};
 use crate::trace;
 
@@ -21,9 +22,26 @@ pub(super) struct At {
     pub(super) tag: Tag,
     /// The place of the peer's type.
     pub(super) node: u32,
-    /// The place of what is to be done, for types with others in them.
-    pub(super) plan: u32,
+    /// The place of what is to be done, for types with others in them. With three bytes it all fits into one register,
+    /// and 16 million are more than the limits on memory let anyone have.
+    plan: [u8; 3],
 }
+
+impl At {
+    pub(super) const fn new(elem: Elem, plan: u32) -> At {
+        let [a, b, c, _] = plan.to_le_bytes();
+        At { tag: elem.tag, node: elem.node, plan: [a, b, c] }
+    }
+
+    #[inline(always)]
+    fn plan(self) -> u32 {
+        let [a, b, c] = self.plan;
+        u32::from_le_bytes([a, b, c, 0])
+    }
+}
+
+/// More plans than this have no place.
+const MOST_PLANS: u32 = 1 << 24;
 
 #[derive(Debug)]
 pub(super) enum Plan {
@@ -35,6 +53,8 @@ pub(super) enum Plan {
         size: usize,
         /// For how many elements room is made on the word of the input.
         most: usize,
+        /// Whether they are nothing but numbers to both sides.
+        is_plain: bool,
     },
     Entries {
         key: At,
@@ -79,7 +99,7 @@ pub(super) struct LocalField {
 
 /// For a field that the peer's struct does not have.
 pub(super) const NO_FIELD: u32 = u32::MAX;
-const NOTHING: At = At { tag: Tag::Unsupported, node: 0, plan: 0 };
+const NOTHING: At = At::new(Elem { node: 0, tag: Tag::Unsupported, pointers: 0 }, 0);
 
 /// A Rust type, by its graph and its place there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -95,7 +115,7 @@ pub(super) struct Plans {
     known: RefCell<HashMap<(u32, Option<Local>), u32>>,
     roots: HashMap<TypeId, Vec<(u32, At)>, ByTypeId>,
     /// The root that was asked for last: its Rust type, the peer's, and what is to be done.
-    last_root: Option<(TypeId, u32, At)>,
+    last_root: Option<(TypeId, At)>,
     graphs: Vec<Arc<Graph>>,
     locals: HashMap<TypeId, Option<Local>, ByTypeId>,
     /// About how many bytes of memory they take.
@@ -121,7 +141,7 @@ impl Plans {
 
     #[inline]
     pub(super) fn plan(&self, at: At) -> Option<&Plan> {
-        self.list.find(at.plan)
+        self.list.find(at.plan())
     }
 
     #[inline]
@@ -137,7 +157,7 @@ impl Plans {
     pub(super) fn root<'de, T: Deserialize<'de>>(&mut self, types: &Types, elem: Elem) -> Result<At, Error> {
         let id = typeid::of::<T>();
         match self.last_root {
-            Some((known, node, at)) if known == id && node == elem.node => Ok(at),
+            Some((known, at)) if known == id && at.node == elem.node => Ok(at),
             _ => self.other_root::<T>(id, types, elem),
         }
     }
@@ -159,7 +179,7 @@ impl Plans {
                 at
             }
         };
-        self.last_root = Some((id, elem.node, at));
+        self.last_root = Some((id, at));
         Ok(at)
     }
 
@@ -182,7 +202,7 @@ impl Plans {
         if let Some(local) = local {
             self.check(types, elem, local)?;
         }
-        let at = |plan| At { tag: elem.tag, node: elem.node, plan };
+        let at = |plan| At::new(elem, plan);
         if !elem.tag.is_composite() && elem.tag != Tag::Interface {
             return Ok(at(0));
         }
@@ -201,6 +221,7 @@ impl Plans {
             plan
         });
         match self.list.find(plan) {
+            _ if plan >= MOST_PLANS => Err(Error::limit(Limit::Types, plan as usize)),
             Some(Plan::Never(error)) => Err(error.again()),
             _ => Ok(at(plan)),
         }
@@ -209,18 +230,21 @@ impl Plans {
     fn made(&self, types: &Types, elem: Elem, local: Option<Local>) -> Result<Plan, Error> {
         let graph = local.map(|local| self.graphs[local.graph as usize].clone());
         let shape = local.zip(graph.as_ref()).map(|(local, graph)| &graph.node(local.elem.node).shape);
-        let items = |elem, len, size| Plan::Items { elem, len, size, most: on_trust(size) };
+        let items = |elem: At, len, size, local: Option<Local>| {
+            let is_plain = elem.tag != Tag::Text && self.is_plain(elem.tag, local);
+            Plan::Items { elem, len, size, most: on_trust(size), is_plain }
+        };
         let within = |elem: &Elem| local.map(|local| Local { elem: *elem, ..local });
         Ok(match (&types.graph.node(elem.node).shape, shape) {
             (Shape::Slice { elem, .. }, Some(Shape::Slice { elem: local, size })) => {
-                items(self.make(types, *elem, within(local))?, None, *size)
+                items(self.make(types, *elem, within(local))?, None, *size, within(local))
             }
-            (Shape::Slice { elem, .. }, _) => items(self.make(types, *elem, None)?, None, UNKNOWN_SIZE),
+            (Shape::Slice { elem, .. }, _) => items(self.make(types, *elem, None)?, None, UNKNOWN_SIZE, None),
             (Shape::Array { elem, len }, Some(Shape::Array { elem: local, .. })) => {
-                items(self.make(types, *elem, within(local))?, Some(*len), 0)
+                items(self.make(types, *elem, within(local))?, Some(*len), 0, within(local))
             }
             (Shape::Array { elem, len }, _) => {
-                items(self.make(types, *elem, None)?, Some(*len), UNKNOWN_SIZE)
+                items(self.make(types, *elem, None)?, Some(*len), UNKNOWN_SIZE, None)
             }
             (
                 Shape::Map { key, value, .. },
@@ -257,8 +281,7 @@ impl Plans {
                     if let Some(local) = local {
                         let local = &mut locals[usize::from(local)];
                         (local.wire, local.at) = (number as u32, at);
-                        local.is_plain = wanted.is_some_and(|wanted| self.says_what_it_is(wanted))
-                            && matches!(at.tag, Tag::Bool | Tag::Int | Tag::Uint | Tag::Float | Tag::Text);
+                        local.is_plain = self.is_plain(at.tag, wanted);
                     }
                     plans.push(WireField { at, local });
                 }
@@ -321,6 +344,12 @@ impl Plans {
             graph.find(local.elem.node).map(|node| &node.shape),
             None | Some(Shape::Unsupported(_) | Shape::Interface { open: true, .. })
         )
+    }
+
+    /// Whether it is nothing but a number, or nothing but a text, to both sides.
+    fn is_plain(&self, tag: Tag, local: Option<Local>) -> bool {
+        matches!(tag, Tag::Bool | Tag::Int | Tag::Uint | Tag::Float | Tag::Text)
+            && local.is_some_and(|local| self.says_what_it_is(local))
     }
 
     /// Refuses types that never fit, whatever the values.

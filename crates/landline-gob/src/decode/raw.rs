@@ -66,7 +66,7 @@ fn copy(s: &mut Session<'_, '_>, elem: Elem, out: &mut Vec<u8>) -> Result<(), Er
             s.ascend();
         }
         _ => {
-            s.skip(At { tag: elem.tag, node: elem.node, plan: 0 })?;
+            s.skip(At::new(elem, 0))?;
             out.extend_from_slice(&before[..before.len() - s.rest.len()]);
         }
     }

@@ -39,9 +39,12 @@ pub(super) struct Session<'d, 'de> {
     pub(super) nil: Option<(&'static str, usize)>,
     /// How many elements of the slice that was read last were not asked for.
     pub(super) left: usize,
+    /// How many bytes the Rust value that is next has where it will be.
+    pub(super) place: usize,
 }
 
 impl<'d, 'de> Session<'d, 'de> {
+    #[inline(always)]
     pub(super) fn new(
         rest: &'de [u8],
         types: &'d Types,
@@ -51,7 +54,7 @@ impl<'d, 'de> Session<'d, 'de> {
         let overspent = types.overspent(plans.spent(), limits);
         let budget = limits.budget(rest.len(), overspent)?;
         let levels = limits.depth;
-        Ok(Session { rest, types, plans, levels, deepest: levels, budget, nil: None, left: 0 })
+        Ok(Session { rest, types, plans, levels, deepest: levels, budget, nil: None, left: 0, place: 0 })
     }
 
     #[inline(always)]
@@ -130,8 +133,8 @@ impl<'d, 'de> Session<'d, 'de> {
 
     /// Takes a value that has its own place on the heap into account, which shows by its being larger than its place.
     #[inline]
-    pub(super) fn charge_boxed(&mut self, bytes: usize, place: usize) -> Result<(), Error> {
-        if bytes > place { self.charge(bytes) } else { Ok(()) }
+    pub(super) fn charge_boxed(&mut self, bytes: usize) -> Result<(), Error> {
+        if bytes > self.place { self.charge(bytes) } else { Ok(()) }
     }
 
     /// Takes the elements of a list or a set into account, which of them shows by its size; and for how many room may

@@ -24,6 +24,13 @@ const TYPE_COST: usize = 240;
 const FIELD_COST: usize = 72;
 const FIELD_COST_MORE: usize = 112;
 
+/// Of a type that is known to be whole.
+#[derive(Clone, Copy, Debug)]
+struct Ready {
+    tag: Tag,
+    holds_interface: bool,
+}
+
 #[derive(Debug)]
 pub(super) struct Types {
     /// Shared with the dynamic values that were decoded.
@@ -34,7 +41,7 @@ pub(super) struct Types {
     high: HashMap<i64, u32>,
     count: usize,
     /// For each place, whether values may hold interface values, once it is known that they can be read.
-    ready: Vec<Option<bool>>,
+    ready: Vec<Option<Ready>>,
     /// Places of which the types within are known to be what they are.
     settled: HashSet<u32>,
     /// For each place, whether values hold interfaces, as far as dynamic values have asked.
@@ -160,11 +167,13 @@ impl Types {
     }
 
     /// The type of an id, if its values are known to hold no interfaces.
-    #[inline]
+    #[inline(always)]
     pub(super) fn plain(&self, id: i64) -> Option<Elem> {
         let place = self.place_of(id)?;
         match self.ready.get(place as usize) {
-            Some(Some(false)) => Some(self.graph.elem(place)),
+            Some(Some(Ready { tag, holds_interface: false })) => {
+                Some(Elem { node: place, tag: *tag, pointers: 0 })
+            }
             _ => None,
         }
     }
@@ -172,8 +181,8 @@ impl Types {
     /// Makes sure that all a type is made of is defined, and says whether its values may hold interface values.
     #[inline]
     pub(super) fn prepare(&mut self, elem: Elem, limits: &Limits) -> Result<bool, Error> {
-        if let Some(Some(holds)) = self.ready.get(elem.node as usize) {
-            return Ok(*holds);
+        if let Some(Some(ready)) = self.ready.get(elem.node as usize) {
+            return Ok(ready.holds_interface);
         }
         self.prepare_new(elem, limits)
     }
@@ -201,7 +210,7 @@ impl Types {
         }
         let holds = holds_interface(&self.graph, elem.node);
         self.ready.resize(self.graph.len(), None);
-        self.ready[elem.node as usize] = Some(holds);
+        self.ready[elem.node as usize] = Some(Ready { tag: elem.tag, holds_interface: holds });
         Ok(holds)
     }
 

@@ -33,6 +33,7 @@ pub(crate) const INTEROP: &[Peer] = &[
     peer("named", "bind9"),
     peer("dig", "bind9-dnsutils"),
     NGINX,
+    HAPROXY,
     peer("socat", "socat"),
     peer("curl", "curl"),
     peer("squid", "squid"),

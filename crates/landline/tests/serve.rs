@@ -480,3 +480,73 @@ async fn without_a_listener_that_works_the_server_ends_once_its_conns_have() {
     let error = timeout(LONG, serving.wait()).await.expect("it ends").unwrap_err();
     assert!(error.to_string().starts_with("accept tcp 127.0.0.1:"), "{error}");
 }
+
+/// A server that gives its conns away.
+async fn giving() -> (Serving, mpsc::UnboundedReceiver<Conn>) {
+    let (give, given) = mpsc::unbounded_channel();
+    let handler = move |conn| {
+        let _ = give.send(conn);
+        async {}
+    };
+    (Server::new().workers(1).serve("tcp", LOCAL, handler).await.unwrap(), given)
+}
+
+#[tokio::test]
+async fn a_conn_stays_with_its_worker_wherever_somebody_waits_for_it_first() {
+    let (serving, mut given) = giving().await;
+    let mut client = connect(&serving).await;
+    let conn = given.recv().await.unwrap();
+    let conn = std::thread::spawn(|| {
+        let passing = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        passing.block_on(std::future::poll_fn(|cx| {
+            assert!(std::pin::pin!(conn.read_pooled()).poll(cx).is_pending());
+            std::task::Poll::Ready(())
+        }));
+        conn
+    });
+    let conn = conn.join().unwrap();
+    client.write_all(b"x").await.unwrap();
+    let bytes = timeout(LONG, conn.read_pooled()).await.expect("it is told of what comes").unwrap();
+    assert_eq!(*bytes, *b"x");
+}
+
+#[tokio::test]
+async fn a_conn_that_outlives_its_server_before_anybody_waited_is_whoevers_waits() {
+    let (serving, mut given) = giving().await;
+    let mut client = connect(&serving).await;
+    let conn = given.recv().await.unwrap();
+    finish(&serving).await;
+    let (read, ()) = tokio::join!(timeout(LONG, conn.read_pooled()), async {
+        sleep(Duration::from_millis(10)).await;
+        client.write_all(b"x").await.unwrap();
+    });
+    assert_eq!(*read.expect("it is told of what comes").unwrap(), *b"x");
+}
+
+struct PanicsWhenDropped;
+
+impl Drop for PanicsWhenDropped {
+    fn drop(&mut self) {
+        panic!("as it is meant to");
+    }
+}
+
+#[tokio::test]
+async fn whoever_waits_learns_that_a_worker_panicked() {
+    let bound = Server::new().workers(2).bind("tcp", LOCAL).await.unwrap();
+    let make = |worker: &landline::serve::Worker| {
+        let panics = (worker.index() == 1).then(|| PanicsWhenDropped);
+        move |conn| {
+            let _ = &panics;
+            echo(conn)
+        }
+    };
+    let serving = bound.serve_with(make).await.unwrap();
+    let mut client = connect(&serving).await;
+    assert!(is_served(&mut client).await);
+    drop(client);
+    until("the conn ends", || total(&serving).conns == 0).await;
+    assert_eq!(serving.shutdown(LONG).await.stuck_workers, 0);
+    let error = serving.wait().await.unwrap_err();
+    assert!(error.to_string().contains("a worker panicked"), "{error}");
+}

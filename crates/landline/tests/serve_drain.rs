@@ -232,3 +232,36 @@ async fn a_handler_that_blocks_its_thread_does_not_hold_up_the_end() {
     let drained = timeout(LONG, serving.wait()).await.expect("it ends after all").unwrap();
     assert_eq!((drained.cut, drained.stuck_workers), (1, 0));
 }
+
+#[tokio::test]
+async fn each_socket_is_closed_as_soon_as_what_was_queued_there_is_accepted() {
+    let server = Server::new().workers(1);
+    let (first, second) =
+        (server.bind("tcp", LOCAL).await.unwrap(), server.bind("tcp", LOCAL).await.unwrap());
+    // Each conn blocks the only worker until it is let through.
+    let (let_through, gate) = std::sync::mpsc::channel();
+    let gate = std::sync::Mutex::new(gate);
+    let handler = move |conn| {
+        let _ = gate.lock().unwrap().recv();
+        echo(conn)
+    };
+    let serving = Arc::new(first.and(second).serve(handler).await.unwrap());
+    let [first, second] =
+        [0, 1].map(|address| serving.local_addrs()[address].as_socket().expect("they are of TCP"));
+    let served = TcpStream::connect(first).await.unwrap();
+    until("it is accepted", || serving.counters().total().conns == 1).await;
+    let mut queued = TcpStream::connect(second).await.unwrap();
+    let draining = tokio::spawn({
+        let serving = serving.clone();
+        async move { serving.shutdown(LONG).await }
+    });
+    tokio::task::yield_now().await;
+    let_through.send(()).unwrap();
+    // The worker is at the second socket now, and kept there.
+    until("the first is closed", || std::net::TcpListener::bind(first).is_ok()).await;
+    let_through.send(()).unwrap();
+    queued.write_all(b"x").await.unwrap();
+    timeout(LONG, queued.read_exact(&mut [0])).await.expect("an answer").unwrap();
+    drop((served, queued));
+    assert_eq!(draining.await.unwrap().cut, 0);
+}

@@ -4,6 +4,7 @@ mod addresses;
 mod calls;
 mod dials;
 mod errors;
+mod forwards;
 mod gets;
 mod gob;
 mod listens;

@@ -444,3 +444,15 @@ impl StreamConn for Conn {
 }
 
 impl_async_io!(Conn);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Futures hold conns by value, those of an `async fn` twice.
+    #[test]
+    fn a_conn_is_small() {
+        assert!(size_of::<Conn>() <= 24, "{}", size_of::<Conn>());
+        assert_eq!(size_of::<TcpConn>(), 8);
+    }
+}

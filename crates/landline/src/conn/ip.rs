@@ -61,13 +61,12 @@ use crate::sys::{self, Incoming};
 /// ```
 pub struct IpConn {
     pub(super) fd: NetFd,
-    protocol: Protocol,
     rest: Box<Rest>,
 }
 
 /// On the heap, since futures hold conns by value, and a `Conn` is as large as the largest of its kinds.
-#[derive(Default)]
 struct Rest {
+    protocol: Protocol,
     errors: Beside,
     pauses: Beside,
     /// Asked of the kernel at most once, and only when it matters.
@@ -86,7 +85,9 @@ impl IpConn {
     /// `peer` where it is already known.
     pub(crate) fn new(fd: NetFd, protocol: Protocol, peer: Option<ScopedIp>) -> IpConn {
         let peer = peer.map(OnceLock::from).unwrap_or_default();
-        IpConn { fd, protocol, rest: Box::new(Rest { peer, ..Rest::default() }) }
+        let (errors, pauses) = (Beside::default(), Beside::default());
+        let (shape, local) = (OnceLock::new(), OnceLock::new());
+        IpConn { fd, rest: Box::new(Rest { protocol, errors, pauses, shape, local, peer }) }
     }
 
     /// A ping socket that sends from `local`, or with the wildcard address from whichever suits; to be used with
@@ -140,7 +141,7 @@ impl IpConn {
 
     /// Takes the descriptor out; it stays open and non-blocking. Fails if it was closed.
     pub fn into_owned_fd(self) -> Result<OwnedFd> {
-        let protocol = self.protocol;
+        let protocol = self.rest.protocol;
         self.rest.errors.end();
         self.fd.into_owned_fd().map_err(|cause| failed(Operation::Set, protocol, cause))
     }
@@ -267,7 +268,7 @@ impl IpConn {
 
     /// The protocol in the IP header.
     pub fn protocol(&self) -> Protocol {
-        self.protocol
+        self.rest.protocol
     }
 
     /// Whether it is a ping socket.
@@ -332,7 +333,7 @@ impl IpConn {
 
     #[cold]
     pub(super) fn error_to(&self, to: ScopedIp, cause: Cause) -> Error {
-        failed(Operation::Write, self.protocol, cause)
+        failed(Operation::Write, self.rest.protocol, cause)
             .from_local(self.local().ok().map(Addr::from))
             .to_peer(Addr::from(to))
     }
@@ -375,7 +376,7 @@ impl StreamConn for IpConn {
 
     #[cold]
     fn error(&self, operation: Operation, cause: Cause) -> Error {
-        failed(operation, self.protocol, cause)
+        failed(operation, self.rest.protocol, cause)
             .from_local(self.local().ok().map(Addr::from))
             .to_peer(self.peer().ok().map(Addr::from))
     }
@@ -413,7 +414,7 @@ impl AsFd for IpConn {
 impl std::fmt::Debug for IpConn {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("IpConn")
-            .field("protocol", &self.protocol)
+            .field("protocol", &self.rest.protocol)
             .field("local", &self.local().ok())
             .field("peer", &self.peer().ok())
             .finish()

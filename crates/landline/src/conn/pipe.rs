@@ -17,7 +17,7 @@ use super::{ConnKind, StreamConn, impl_async_io};
 use crate::addr::Addr;
 use crate::context::Context;
 use crate::error::{Cause, Error, Operation, Result};
-use crate::fd::{Direction, Limits, PooledBuf, STREAM};
+use crate::fd::{Direction, Limits, PooledBuf};
 
 /// The most bytes that wait in one direction: as many as in a pipe of Linux (pipe(7)).
 const CAPACITY: usize = 64 * 1024;
@@ -138,7 +138,7 @@ impl End {
 
     async fn read_pooled(&self) -> Result<PooledBuf, Cause> {
         self.until(Direction::Read, || {
-            let mut buffer = PooledBuf::take(STREAM);
+            let mut buffer = PooledBuf::for_stream();
             self.try_read(buffer.room()).map(|read| read.map(|count| buffer.filled(count)))
         })
         .await

@@ -177,7 +177,7 @@ impl TcpConn {
     /// with the beginning of the file behind it. Without a next write it is sent after some 200 ms. After an error or a
     /// cancel, an unknown part has been written.
     pub fn write_all_more<'a>(&'a self, buffer: &'a [u8]) -> impl Future<Output = Result<()>> {
-        Named::new(self, Operation::Write, self.fd.write_all_with(buffer, SendFlags::MORE))
+        Named::new(self, Operation::Write, self.fd.write_all_with::<{ SendFlags::MORE.bits() }>(buffer))
     }
 
     /// Whether the conn is corked (`TCP_CORK`, tcp(7)). Off by default.

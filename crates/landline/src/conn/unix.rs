@@ -193,7 +193,7 @@ impl UnixConn {
 
     /// Whether it is a stream, a socket for datagrams, or a connection of records.
     pub fn kind(&self) -> UnixKind {
-        self.fd.kind
+        self.fd.kind()
     }
 
     /// Reads what has arrived without taking it: the next read gives the same bytes again. Of a message that is longer

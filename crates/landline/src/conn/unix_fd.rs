@@ -11,21 +11,32 @@ use tokio::io::ReadBuf;
 
 use super::apart;
 use crate::error::Cause;
-use crate::fd::{Direction, IOV_MAX, Io, NetFd, PooledBuf, ReadOnce, STREAM, counted};
+use crate::fd::{Direction, IOV_MAX, Io, NetFd, PooledBuf, ReadOnce, counted};
 use crate::network::UnixKind;
 use crate::sys::{self, Incoming};
 
-/// The socket and what it is. Everything that does not depend on the kind is reached through `Deref`.
+/// The socket, which knows its kind: beside it, the kind would make a [`Conn`](super::Conn) half as large again. Everything
+/// that does not depend on the kind is reached through `Deref`.
 pub(crate) struct UnixFd {
     fd: NetFd,
-    pub(crate) kind: UnixKind,
 }
 
 impl UnixFd {
     pub(crate) const READ_STREAM: ReadOnce = |fd, buffer| recv_stream(fd, &mut [IoSliceMut::new(buffer)]);
 
     pub(crate) fn new(fd: NetFd, kind: UnixKind) -> UnixFd {
-        UnixFd { fd, kind }
+        fd.set_mark(kind as u8);
+        UnixFd { fd }
+    }
+
+    pub(crate) fn kind(&self) -> UnixKind {
+        const DATAGRAM: u8 = UnixKind::Datagram as u8;
+        const SEQPACKET: u8 = UnixKind::Seqpacket as u8;
+        match self.fd.mark() {
+            DATAGRAM => UnixKind::Datagram,
+            SEQPACKET => UnixKind::Seqpacket,
+            _ => UnixKind::Stream,
+        }
     }
 
     pub(crate) fn into_net_fd(self) -> NetFd {
@@ -33,11 +44,11 @@ impl UnixFd {
     }
 
     pub(crate) fn is_stream(&self) -> bool {
-        self.kind == UnixKind::Stream
+        self.kind() == UnixKind::Stream
     }
 
     pub(crate) fn read<'a>(&'a self, buffer: &'a mut [u8]) -> impl Future<Output = Result<usize, Cause>> {
-        match self.kind {
+        match self.kind() {
             UnixKind::Stream => Either::Left(
                 self.fd.read_io(buffer, |fd, buffer| recv_stream(fd, &mut [IoSliceMut::new(buffer)])),
             ),
@@ -46,11 +57,11 @@ impl UnixFd {
     }
 
     pub(crate) fn read_pooled(&self) -> impl Future<Output = Result<PooledBuf, Cause>> {
-        match self.kind {
-            UnixKind::Stream => Either::Left(self.fd.io(Direction::Read, |fd| {
-                let mut buffer = PooledBuf::take(STREAM);
+        match self.kind() {
+            UnixKind::Stream => Either::Left(self.fd.call(Direction::Read, |socket, fd| {
+                let mut buffer = PooledBuf::for_stream();
                 let Io { value, readiness } = recv_stream(fd, &mut [IoSliceMut::new(buffer.room())])?;
-                self.fd.count(Direction::Read, value);
+                socket.count(Direction::Read, value);
                 Ok(Io { value: buffer.filled(value), readiness })
             })),
             UnixKind::Datagram | UnixKind::Seqpacket => Either::Right(apart(self.fd.recv_pooled())),
@@ -58,7 +69,7 @@ impl UnixFd {
     }
 
     pub(crate) async fn read_vectored(&self, buffers: &mut [IoSliceMut<'_>]) -> Result<usize, Cause> {
-        match self.kind {
+        match self.kind() {
             UnixKind::Stream => {
                 let received = |fd: BorrowedFd<'_>| {
                     recv_stream(fd, buffers).inspect(|read| self.fd.count(Direction::Read, read.value))
@@ -70,14 +81,14 @@ impl UnixFd {
     }
 
     pub(crate) fn write<'a>(&'a self, buffer: &'a [u8]) -> impl Future<Output = Result<usize, Cause>> {
-        match self.kind {
+        match self.kind() {
             UnixKind::Stream => Either::Left(self.fd.write(buffer)),
             UnixKind::Datagram | UnixKind::Seqpacket => Either::Right(apart(self.fd.send(buffer))),
         }
     }
 
     pub(crate) fn write_all<'a>(&'a self, buffer: &'a [u8]) -> impl Future<Output = Result<(), Cause>> {
-        match self.kind {
+        match self.kind() {
             UnixKind::Stream => Either::Left(self.fd.write_all(buffer)),
             UnixKind::Datagram | UnixKind::Seqpacket => {
                 Either::Right(apart(async { self.fd.send(buffer).await.map(|_| ()) }))
@@ -86,14 +97,14 @@ impl UnixFd {
     }
 
     pub(crate) async fn write_vectored(&self, buffers: &[IoSlice<'_>]) -> Result<usize, Cause> {
-        match self.kind {
+        match self.kind() {
             UnixKind::Stream => self.fd.write_vectored(buffers).await,
             UnixKind::Datagram | UnixKind::Seqpacket => apart(self.fd.send_vectored(buffers)).await,
         }
     }
 
     pub(crate) async fn write_all_vectored(&self, buffers: &mut [IoSlice<'_>]) -> Result<(), Cause> {
-        match self.kind {
+        match self.kind() {
             UnixKind::Stream => self.fd.write_all_vectored(buffers).await,
             UnixKind::Datagram | UnixKind::Seqpacket => {
                 apart(self.fd.send_vectored(buffers)).await.map(|_| ())
@@ -106,7 +117,7 @@ impl UnixFd {
         cx: &mut task::Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<Result<(), Cause>> {
-        match self.kind {
+        match self.kind() {
             UnixKind::Stream if buffer.remaining() == 0 => Poll::Ready(self.fd.read_nothing().map(|_| ())),
             UnixKind::Stream => {
                 let wanted = buffer.remaining();
@@ -126,7 +137,7 @@ impl UnixFd {
     }
 
     pub(crate) fn poll_write(&self, cx: &mut task::Context<'_>, buffer: &[u8]) -> Poll<Result<usize, Cause>> {
-        match self.kind {
+        match self.kind() {
             UnixKind::Stream => self.fd.poll_write(cx, buffer),
             UnixKind::Datagram | UnixKind::Seqpacket => self.fd.poll_send(cx, buffer),
         }
@@ -137,7 +148,7 @@ impl UnixFd {
         cx: &mut task::Context<'_>,
         buffers: &[IoSlice<'_>],
     ) -> Poll<Result<usize, Cause>> {
-        match self.kind {
+        match self.kind() {
             UnixKind::Stream => self.fd.poll_write_vectored(cx, buffers),
             UnixKind::Datagram | UnixKind::Seqpacket => self.fd.poll_send_vectored(cx, buffers),
         }

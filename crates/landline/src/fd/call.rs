@@ -1,28 +1,29 @@
 //! A call that waits until the socket is ready, and what it holds meanwhile.
 
+use std::num::NonZeroU32;
 use std::os::fd::BorrowedFd;
 use std::pin::Pin;
 use std::task::{self, Poll};
 
 use super::limits::{Direction, Expiry, Limits};
 use super::net_fd::{Io, NetFd};
-use super::waiters::Seat;
 use crate::error::Cause;
 
 /// A call under way. A type of its own, because every task that reads or writes keeps one, and what an `async fn` would
-/// keep is twice as large.
+/// keep is twice as large; for the same reason the operation is given the socket, and need not keep it too.
 pub(crate) struct Call<'a, F> {
     fd: &'a NetFd,
+    expiry: Option<Expiry>,
+    /// Where it waits, once it does.
+    seat: Option<NonZeroU32>,
     direction: Direction,
     at_once: bool,
-    waiter: Waiter<'a>,
     operation: F,
 }
 
 impl<'a, F> Call<'a, F> {
     pub(super) fn new(fd: &'a NetFd, direction: Direction, operation: F) -> Call<'a, F> {
-        let waiter = Waiter::Call { seat: None, expiry: None };
-        Call { fd, direction, at_once: false, waiter, operation }
+        Call { fd, expiry: None, seat: None, direction, at_once: false, operation }
     }
 
     /// Waits for nothing: there is nothing to move.
@@ -34,36 +35,47 @@ impl<'a, F> Call<'a, F> {
 
 impl<T, F> Future for Call<'_, F>
 where
-    F: FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<T>> + Unpin,
+    F: FnMut(&NetFd, BorrowedFd<'_>) -> rustix::io::Result<Io<T>> + Unpin,
 {
     type Output = Result<T, Cause>;
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
-        let Call { fd, direction, at_once, waiter, operation } = &mut *self;
+        let Call { fd, expiry, seat, direction, at_once, operation } = &mut *self;
         if *at_once {
             return Poll::Ready(fd.with_open(|open| {
                 fd.check(*direction)?;
-                Ok(operation(open)?.value)
+                Ok(operation(fd, open)?.value)
             }));
         }
-        fd.poll_waiting(*direction, waiter, cx, operation)
+        let mut waiter = Waiter::Call { seat, expiry };
+        fd.poll_waiting(*direction, &mut waiter, cx, &mut |open| operation(fd, open))
+    }
+}
+
+impl<F> Drop for Call<'_, F> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(seat) = self.seat {
+            self.fd.limits().leave(self.direction, seat);
+        }
     }
 }
 
 /// Who waits for readiness.
 pub(super) enum Waiter<'a> {
     /// A call, with what it holds while it waits.
-    Call { seat: Option<Seat<'a>>, expiry: Option<Expiry> },
+    Call { seat: &'a mut Option<NonZeroU32>, expiry: &'a mut Option<Expiry> },
     /// The task of `poll_read` or `poll_write`, which holds nothing.
     Polled,
 }
 
-impl<'a> Waiter<'a> {
-    pub(super) fn enlist(&mut self, limits: &'a Limits, direction: Direction, cx: &task::Context<'_>) {
+impl Waiter<'_> {
+    pub(super) fn enlist(&mut self, limits: &Limits, direction: Direction, cx: &task::Context<'_>) {
         match self {
             Waiter::Call { seat, .. } => {
-                seat.get_or_insert_with(|| limits.seat(direction)).register(cx.waker());
+                let seat = *seat.get_or_insert_with(|| limits.sit(direction));
+                limits.enlist(direction, seat, cx.waker());
             }
             Waiter::Polled => limits.register_polled(direction, cx),
         }

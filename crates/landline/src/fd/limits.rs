@@ -3,10 +3,11 @@
 //! While neither is set, a read or write looks at one atomic flag and nothing else.
 
 use std::future::Future;
+use std::num::NonZeroU32;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
-use std::task::{self, Poll};
+use std::task::{self, Poll, Waker};
 
 use tokio::time::Instant;
 
@@ -22,7 +23,6 @@ pub(crate) enum Direction {
 
 #[derive(Default)]
 pub(crate) struct Limits {
-    limited: [AtomicBool; 2],
     waiters: Waiters,
     set: OnceLock<Box<Mutex<Set>>>,
 }
@@ -64,6 +64,23 @@ impl Limits {
     /// A place for a call that waits in this direction.
     pub(crate) fn seat(&self, direction: Direction) -> Seat<'_> {
         self.waiters.seat(direction)
+    }
+
+    /// The number of such a place, for a call that keeps no more of it; to be [left](Limits::leave).
+    #[inline]
+    pub(crate) fn sit(&self, direction: Direction) -> NonZeroU32 {
+        self.waiters.sit(direction)
+    }
+
+    /// Enlists the task that has the place; what it waits for must be looked at again after this.
+    #[inline]
+    pub(crate) fn enlist(&self, direction: Direction, seat: NonZeroU32, waker: &Waker) {
+        self.waiters.enlist(direction, seat, waker);
+    }
+
+    #[inline]
+    pub(crate) fn leave(&self, direction: Direction, seat: NonZeroU32) {
+        self.waiters.leave(direction, seat);
     }
 
     /// For a call that waits, after its seat was registered: ready with the cause once a limit is reached. Arms a
@@ -149,14 +166,14 @@ impl Limits {
             if !limited {
                 set.polled[index] = None;
             }
-            self.limited[index].store(limited, Ordering::Release);
+            self.waiters.limited[index].store(limited, Ordering::Release);
         }
         self.waiters.wake_all(direction);
     }
 
     #[inline]
     fn limited(&self, direction: Direction) -> bool {
-        self.limited[direction as usize].load(Ordering::Acquire)
+        self.waiters.limited[direction as usize].load(Ordering::Acquire)
     }
 
     fn set(&self) -> MutexGuard<'_, Set> {

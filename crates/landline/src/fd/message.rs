@@ -17,7 +17,7 @@ use tokio::io::{Interest, ReadBuf};
 
 use super::limits::Direction;
 use super::net_fd::{Io, NetFd, Readiness};
-use super::pool::{MESSAGE, PooledBuf};
+use super::pool::PooledBuf;
 use crate::error::Cause;
 use crate::sys::{self, Incoming, Rights};
 
@@ -72,7 +72,7 @@ impl NetFd {
     /// Receives one message into a buffer that is taken only when there is one.
     pub(crate) async fn recv_pooled(&self) -> Result<PooledBuf, Cause> {
         self.recv_io(|fd| {
-            let mut buffer = PooledBuf::take(MESSAGE);
+            let mut buffer = PooledBuf::for_message();
             let count = self.received(recv(fd, buffer.room()), |len| *len)?;
             Ok(buffer.filled(count))
         })

@@ -1,5 +1,6 @@
 //! Steps 6 and 7: a non-blocking descriptor in tokio's reactor, with deadlines and a close that wakes whoever waits.
 
+mod attempt;
 mod call;
 mod limits;
 mod message;
@@ -18,7 +19,6 @@ pub(crate) use message::Beside;
 pub(crate) use meter::Traffic;
 pub(crate) use monitor::Monitor;
 pub(crate) use net_fd::{Ends, Io, NetFd};
-pub(crate) use pool::STREAM;
 pub(crate) use relay::{ReadOnce, Relay, RelayError, read_bytes};
 pub(crate) use splice::Spliced;
 pub(crate) use stream::{IOV_MAX, counted};

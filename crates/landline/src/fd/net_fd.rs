@@ -5,8 +5,9 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::pin::pin;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::task::{self, Poll, Wake, Waker, ready};
+use std::task::{self, Poll, Wake, ready};
 use std::time::Duration;
 
 use rustix::io::Errno;
@@ -15,13 +16,14 @@ use tokio::io::{Interest, Ready};
 use tokio::task::coop;
 use tokio::time::Instant;
 
+use super::attempt::{INTEREST, has_had_urgent_data, poll_ready, try_io};
 use super::call::{Call, Waiter};
 use super::limits::{Direction, Limits};
 use super::meter::{Meter, Traffic};
 use super::monitor::Monitor;
 use crate::context::Context;
 use crate::error::Cause;
-use crate::sys::{self, Entered, Registered};
+use crate::sys::{self, Entered, Number, Registered};
 
 /// A socket in the reactor of the runtime that made it.
 ///
@@ -46,6 +48,8 @@ pub(crate) struct Ends {
     /// Boxed, since few ask for it.
     pub(crate) local: OnceLock<Box<SocketAddr>>,
     pub(crate) peer: OnceLock<SocketAddr>,
+    /// [`NetFd::mark`], here because there is room for it.
+    mark: AtomicU8,
 }
 
 /// What one system call gave, and what it says about the next one.
@@ -63,9 +67,6 @@ pub(crate) enum Readiness {
     /// and it saves the call that would return `EAGAIN`.
     UsedUp,
 }
-
-/// What the reactor is asked for. Urgent data is asked for to know whether there ever was any.
-pub(super) const INTEREST: Interest = Interest::READABLE.add(Interest::WRITABLE).add(Interest::PRIORITY);
 
 impl NetFd {
     /// Registers a non-blocking socket with the current runtime's reactor.
@@ -102,17 +103,40 @@ impl NetFd {
         Monitor::new(self.0.clone())
     }
 
+    /// What whoever made it wants to remember of it, such as its kind; 0 at first.
+    #[inline]
+    pub(crate) fn mark(&self) -> u8 {
+        self.0.ends.mark.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_mark(&self, mark: u8) {
+        self.0.ends.mark.store(mark, Ordering::Relaxed);
+    }
+
     pub(crate) fn ends(&self) -> &Ends {
         &self.0.ends
     }
 
     /// Does `operation` once the socket is ready in `direction`, as often as it takes; cancel-safe, since a call of
     /// `operation` that succeeds is the last thing done.
-    pub(crate) fn io<T, F>(&self, direction: Direction, operation: F) -> Call<'_, F>
+    pub(crate) fn io<'a, T>(
+        &'a self,
+        direction: Direction,
+        mut operation: impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<T>> + Unpin + 'a,
+    ) -> Call<'a, impl FnMut(&NetFd, BorrowedFd<'_>) -> rustix::io::Result<Io<T>>> {
+        self.call(direction, move |_, fd| operation(fd))
+    }
+
+    /// The same with an operation that is given the socket, and so need not keep it.
+    pub(crate) fn call<T, F>(&self, direction: Direction, operation: F) -> Call<'_, F>
     where
-        F: FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<T>> + Unpin,
+        F: FnMut(&NetFd, BorrowedFd<'_>) -> rustix::io::Result<Io<T>> + Unpin,
     {
         Call::new(self, direction, operation)
+    }
+
+    pub(super) fn limits(&self) -> &Limits {
+        &self.0.limits
     }
 
     /// [`NetFd::io`] for `poll_read` and `poll_write`: one task in each direction.
@@ -125,10 +149,10 @@ impl NetFd {
         self.poll_waiting(direction, &mut Waiter::Polled, cx, &mut operation)
     }
 
-    pub(super) fn poll_waiting<'a, T>(
-        &'a self,
+    pub(super) fn poll_waiting<T>(
+        &self,
         direction: Direction,
-        waiter: &mut Waiter<'a>,
+        waiter: &mut Waiter<'_>,
         cx: &mut task::Context<'_>,
         operation: &mut impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<T>>,
     ) -> Poll<Result<T, Cause>> {
@@ -146,7 +170,7 @@ impl NetFd {
             if shared.io.is_ended() {
                 return Poll::Ready(Err(Cause::Closed));
             }
-            let io = io.register(INTEREST)?;
+            let io = shared.register(&io)?;
             let hub = sys::borrowed_waker(&self.0);
             if poll_ready(io, direction, &hub)?.is_pending() {
                 return waiter.poll_reached(&shared.limits, direction, cx).map(Err);
@@ -170,7 +194,7 @@ impl NetFd {
     /// Waits until the socket is ready for `interest`, or a limit is reached, or it is closed.
     pub(crate) async fn ready(&self, direction: Direction, interest: Interest) -> Result<Ready, Cause> {
         let Some(io) = self.0.io.enter() else { return Err(Cause::Closed) };
-        let guard = self.unless_ended(direction, io.register(INTEREST)?.ready(interest)).await?;
+        let guard = self.unless_ended(direction, self.0.register(&io)?.ready(interest)).await?;
         Ok(guard?.ready())
     }
 
@@ -182,7 +206,7 @@ impl NetFd {
         operation: &mut impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<T>,
     ) -> Result<Option<T>, Cause> {
         let Some(io) = self.0.io.enter() else { return Err(Cause::Closed) };
-        let mut guard = self.unless_ended(direction, io.register(INTEREST)?.ready(interest)).await??;
+        let mut guard = self.unless_ended(direction, self.0.register(&io)?.ready(interest)).await??;
         loop {
             match operation(io.as_fd()) {
                 Ok(value) => return Ok(Some(value)),
@@ -201,7 +225,7 @@ impl NetFd {
         let shared = self.0.clone();
         async move {
             let Some(io) = shared.io.enter() else { return };
-            let Ok(io) = io.register(INTEREST) else { return };
+            let Ok(io) = shared.register(&io) else { return };
             if let Ok(mut guard) = io.ready(Interest::ERROR).await {
                 // Forgotten before anybody looks for the error, so that the next is not missed.
                 guard.clear_ready();
@@ -311,6 +335,15 @@ impl NetFd {
     }
 }
 
+impl Shared {
+    /// The registration, made now if there is none yet: with the runtime that accepted it, whoever is the first to wait,
+    /// or with the current one.
+    #[inline]
+    pub(super) fn register<'a>(&self, io: &'a Entered<'_>) -> io::Result<&'a AsyncFd<Number>> {
+        io.register(INTEREST, || self.meter.home())
+    }
+}
+
 impl Drop for NetFd {
     fn drop(&mut self) {
         self.0.io.release();
@@ -331,91 +364,6 @@ impl Wake for Shared {
     fn wake_by_ref(self: &Arc<Self>) {
         self.limits.wake_enlisted();
     }
-}
-
-/// Asks the reactor, which wakes `hub` if it has to wait.
-#[inline]
-pub(super) fn poll_ready(io: &AsyncFd<OwnedFd>, direction: Direction, hub: &Waker) -> io::Result<Poll<()>> {
-    let mut cx = task::Context::from_waker(hub);
-    let readiness = match direction {
-        Direction::Read => io.poll_read_ready(&mut cx),
-        Direction::Write => io.poll_write_ready(&mut cx),
-    };
-    match readiness {
-        Poll::Ready(guard) => guard.map(|_| Poll::Ready(())),
-        Poll::Pending => Ok(Poll::Pending),
-    }
-}
-
-/// Does `operation` if the socket is believed ready; `None` if it is not.
-#[inline]
-pub(super) fn try_io<T>(
-    io: &Entered<'_>,
-    direction: Direction,
-    operation: &mut impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<T>>,
-) -> Option<Result<T, Cause>> {
-    let Some(io) = io.registration() else { return try_unregistered(io, direction, operation) };
-    let mut result = None;
-    // `WouldBlock` makes tokio forget the readiness of the event that it saw before the call, and of no later one.
-    let _ = io.try_io(direction.interest(), |fd| {
-        let readiness = loop {
-            match operation(fd.as_fd()) {
-                Ok(Io { value, readiness }) => {
-                    result = Some(Ok(value));
-                    break match (direction, readiness) {
-                        (Direction::Read, Readiness::UsedUp) if has_had_urgent_data(io) => Readiness::Kept,
-                        _ => readiness,
-                    };
-                }
-                Err(Errno::INTR) => {}
-                Err(Errno::AGAIN) => break Readiness::UsedUp,
-                Err(error) => {
-                    result = Some(Err(error.into()));
-                    break Readiness::Kept;
-                }
-            }
-        };
-        match readiness {
-            Readiness::Kept => Ok(()),
-            Readiness::UsedUp => Err(io::ErrorKind::WouldBlock.into()),
-        }
-    });
-    result
-}
-
-/// The same before the reactor knows the socket: it is believed ready until it proves not to be. To register it then tells
-/// of what comes meanwhile, since epoll reports what is ready at that moment.
-fn try_unregistered<T>(
-    io: &Entered<'_>,
-    direction: Direction,
-    operation: &mut impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<T>>,
-) -> Option<Result<T, Cause>> {
-    if io.is_spent(direction as usize) {
-        return None;
-    }
-    loop {
-        match operation(io.as_fd()) {
-            Ok(Io { value, readiness }) => {
-                if readiness == Readiness::UsedUp {
-                    io.set_spent(direction as usize);
-                }
-                return Some(Ok(value));
-            }
-            Err(Errno::INTR) => {}
-            Err(Errno::AGAIN) => {
-                io.set_spent(direction as usize);
-                return None;
-            }
-            Err(error) => return Some(Err(error.into())),
-        }
-    }
-}
-
-/// Whether the peer ever sent urgent data. A read stops before such, with more behind it (tcp(7), unix(7)), and so
-/// looks as if it had taken all there was.
-fn has_had_urgent_data(io: &AsyncFd<OwnedFd>) -> bool {
-    // Nobody else asks for this readiness, so it is never taken back.
-    io.try_io(Interest::PRIORITY, |_| Ok(())).is_ok()
 }
 
 impl Direction {
@@ -517,6 +465,14 @@ mod tests {
             read += theirs.read(&mut buffer).await.unwrap();
         }
         writer.await.unwrap().unwrap();
+    }
+
+    #[test]
+    fn what_every_conn_has_fits_what_the_allocator_gives() {
+        // With the two counts of the `Arc`. glibc gives 216 bytes, and then 16 more; of what is between two tokio tasks,
+        // which are aligned to 128 bytes, more is left unused.
+        let size = size_of::<Shared>() + 2 * size_of::<usize>();
+        assert!(size <= 216, "{size}");
     }
 
     fn accepted() -> (NetFd, UnixStream) {

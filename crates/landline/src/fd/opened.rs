@@ -3,8 +3,9 @@
 use std::os::fd::BorrowedFd;
 use std::task::{self, Poll};
 
+use super::attempt::{poll_ready, try_io};
 use super::limits::Direction;
-use super::net_fd::{INTEREST, Io, NetFd, poll_ready, try_io};
+use super::net_fd::{Io, NetFd};
 use crate::error::Cause;
 use crate::sys::{self, Entered};
 
@@ -55,7 +56,7 @@ impl Opened<'_> {
             return Poll::Ready(Err(Cause::Closed));
         }
         let hub = sys::borrowed_waker(&self.fd.0);
-        match poll_ready(self.io.register(INTEREST)?, direction, &hub)? {
+        match poll_ready(shared.register(&self.io)?, direction, &hub)? {
             Poll::Ready(()) => Poll::Ready(Ok(())),
             Poll::Pending => shared.limits.poll_reached_polled(direction, cx).map(Err),
         }

@@ -22,7 +22,7 @@ impl NetFd {
     pub(crate) fn read<'a>(
         &'a self,
         buffer: &'a mut [u8],
-    ) -> Call<'a, impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<usize>>> {
+    ) -> Call<'a, impl FnMut(&NetFd, BorrowedFd<'_>) -> rustix::io::Result<Io<usize>>> {
         self.read_io(buffer, |fd, buffer| {
             let (count, _) = rustix::net::recv(fd, &mut *buffer, RecvFlags::empty())?;
             Ok(counted(count, buffer.len()))
@@ -34,11 +34,11 @@ impl NetFd {
         &'a self,
         buffer: &'a mut [u8],
         mut receive: impl FnMut(BorrowedFd<'_>, &mut [u8]) -> rustix::io::Result<Io<usize>> + Unpin,
-    ) -> Call<'a, impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<usize>>> {
+    ) -> Call<'a, impl FnMut(&NetFd, BorrowedFd<'_>) -> rustix::io::Result<Io<usize>>> {
         let empty = buffer.is_empty();
-        let call = self.io(Direction::Read, move |fd| match buffer {
+        let call = self.call(Direction::Read, move |socket, fd| match buffer {
             [] => Ok(Io::kept(0)),
-            _ => receive(fd, buffer).inspect(|read| self.count(Direction::Read, read.value)),
+            _ => receive(fd, buffer).inspect(|read| socket.count(Direction::Read, read.value)),
         });
         if empty { call.at_once() } else { call }
     }
@@ -63,11 +63,11 @@ impl NetFd {
     /// Reads into a buffer that is taken only when there is something to read.
     pub(crate) fn read_pooled(
         &self,
-    ) -> Call<'_, impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<PooledBuf>>> {
-        self.io(Direction::Read, |fd| {
-            let mut buffer = PooledBuf::take(STREAM);
+    ) -> Call<'_, impl FnMut(&NetFd, BorrowedFd<'_>) -> rustix::io::Result<Io<PooledBuf>>> {
+        self.call(Direction::Read, |socket, fd| {
+            let mut buffer = PooledBuf::for_stream();
             let (count, _) = rustix::net::recv(fd, buffer.room(), RecvFlags::empty())?;
-            self.count(Direction::Read, count);
+            socket.count(Direction::Read, count);
             Ok(Io { value: buffer.filled(count), readiness: counted(count, STREAM).readiness })
         })
     }
@@ -84,27 +84,28 @@ impl NetFd {
     pub(crate) fn write<'a>(
         &'a self,
         buffer: &'a [u8],
-    ) -> Call<'a, impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<usize>>> {
-        self.io(Direction::Write, move |fd| self.sent(send(fd, buffer)))
+    ) -> Call<'a, impl FnMut(&NetFd, BorrowedFd<'_>) -> rustix::io::Result<Io<usize>>> {
+        self.call(Direction::Write, move |socket, fd| socket.sent(send(fd, buffer)))
     }
 
     pub(crate) fn write_all<'a>(
         &'a self,
         buffer: &'a [u8],
-    ) -> Call<'a, impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<()>>> {
-        self.write_all_with(buffer, SendFlags::empty())
+    ) -> Call<'a, impl FnMut(&NetFd, BorrowedFd<'_>) -> rustix::io::Result<Io<()>>> {
+        self.write_all_with::<0>(buffer)
     }
 
-    pub(crate) fn write_all_with<'a>(
+    /// With flags of send(2), as a parameter of the type, so that they take no room in the call.
+    pub(crate) fn write_all_with<'a, const FLAGS: u32>(
         &'a self,
         mut buffer: &'a [u8],
-        flags: SendFlags,
-    ) -> Call<'a, impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<()>>> {
+    ) -> Call<'a, impl FnMut(&NetFd, BorrowedFd<'_>) -> rustix::io::Result<Io<()>>> {
         let empty = buffer.is_empty();
-        let call = self.io(Direction::Write, move |fd| {
+        let call = self.call(Direction::Write, move |socket, fd| {
             if !buffer.is_empty() {
-                let sent = rustix::net::send(fd, buffer, flags | SendFlags::NOSIGNAL)?;
-                self.count(Direction::Write, sent);
+                let flags = SendFlags::from_bits_retain(FLAGS) | SendFlags::NOSIGNAL;
+                let sent = rustix::net::send(fd, buffer, flags)?;
+                socket.count(Direction::Write, sent);
                 buffer = &buffer[sent..];
             }
             // After less than all, the socket's buffer is full.

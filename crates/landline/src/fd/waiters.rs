@@ -2,7 +2,8 @@
 //!
 //! The usual case, one waiter in a direction, costs a few atomic operations and no lock.
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering, fence};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Waker;
 
@@ -16,6 +17,8 @@ pub(crate) struct Waiters {
     first: [AtomicWaker; 2],
     /// Whose the places are: [`FREE`], [`CALL`] or [`POLL`].
     owner: [AtomicU8; 2],
+    /// Whether those who wait have a limit to look at; [`Limits`](super::limits::Limits) says so, and here is room for it.
+    pub(super) limited: [AtomicBool; 2],
     /// For all others.
     more: OnceLock<Box<[Mutex<More>; 2]>>,
 }
@@ -29,31 +32,53 @@ const POLL: u8 = 2;
 #[derive(Default)]
 struct More {
     last: u32,
-    waiting: Vec<(u32, Waker)>,
+    waiting: Vec<(NonZeroU32, Waker)>,
 }
 
 /// Not one of [`More`]'s numbers.
-const FIRST: u32 = 0;
+const FIRST: NonZeroU32 = NonZeroU32::MIN;
 /// The number of `poll_read` and `poll_write` where the first place is a call's.
-const POLLED: u32 = 1;
+const POLLED: NonZeroU32 = FIRST.saturating_add(1);
 
 /// A waiting call's place; given up when dropped.
 pub(crate) struct Seat<'a> {
     waiters: &'a Waiters,
-    number: u32,
+    number: NonZeroU32,
     direction: Direction,
 }
 
 impl Waiters {
     #[inline]
     pub(crate) fn seat(&self, direction: Direction) -> Seat<'_> {
-        let number = if self.take_first(direction, CALL) {
-            FIRST
+        Seat { waiters: self, number: self.sit(direction), direction }
+    }
+
+    /// The number of a place, to be [left](Waiters::leave).
+    #[inline]
+    pub(crate) fn sit(&self, direction: Direction) -> NonZeroU32 {
+        if self.take_first(direction, CALL) {
+            return FIRST;
+        }
+        self.more(direction).next_number()
+    }
+
+    /// Enlists the task that has the place; what it waits for must be looked at again after this.
+    #[inline]
+    pub(crate) fn enlist(&self, direction: Direction, number: NonZeroU32, waker: &Waker) {
+        match number {
+            FIRST => self.first[direction as usize].register(waker),
+            number => self.enlist_more(direction, number, waker),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn leave(&self, direction: Direction, number: NonZeroU32) {
+        if number == FIRST {
+            drop(self.first[direction as usize].take());
+            self.owner[direction as usize].store(FREE, Ordering::Release);
         } else {
-            let mut more = self.more(direction);
-            more.next_number()
-        };
-        Seat { waiters: self, number, direction }
+            self.more(direction).waiting.retain(|(other, _)| *other != number);
+        }
     }
 
     /// Enlists the task that polls. A task that polled before it in the same direction is forgotten, as tokio's
@@ -63,7 +88,7 @@ impl Waiters {
         if owner == POLL || self.take_first(direction, POLL) {
             self.first[direction as usize].register(waker);
         } else {
-            self.more(direction).enlist(POLLED, waker);
+            self.enlist_more(direction, POLLED, waker);
         }
     }
 
@@ -84,7 +109,17 @@ impl Waiters {
 
     pub(crate) fn wake_all(&self, direction: Direction) {
         self.first[direction as usize].wake();
+        // Whoever wakes has changed something, and whoever enlists looks for it afterwards. The first place settles by
+        // itself which of them the other sees; `more`, before it is made, does not. With a fence on either side, between
+        // the one's change and its look at `more`, and between the other's making `more` and its look, one of them sees.
+        fence(Ordering::SeqCst);
         self.wake_more(direction);
+    }
+
+    fn enlist_more(&self, direction: Direction, number: NonZeroU32, waker: &Waker) {
+        self.more(direction).enlist(number, waker);
+        // See `wake_all`.
+        fence(Ordering::SeqCst);
     }
 
     fn take_first(&self, direction: Direction, owner: u8) -> bool {
@@ -110,12 +145,12 @@ fn lock(more: &Mutex<More>) -> MutexGuard<'_, More> {
 
 impl More {
     /// A number that none of those who wait has: never do so many wait at once.
-    fn next_number(&mut self) -> u32 {
-        self.last = self.last.checked_add(1).unwrap_or(POLLED).max(POLLED + 1);
-        self.last
+    fn next_number(&mut self) -> NonZeroU32 {
+        self.last = self.last.wrapping_add(1).max(POLLED.get() + 1);
+        NonZeroU32::new(self.last).unwrap_or(POLLED)
     }
 
-    fn enlist(&mut self, number: u32, waker: &Waker) {
+    fn enlist(&mut self, number: NonZeroU32, waker: &Waker) {
         match self.waiting.iter_mut().find(|(other, _)| *other == number) {
             Some((_, enlisted)) => enlisted.clone_from(waker),
             None => self.waiting.push((number, waker.clone())),
@@ -124,26 +159,15 @@ impl More {
 }
 
 impl Seat<'_> {
-    /// Enlists the task; what it waits for must be looked at again after this.
-    #[inline]
+    /// [`Waiters::enlist`].
     pub(crate) fn register(&self, waker: &Waker) {
-        match self.number {
-            FIRST => self.waiters.first[self.direction as usize].register(waker),
-            number => self.waiters.more(self.direction).enlist(number, waker),
-        }
+        self.waiters.enlist(self.direction, self.number, waker);
     }
 }
 
 impl Drop for Seat<'_> {
-    #[inline]
     fn drop(&mut self) {
-        if self.number == FIRST {
-            let direction = self.direction as usize;
-            drop(self.waiters.first[direction].take());
-            self.waiters.owner[direction].store(FREE, Ordering::Release);
-        } else {
-            self.waiters.more(self.direction).waiting.retain(|(other, _)| *other != self.number);
-        }
+        self.waiters.leave(self.direction, self.number);
     }
 }
 

@@ -2,8 +2,10 @@
 
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use rustix::fs::{CWD, Mode, OFlags};
+use rustix::io::Errno;
 use rustix::net::{SocketAddrAny, SocketFlags};
 
 use super::trouble::{Remedy, Trouble};
@@ -20,12 +22,19 @@ pub(crate) struct Acceptor {
 pub(crate) enum Attempt {
     /// A conn, non-blocking, and its peer's address.
     Conn(OwnedFd, Option<SocketAddrAny>),
-    /// There was none, or it broke off while it was queued.
+    /// There was none.
     Nothing,
-    /// Resources had run out, and it has waited a little.
-    Paused,
-    /// They had been out for long: the oldest queued conn was closed, and it has waited.
-    Shed,
+    /// It broke off while it was queued; there may be others behind it.
+    Lost,
+    /// Resources have run out: to be [waited](Acceptor::pause) for.
+    Exhausted(Exhausted),
+}
+
+/// How resources have run out.
+pub(crate) struct Exhausted {
+    pause: Duration,
+    /// For so long that the oldest queued conn was closed.
+    pub(crate) has_shed: bool,
 }
 
 struct State {
@@ -53,8 +62,10 @@ impl Acceptor {
     pub(crate) async fn accept(&self) -> Result<(NetFd, Option<SocketAddrAny>), Cause> {
         loop {
             self.queued().await?;
-            if let Attempt::Conn(conn, peer) = self.attempt().await? {
-                return Ok((NetFd::new(conn)?, peer));
+            match self.attempt()? {
+                Attempt::Conn(conn, peer) => return Ok((NetFd::new(conn)?, peer)),
+                Attempt::Nothing | Attempt::Lost => {}
+                Attempt::Exhausted(exhausted) => self.pause(exhausted).await?,
             }
         }
     }
@@ -64,41 +75,46 @@ impl Acceptor {
         self.fd.io(Direction::Read, |_| Ok(Io::kept(()))).await
     }
 
-    /// Accepts a conn if there is one. Waits only if resources have run out. Cancel-safe.
-    pub(crate) async fn attempt(&self) -> Result<Attempt, Cause> {
-        let mut accept = |fd: BorrowedFd<'_>| {
-            let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-            rustix::net::acceptfrom_with(fd, flags).map(Io::kept)
-        };
-        let error = match self.fd.try_io(Direction::Read, &mut accept) {
-            None => return Ok(Attempt::Nothing),
-            Some(Ok((conn, peer))) => {
-                self.state().trouble.over();
-                return Ok(Attempt::Conn(conn, peer));
-            }
-            Some(Err(Cause::System { error, .. })) => error,
-            Some(Err(cause)) => return Err(cause),
-        };
-        let remedy = self.state().trouble.remedy(error);
-        match remedy {
-            Remedy::Next => Ok(Attempt::Nothing),
-            Remedy::Pause(pause) => {
-                self.fd.pause(Direction::Read, pause).await?;
-                Ok(Attempt::Paused)
-            }
-            Remedy::ShedThenPause(pause) => {
-                self.shed();
-                self.fd.pause(Direction::Read, pause).await?;
-                Ok(Attempt::Shed)
-            }
-            Remedy::Fail => Err(Cause::System { call: "accept4", error }),
+    /// Waits for resources. Cancel-safe.
+    pub(crate) async fn pause(&self, exhausted: Exhausted) -> Result<(), Cause> {
+        self.fd.pause(Direction::Read, exhausted.pause).await
+    }
+
+    /// Accepts a conn, if the reactor believes that there is one.
+    pub(crate) fn attempt(&self) -> Result<Attempt, Cause> {
+        match self.fd.try_io(Direction::Read, &mut |fd| accept(fd).map(Io::kept)) {
+            Some(accepted) => self.attempted(accepted),
+            None => Ok(Attempt::Nothing),
         }
     }
 
-    /// Accepts a conn if one is queued, whether or not the reactor knows of it yet. `None` also where it fails.
-    pub(crate) fn attempt_at_once(&self) -> Option<(OwnedFd, Option<SocketAddrAny>)> {
-        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        self.fd.with_fd("accept4", |fd| rustix::net::acceptfrom_with(fd, flags)).ok()
+    /// Accepts a conn if one is queued, whether or not the reactor knows of it yet.
+    pub(crate) fn attempt_queued(&self) -> Result<Attempt, Cause> {
+        match self.fd.with_fd("accept4", accept) {
+            Err(Cause::System { error: Errno::AGAIN, .. }) => Ok(Attempt::Nothing),
+            accepted => self.attempted(accepted),
+        }
+    }
+
+    fn attempted(&self, accepted: Result<Accepted, Cause>) -> Result<Attempt, Cause> {
+        let error = match accepted {
+            Ok((conn, peer)) => {
+                self.state().trouble.over();
+                return Ok(Attempt::Conn(conn, peer));
+            }
+            Err(Cause::System { error, .. }) => error,
+            Err(cause) => return Err(cause),
+        };
+        let remedy = self.state().trouble.remedy(error);
+        match remedy {
+            Remedy::Next => Ok(Attempt::Lost),
+            Remedy::Pause(pause) => Ok(Attempt::Exhausted(Exhausted { pause, has_shed: false })),
+            Remedy::ShedThenPause(pause) => {
+                self.shed();
+                Ok(Attempt::Exhausted(Exhausted { pause, has_shed: true }))
+            }
+            Remedy::Fail => Err(Cause::System { call: "accept4", error }),
+        }
     }
 
     fn shed(&self) {
@@ -111,6 +127,12 @@ impl Acceptor {
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+type Accepted = (OwnedFd, Option<SocketAddrAny>);
+
+fn accept(fd: BorrowedFd<'_>) -> rustix::io::Result<Accepted> {
+    rustix::net::acceptfrom_with(fd, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK)
 }
 
 fn reserve() -> Option<OwnedFd> {

@@ -9,7 +9,7 @@ mod tcp;
 mod trouble;
 mod unix;
 
-pub(crate) use accept::{Acceptor, Attempt};
+pub(crate) use accept::{Acceptor, Attempt, Exhausted};
 pub(crate) use listener::ListeningSocket;
 
 pub use config::{ListenConfig, listen, listen_packet};

@@ -21,12 +21,15 @@ impl Counters {
 
 /// Declares the counters once, as what workers count in and as what is given out.
 macro_rules! counters {
-    ($($(#[$doc:meta])* $name:ident,)*) => {
+    ($($(#[$doc:meta])* $name:ident,)* ) => {
         /// What one worker has done so far, or all of them together.
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
         #[non_exhaustive]
         pub struct WorkerCounters {
             $($(#[$doc])* pub $name: u64,)*
+            /// Conns whose handler was dropped: at the deadline of a drain, with the server, or because it did not end after
+            /// a timeout.
+            pub cut: u64,
             /// Bytes that came in: those of the network, so of TLS the encrypted ones.
             pub bytes_read: u64,
             /// Bytes that went out.
@@ -37,6 +40,7 @@ macro_rules! counters {
             fn plus(self, other: &WorkerCounters) -> WorkerCounters {
                 WorkerCounters {
                     $($name: self.$name + other.$name,)*
+                    cut: self.cut + other.cut,
                     bytes_read: self.bytes_read + other.bytes_read,
                     bytes_written: self.bytes_written + other.bytes_written,
                 }
@@ -48,11 +52,16 @@ macro_rules! counters {
         #[repr(align(128))]
         pub(super) struct Counts {
             $(pub(super) $name: Count,)*
+            /// Conns that are over, however they ended.
+            pub(super) ended: Count,
         }
 
         impl Counts {
             pub(super) fn snapshot(&self, bytes_read: u64, bytes_written: u64) -> WorkerCounters {
-                WorkerCounters { $($name: self.$name.value(),)* bytes_read, bytes_written }
+                // Of these, those that did not end by themselves. They are counted last.
+                let ended = self.ended.value();
+                let cut = ended.saturating_sub(self.finished.value() + self.panicked.value());
+                WorkerCounters { $($name: self.$name.value(),)* cut, bytes_read, bytes_written }
             }
         }
     };
@@ -69,9 +78,6 @@ counters! {
     finished,
     /// Conns whose handler panicked.
     panicked,
-    /// Conns whose handler was dropped: at the deadline of a drain, with the server, or because it did not end after a
-    /// timeout.
-    cut,
     /// Conns closed as soon as they were accepted, because their peer had as many as
     /// [`max_conns_per_peer`](crate::Server::max_conns_per_peer) admits.
     refused_by_peer,

@@ -13,6 +13,7 @@ mod draining;
 mod groups;
 mod packets;
 mod peers;
+mod places;
 mod rate;
 mod registry;
 mod restart;

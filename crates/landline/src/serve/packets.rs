@@ -128,7 +128,7 @@ where
     let _ = start.send(Ok(()));
     let answering = async {
         if let Some(answering) = answering {
-            answering.run(own.shared()).await;
+            answering.run(&own).await;
         }
         pending::<()>().await;
     };

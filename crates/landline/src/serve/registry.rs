@@ -1,7 +1,10 @@
 //! The conns of one worker, for those who look after them: timeouts, and the end of a drain.
 
+use std::num::NonZeroU32;
+
 use tokio::task::AbortHandle;
 
+use super::peers::Peer;
 use super::watch::{Activity, Rules, Verdict, Watch};
 use crate::fd::Monitor;
 
@@ -9,7 +12,7 @@ use crate::fd::Monitor;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Key {
     index: u32,
-    number: u32,
+    number: NonZeroU32,
 }
 
 #[derive(Default)]
@@ -21,8 +24,9 @@ pub(super) struct Registry {
 }
 
 struct Entry {
-    number: u32,
+    number: NonZeroU32,
     monitor: Monitor,
+    peer: Option<Peer>,
     /// `None` for a moment, until its task has been spawned.
     task: Option<AbortHandle>,
     watch: Option<Watch>,
@@ -40,10 +44,10 @@ impl Registry {
         self.places.len() == self.free.len()
     }
 
-    pub(super) fn insert(&mut self, monitor: Monitor, watch: Option<Watch>) -> Key {
+    pub(super) fn insert(&mut self, monitor: Monitor, watch: Option<Watch>, peer: Option<Peer>) -> Key {
         self.last_number = self.last_number.wrapping_add(1);
-        let number = self.last_number;
-        let entry = Some(Entry { number, monitor, task: None, watch });
+        let number = NonZeroU32::new(self.last_number).unwrap_or(NonZeroU32::MAX);
+        let entry = Some(Entry { number, monitor, peer, task: None, watch });
         let index = match self.free.pop() {
             Some(index) => {
                 self.places[index as usize] = entry;
@@ -66,14 +70,15 @@ impl Registry {
         }
     }
 
-    /// To be called once for each conn.
-    pub(super) fn remove(&mut self, key: Key) {
-        self.places[key.index as usize] = None;
+    /// To be called once for each conn. Returns whom it was counted for, where conns are counted by peer.
+    pub(super) fn remove(&mut self, key: Key) -> Option<Peer> {
+        let entry = self.places[key.index as usize].take();
         self.free.push(key.index);
         if self.is_empty() && self.places.len() > KEPT {
             // What a rush of conns took is not kept for ever.
             *self = Registry { last_number: self.last_number, ..Registry::default() };
         }
+        entry.and_then(|entry| entry.peer)
     }
 
     /// Looks at all conns that it is time to look at, and adds to `found` those with which something is to be done.

@@ -9,8 +9,10 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use rustix::net::SocketAddrAny;
+use tokio::runtime::Handle;
 
 use super::peers::Peer;
+use super::places::Place;
 use super::registry::Found;
 use super::restart::Answering;
 use super::spread::Placement;
@@ -20,7 +22,7 @@ use crate::addr::{Addr, UnixAddr};
 use crate::conn::{Conn, TcpConn, UnixConn};
 use crate::error::{Cause, Error, Operation};
 use crate::fd::NetFd;
-use crate::listen::{Acceptor, Attempt};
+use crate::listen::{Acceptor, Attempt, Exhausted};
 use crate::network::Network;
 
 /// A listening socket in the reactor of the worker that accepts from it.
@@ -58,6 +60,7 @@ where
     ///
     /// One of the workers answers a successor.
     pub(super) async fn run(&self, doors: Vec<Door>, answering: Option<Answering>) {
+        self.own.traffic.set_home(Some(Handle::current()));
         let serving = async {
             self.accept(doors).await;
             loop {
@@ -71,7 +74,7 @@ where
         };
         let answering = async {
             if let Some(answering) = answering {
-                answering.run(self.own.shared()).await;
+                answering.run(&self.own).await;
             }
             pending::<()>().await;
         };
@@ -93,22 +96,24 @@ where
 
     /// Accepts from all doors until a drain begins, and then what is queued there.
     async fn accept(&self, doors: Vec<Door>) {
-        let accepting = join_all(doors.iter().map(|door| self.accept_from(door)));
         let draining = self.own.draining();
+        let accepting = async {
+            join_all(doors.iter().map(|door| self.accept_from(door))).await;
+            // Nothing is left to accept from; conns are still handed over by others.
+            pending::<()>().await;
+        };
         tokio::select! {
             biased;
             () = draining.begun() => {}
-            () = async {
-                accepting.await;
-                // Nothing is left to accept from; conns are still handed over by others.
-                draining.begun().await;
-            } => {}
+            () = accepting => {}
         }
-        // What is queued is the successor's, where there is one.
-        if !self.own.shared().is_handed_over() {
-            for door in &doors {
-                self.empty(door).await;
+        for door in doors {
+            // What is queued is the successor's, where there is one.
+            if !self.own.shared().is_handed_over() {
+                self.empty(&door).await;
             }
+            // Closed before the next is emptied: who comes now is refused, and does not wait in vain.
+            drop(door);
         }
     }
 
@@ -129,20 +134,27 @@ where
             }
             // Only now, since a worker that keeps a place while nobody comes keeps it from others.
             let place = self.place().await;
-            match door.acceptor.attempt().await? {
+            match door.acceptor.attempt()? {
                 Attempt::Conn(fd, from) => {
-                    place.forget();
+                    place.keep();
                     is_paced = false;
                     self.accepted(door, fd, from);
                 }
-                Attempt::Nothing => {}
-                Attempt::Paused => self.own.counts.waits_for_resources.increase(),
-                Attempt::Shed => {
-                    self.own.counts.waits_for_resources.increase();
-                    self.own.counts.refused_without_resources.increase();
+                Attempt::Nothing | Attempt::Lost => {}
+                Attempt::Exhausted(exhausted) => {
+                    drop(place);
+                    self.wait_for_resources(door, exhausted).await?;
                 }
             }
         }
+    }
+
+    async fn wait_for_resources(&self, door: &Door, exhausted: Exhausted) -> Result<(), Cause> {
+        self.own.counts.waits_for_resources.increase();
+        if exhausted.has_shed {
+            self.own.counts.refused_without_resources.increase();
+        }
+        door.acceptor.pause(exhausted).await
     }
 
     /// Waits as long as the accept rate wants it.
@@ -160,13 +172,21 @@ where
 
     /// Waits until there may be a conn more.
     async fn place(&self) -> Place<'_> {
-        let Some(conns) = &self.own.shared().limits.conns else { return Place(None) };
-        if let Ok(permit) = conns.try_acquire() {
-            return Place(Some(permit));
+        if let Some(place) = self.try_place() {
+            return place;
         }
         self.own.counts.waits_for_conns.increase();
-        // It is never closed.
-        Place(conns.acquire().await.ok())
+        match &self.own.shared().limits.conns {
+            Some(places) => places.take().await,
+            None => Place::UNLIMITED,
+        }
+    }
+
+    fn try_place(&self) -> Option<Place<'_>> {
+        match &self.own.shared().limits.conns {
+            Some(places) => places.try_take(),
+            None => Some(Place::UNLIMITED),
+        }
     }
 
     /// Accepts what is queued at a door that is about to be closed: closing it resets them.
@@ -176,19 +196,21 @@ where
             if shared.is_cut() {
                 return;
             }
-            let place = match &shared.limits.conns {
-                None => Place(None),
-                Some(conns) => match conns.try_acquire() {
-                    Ok(permit) => Place(Some(permit)),
-                    Err(_) => return,
-                },
-            };
-            match door.acceptor.attempt_at_once() {
-                Some((fd, from)) => {
-                    place.forget();
+            let Some(place) = self.try_place() else { return };
+            match door.acceptor.attempt_queued() {
+                Ok(Attempt::Conn(fd, from)) => {
+                    place.keep();
                     self.accepted(door, fd, from);
                 }
-                None => return,
+                Ok(Attempt::Lost) => {}
+                Ok(Attempt::Exhausted(exhausted)) => {
+                    drop(place);
+                    // Those that are served end one by one, and leave their descriptors to those that are queued.
+                    if self.wait_for_resources(door, exhausted).await.is_err() {
+                        return;
+                    }
+                }
+                Ok(Attempt::Nothing) | Err(_) => return,
             }
         }
     }
@@ -220,7 +242,7 @@ where
                     return;
                 }
                 Err(back) => {
-                    Own::new(shared.clone(), chosen).conn_ended();
+                    Own::new(shared.clone(), chosen).conn_uncounted();
                     arrival = back;
                 }
             }
@@ -244,28 +266,24 @@ where
         let Arrival { fd, from, network, peer } = arrival;
         let fd = NetFd::accepted(fd, self.own.traffic.clone());
         let silence = self.own.shared().limits.silence.as_ref();
-        let monitor = (self.outlived || silence.is_some()).then(|| fd.monitor());
-        let mut ticket = Ticket::new(self.own.clone(), peer);
-        let conn = conn(fd, from, network);
-        let Ok(future) = catch_unwind(AssertUnwindSafe(|| (self.handler)(conn))) else {
-            ticket.panicked();
-            return;
-        };
-        let Some(monitor) = monitor else {
-            drop(S::spawn(Serve::new(future, ticket)));
-            return;
-        };
-        let watch = silence.map(|rules| rules.begin(self.ticks(rules.tick())));
-        let key = {
+        let key = (self.outlived || silence.is_some() || peer.is_some()).then(|| {
+            let watch = silence.map(|rules| rules.begin(self.ticks(rules.tick())));
             let mut registry = self.own.registry();
             if registry.is_empty() {
                 self.own.occupied.notify_one();
             }
-            registry.insert(monitor, watch)
+            registry.insert(fd.monitor(), watch, peer)
+        });
+        let ticket = Ticket::new(self.own.clone(), key);
+        let conn = conn(fd, from, network);
+        let Ok(future) = catch_unwind(AssertUnwindSafe(|| (self.handler)(conn))) else {
+            self.own.counts.panicked.increase();
+            return;
         };
-        ticket.set_key(key);
-        let task = S::spawn(Serve::new(future, ticket)).abort_handle();
-        self.own.registry().set_task(key, task);
+        let task = S::spawn(Serve::new(future, ticket));
+        if let Some(key) = key {
+            self.own.registry().set_task(key, task.abort_handle());
+        }
     }
 
     /// Ends the conns that are silent for too long.
@@ -299,18 +317,6 @@ where
     fn ticks(&self, tick: Duration) -> u32 {
         let ticks = self.own.shared().began.elapsed().as_nanos() / tick.as_nanos();
         ticks as u32
-    }
-}
-
-/// The right to accept a conn; given back when dropped.
-struct Place<'a>(Option<tokio::sync::SemaphorePermit<'a>>);
-
-impl Place<'_> {
-    /// It is the conn's now.
-    fn forget(self) {
-        if let Some(permit) = self.0 {
-            permit.forget();
-        }
     }
 }
 

@@ -3,10 +3,9 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
-
 use super::bound::Bound;
 use super::peers::Peers;
+use super::places::Places;
 use super::rate::Rate;
 use super::restart::Point;
 use super::serving::Serving;
@@ -287,7 +286,7 @@ impl Server {
 
     pub(super) fn limits(&self) -> Limits {
         Limits {
-            conns: self.max_conns.map(|conns| Semaphore::new(conns.min(Semaphore::MAX_PERMITS))),
+            conns: self.max_conns.map(Places::at_most),
             per_peer: self.max_conns_per_peer.map(Peers::at_most),
             rate: self.accept_rate.map(Rate::per_second),
             silence: Rules::new(self.timeouts),

@@ -111,7 +111,7 @@ impl Serving {
         let (before, now) = self.shared.since_drain();
         Drained {
             finished: now.finished + now.panicked - before.finished - before.panicked,
-            cut: now.cut - before.cut,
+            cut: now.cut.saturating_sub(before.cut),
             stuck_workers: self.shared.running(),
         }
     }

@@ -6,20 +6,21 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::counters::{Counters, Counts, WorkerCounters};
 use super::draining::Draining;
 use super::peers::{Peer, Peers};
+use super::places::Places;
 use super::rate::Rate;
 use super::registry::Registry;
 use super::restart::Kept;
 use super::watch::Rules;
 use crate::addr::Addr;
 use crate::context::sleep_until;
-use crate::error::Error;
+use crate::error::{Error, Operation};
 use crate::fd::{Direction, Traffic};
 use crate::network::Network;
 use crate::socket::BoundPath;
@@ -27,7 +28,7 @@ use crate::socket::BoundPath;
 /// What a server keeps to.
 #[derive(Debug, Default)]
 pub(super) struct Limits {
-    pub(super) conns: Option<Semaphore>,
+    pub(super) conns: Option<Places>,
     pub(super) per_peer: Option<Peers>,
     pub(super) rate: Option<Rate>,
     pub(super) silence: Option<Rules>,
@@ -51,7 +52,7 @@ pub(super) struct Shared {
     kept: Mutex<Option<Arc<Kept>>>,
     /// Listeners from which somebody accepts.
     accepting: AtomicUsize,
-    /// Why the last of them was given up, if not for a drain.
+    /// Why the last of them was given up, if not for a drain; or that a worker panicked.
     failure: OnceLock<Error>,
     running: AtomicUsize,
     ended: Notify,
@@ -199,6 +200,14 @@ impl Shared {
         }
     }
 
+    /// A worker has panicked, which no handler makes it do. What it had is lost; the others serve what they have to the
+    /// end, so that whoever waits for the server learns of it.
+    pub(super) fn worker_panicked(&self) {
+        let error = std::io::Error::other("a worker panicked");
+        let _ = self.failure.set(Error::new(Operation::Serve, error));
+        self.drain();
+    }
+
     pub(super) fn failure(&self) -> Option<&Error> {
         self.failure.get()
     }
@@ -215,7 +224,7 @@ impl Shared {
 
     /// Waits until all workers are over.
     pub(super) async fn ended(&self) {
-        wait_until(&self.ended, || self.running() == 0).await;
+        wait_for(&self.ended, || (self.running() == 0).then_some(())).await;
     }
 }
 
@@ -253,18 +262,18 @@ impl State {
 
     /// Waits until it has no conns.
     pub(super) async fn vacant(&self) {
-        wait_until(&self.vacant, || self.counts.conns.value() == 0).await;
+        wait_for(&self.vacant, || (self.counts.conns.value() == 0).then_some(())).await;
     }
 }
 
-/// Waits for what whoever makes it so tells by `notify`.
-async fn wait_until(notify: &Notify, is_so: impl Fn() -> bool) {
+/// Waits until `look` finds something, of which those who wait are told by `notify`.
+pub(super) async fn wait_for<T>(notify: &Notify, look: impl Fn() -> Option<T>) -> T {
     loop {
         let mut notified = std::pin::pin!(notify.notified());
         // Enlisted before looking, so that nothing is missed in between.
         notified.as_mut().enable();
-        if is_so() {
-            return;
+        if let Some(found) = look() {
+            return found;
         }
         notified.await;
     }

@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use pin_project_lite::pin_project;
 use tokio::task::JoinHandle;
 
+use super::counters::Count;
 use super::peers::Peer;
 use super::registry::Key;
 use super::state::{Shared, State};
@@ -38,50 +39,47 @@ impl Deref for Own {
     }
 }
 
-/// The place that a conn takes in all that is counted and limited; given up when dropped.
+/// The place that a conn takes in all that is counted and limited; given up when dropped. Small, since every conn has one.
 pub(super) struct Ticket {
     own: Own,
     key: Option<Key>,
-    peer: Option<Peer>,
-    outcome: Outcome,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Outcome {
-    /// What it was if nothing else is known: its future was dropped.
-    Cut,
-    Finished,
-    Panicked,
 }
 
 impl Ticket {
-    /// For a conn that is counted already.
-    pub(super) fn new(own: Own, peer: Option<Peer>) -> Ticket {
-        Ticket { own, key: None, peer, outcome: Outcome::Cut }
-    }
-
-    pub(super) fn set_key(&mut self, key: Key) {
-        self.key = Some(key);
-    }
-
-    pub(super) fn panicked(&mut self) {
-        self.outcome = Outcome::Panicked;
+    /// For a conn that is counted already, and entered in the registry if there is anything to be known of it.
+    pub(super) fn new(own: Own, key: Option<Key>) -> Ticket {
+        Ticket { own, key }
     }
 }
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        let counts = &self.own.counts;
-        match self.outcome {
-            Outcome::Cut => counts.cut.increase(),
-            Outcome::Finished => counts.finished.increase(),
-            Outcome::Panicked => counts.panicked.increase(),
+        let peer = self.key.and_then(|key| self.own.registry().remove(key));
+        self.own.conn_gone(peer);
+    }
+}
+
+impl Own {
+    /// Takes no more conns from others, and closes those that nobody will serve.
+    pub(super) fn drop_arrivals(&self) {
+        for arrival in self.close_inbox() {
+            drop(arrival.fd);
+            self.conn_gone(arrival.peer);
         }
-        if let Some(key) = self.key {
-            self.own.registry().remove(key);
+    }
+
+    /// A conn that was counted as this worker's is no more.
+    pub(super) fn conn_gone(&self, peer: Option<Peer>) {
+        self.counts.ended.increase();
+        self.shared().release(peer);
+        self.conn_uncounted();
+    }
+
+    /// The same, of one that never was this worker's.
+    pub(super) fn conn_uncounted(&self) {
+        if self.counts.conns.decrease() == 0 && self.shared().is_draining() {
+            self.vacant.notify_waiters();
         }
-        self.own.shared().release(self.peer);
-        self.own.conn_ended();
     }
 }
 
@@ -92,24 +90,7 @@ impl Shared {
             peers.leave(peer);
         }
         if let Some(conns) = &self.limits.conns {
-            conns.add_permits(1);
-        }
-    }
-}
-
-impl Own {
-    /// Takes no more conns from others, and closes those that nobody will serve.
-    pub(super) fn drop_arrivals(&self) {
-        for arrival in self.close_inbox() {
-            drop(arrival.fd);
-            drop(Ticket::new(self.clone(), arrival.peer));
-        }
-    }
-
-    /// A conn that was counted as this worker's is no more.
-    pub(super) fn conn_ended(&self) {
-        if self.counts.conns.decrease() == 0 && self.shared().is_draining() {
-            self.vacant.notify_waiters();
+            conns.give_back();
         }
     }
 }
@@ -134,18 +115,21 @@ impl<F: Future> Future for Serve<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.project();
-        // What is known if the poll does not return. tokio catches the panic, so that it is this conn's end alone.
-        let before = std::mem::replace(&mut this.ticket.outcome, Outcome::Panicked);
-        match this.future.poll(cx) {
-            Poll::Ready(_) => {
-                this.ticket.outcome = Outcome::Finished;
-                Poll::Ready(())
-            }
-            Poll::Pending => {
-                this.ticket.outcome = before;
-                Poll::Pending
-            }
-        }
+        let counts = &this.ticket.own.counts;
+        // tokio catches the panic, so that it is this conn's end alone.
+        let panic = Unwinding(&counts.panicked);
+        let polled = this.future.poll(cx);
+        std::mem::forget(panic);
+        polled.map(|_| counts.finished.increase())
+    }
+}
+
+/// Counts a panic, if it is dropped by one.
+struct Unwinding<'a>(&'a Count);
+
+impl Drop for Unwinding<'_> {
+    fn drop(&mut self) {
+        self.0.increase();
     }
 }
 
@@ -169,5 +153,37 @@ impl<F: Future<Output = ()> + 'static> Spawn<F> for OnThread {
 impl<F: Future<Output = ()> + Send + 'static> Spawn<F> for InRuntime {
     fn spawn(future: F) -> JoinHandle<()> {
         tokio::spawn(future)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conn::Conn;
+
+    #[tokio::test]
+    async fn sizes() {
+        async fn echo(conn: Conn) -> crate::error::Result<()> {
+            loop {
+                let bytes = conn.read_pooled().await?;
+                if bytes.is_empty() {
+                    return Ok(());
+                }
+                conn.write_all(&bytes).await?;
+            }
+        }
+        let (ours, _theirs) = crate::conn::UnixConn::pair(crate::network::UnixKind::Stream).unwrap();
+        let conn = Conn::from(ours);
+        println!(
+            "conn {} pooled {} read {} write_all {} readable {}",
+            size_of_val(&conn),
+            size_of_val(&conn.read_pooled()),
+            size_of_val(&conn.read(&mut [0])),
+            size_of_val(&conn.write_all(&[])),
+            size_of_val(&conn.readable())
+        );
+        println!("ticket {} key {} own {}", size_of::<Ticket>(), size_of::<Option<Key>>(), size_of::<Own>());
+        println!("echo {}", size_of_val(&echo(conn)));
+        println!("error {}", size_of::<crate::error::Error>());
     }
 }

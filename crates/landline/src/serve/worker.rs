@@ -66,7 +66,11 @@ struct Exit(Own);
 
 impl Drop for Exit {
     fn drop(&mut self) {
+        self.0.traffic.set_home(None);
         self.0.drop_arrivals();
+        if thread::panicking() {
+            self.0.shared().worker_panicked();
+        }
         self.0.shared().worker_ended();
     }
 }

@@ -25,7 +25,7 @@ pub(crate) use descriptor::{adopt, with_descriptor};
 pub(crate) use message::{ControlBuffer, Incoming, Rights, recv_msg, recv_msg_into, recv_rights, send_msg};
 pub(crate) use multicast::{Membership, set_membership, set_multicast_interface_v4};
 pub(crate) use read_buf::fill;
-pub(crate) use registered::{Entered, Registered, register};
+pub(crate) use registered::{Entered, Number, Registered, register};
 pub(crate) use signal::is_ignored;
 pub(crate) use socket_option::{
     bind_to_device, get_int, peer_credentials, peer_pidfd, set_bind_address_no_port, set_fast_open_connect,

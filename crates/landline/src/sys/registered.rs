@@ -38,6 +38,17 @@ const SPENT: [u32; 2] = [64, 128];
 /// One user; the bits above count them.
 const USER: u32 = 256;
 
+/// A descriptor's number, of which the reactor is to know. It closes nothing: whatever becomes of a registration, the
+/// number stays its owner's.
+#[derive(Debug)]
+pub(crate) struct Number(RawFd);
+
+impl AsRawFd for Number {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0
+    }
+}
+
 /// A registered descriptor that can be closed while others use it: the last of them out takes it from the reactor.
 ///
 /// It may be registered only when somebody is to wait for it: a socket that is accepted, read, written and closed
@@ -48,23 +59,29 @@ const USER: u32 = 256;
 pub(crate) struct Registered {
     state: AtomicU32,
     /// Initialized from when [`PENDING`] is unset until [`OUT`] is set.
-    io: UnsafeCell<MaybeUninit<AsyncFd<OwnedFd>>>,
+    io: UnsafeCell<MaybeUninit<AsyncFd<Number>>>,
+    /// Owned, until it is taken out or its placeholder closed.
     number: RawFd,
 }
 
-// SAFETY: what is inside is shared as a `&AsyncFd<OwnedFd>`, which is Sync, and is taken out by one thread alone, the
-// one that sets `OUT`; an AsyncFd<OwnedFd> is Send.
+// SAFETY: what is inside is shared as a `&AsyncFd<Number>`, which is Sync, and is taken out by one thread alone, the
+// one that sets `OUT`; an AsyncFd<Number> is Send.
 unsafe impl Sync for Registered {}
 
 /// Keeps the registration where it is.
 pub(crate) struct Entered<'a>(&'a Registered);
 
 impl Registered {
-    /// See [`register`].
+    /// Registers it with the current runtime's reactor; an error closes it.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
     pub(crate) fn new(fd: OwnedFd, interest: Interest) -> io::Result<Registered> {
-        let number = fd.as_raw_fd();
-        let io = UnsafeCell::new(MaybeUninit::new(register(fd, interest)?));
-        Ok(Registered { state: AtomicU32::new(0), io, number })
+        // SAFETY: `fd` is open until it is given up to the number below, which is taken out of the reactor before it is
+        // closed.
+        let io = unsafe { AsyncFd::register_with_interest(Number(fd.as_raw_fd()), interest) }?;
+        let io = UnsafeCell::new(MaybeUninit::new(io));
+        Ok(Registered { state: AtomicU32::new(0), io, number: fd.into_raw_fd() })
     }
 
     /// Not registered until [`Entered::register`].
@@ -144,12 +161,12 @@ impl Registered {
     /// # Safety
     /// To be called once, by whoever sets `OUT`, with the state before that.
     unsafe fn take_out(&self, state: u32) -> OwnedFd {
-        if state & PENDING != 0 {
-            // SAFETY: the number was given up to this by `on_demand`, and nobody else takes it any more.
-            return unsafe { OwnedFd::from_raw_fd(self.number) };
+        if state & PENDING == 0 {
+            // SAFETY: it was initialized, and nobody else reads or takes it any more.
+            drop(unsafe { (*self.io.get()).assume_init_read() });
         }
-        // SAFETY: it was initialized, and nobody else reads or takes it any more.
-        unsafe { (*self.io.get()).assume_init_read() }.into_inner()
+        // SAFETY: the number was given up to this by whoever made it, and nobody else takes it any more.
+        unsafe { OwnedFd::from_raw_fd(self.number) }
     }
 }
 
@@ -176,38 +193,36 @@ impl Drop for Registered {
     }
 }
 
-/// tokio panics in a runtime that has no reactor, and the descriptor is closed as the panic unwinds: there is nothing
-/// left to close, or to register.
-struct GoneOnPanic<'a>(&'a AtomicU32);
-
-impl Drop for GoneOnPanic<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_or(ENDED | OUT, Ordering::AcqRel);
-        self.0.fetch_and(!REGISTERING, Ordering::Release);
-    }
-}
-
 impl Entered<'_> {
     /// The registration, if there is one yet.
     #[inline]
-    pub(crate) fn registration(&self) -> Option<&AsyncFd<OwnedFd>> {
+    pub(crate) fn registration(&self) -> Option<&AsyncFd<Number>> {
         let is_pending = self.0.state.load(Ordering::Acquire) & PENDING != 0;
         // SAFETY: it was initialized before `PENDING` was unset, and is not taken out while somebody has entered.
         (!is_pending).then(|| unsafe { (*self.0.io.get()).assume_init_ref() })
     }
 
-    /// Registers it with the current runtime's reactor, unless it has been registered. An error leaves it as it is.
+    /// Registers it, unless it has been registered, with the reactor of `home`'s runtime, or of the current one where
+    /// there is none. An error leaves it as it is, and so does a panic.
+    ///
+    /// # Panics
+    /// If the runtime has no reactor.
     #[inline]
-    pub(crate) fn register(&self, interest: Interest) -> io::Result<&AsyncFd<OwnedFd>> {
+    pub(crate) fn register(
+        &self,
+        interest: Interest,
+        home: impl FnOnce() -> Option<Handle>,
+    ) -> io::Result<&AsyncFd<Number>> {
         match self.registration() {
             Some(registration) => Ok(registration),
-            None => self.register_first(interest),
+            None => self.register_first(interest, home()),
         }
     }
 
     #[cold]
-    fn register_first(&self, interest: Interest) -> io::Result<&AsyncFd<OwnedFd>> {
-        Handle::try_current().map_err(io::Error::other)?;
+    fn register_first(&self, interest: Interest, home: Option<Handle>) -> io::Result<&AsyncFd<Number>> {
+        let home = home.map_or_else(Handle::try_current, Ok).map_err(io::Error::other)?;
+        let _home = home.enter();
         let state = &self.0.state;
         while state.fetch_or(REGISTERING, Ordering::Acquire) & REGISTERING != 0 {
             // Another thread is in the middle of it, which is one system call.
@@ -216,38 +231,19 @@ impl Entered<'_> {
                 return Ok(registration);
             }
         }
-        if state.load(Ordering::Acquire) & OUT != 0 {
-            state.fetch_and(!REGISTERING, Ordering::Release);
-            return Err(io::Error::other("its registration panicked"));
-        }
-        // Set again by this thread after another was done.
+        // Undone after an error and a panic too, which would keep all others waiting.
+        let _registering = Registering(state);
+        // Another thread may have been done before this one began.
         if let Some(registration) = self.registration() {
-            state.fetch_and(!REGISTERING, Ordering::Release);
             return Ok(registration);
         }
-        // SAFETY: the number was given up to this by `on_demand`, and whoever sets `REGISTERING` while `PENDING` is set
-        // alone takes it; it is not taken out while somebody has entered.
-        let fd = unsafe { OwnedFd::from_raw_fd(self.0.number) };
-        let panicked = GoneOnPanic(state);
-        // SAFETY: as in `register`.
-        let registered = unsafe { AsyncFd::register_with_interest(fd, interest) };
-        std::mem::forget(panicked);
-        match registered {
-            Ok(io) => {
-                // SAFETY: as long as `PENDING` is set nobody looks, and this thread alone writes.
-                unsafe { (*self.0.io.get()).write(io) };
-                state.fetch_and(!(PENDING | REGISTERING), Ordering::AcqRel);
-                // SAFETY: just initialized, and not taken out while somebody has entered.
-                Ok(unsafe { (*self.0.io.get()).assume_init_ref() })
-            }
-            Err(error) => {
-                let (fd, error) = error.into_parts();
-                let number = fd.into_raw_fd();
-                debug_assert_eq!(number, self.0.number);
-                state.fetch_and(!REGISTERING, Ordering::Release);
-                Err(error)
-            }
-        }
+        // SAFETY: the number is open, and is not closed while somebody has entered, nor later before it is taken out of
+        // the reactor.
+        let io = unsafe { AsyncFd::register_with_interest(Number(self.0.number), interest) }?;
+        // SAFETY: as long as `PENDING` is set nobody looks, and of those who register this thread alone is here.
+        let registration = unsafe { (*self.0.io.get()).write(io) };
+        state.fetch_and(!PENDING, Ordering::Release);
+        Ok(registration)
     }
 
     /// Whether it was found, before it was registered, that nothing can be read (0) or written (1).
@@ -257,6 +253,15 @@ impl Entered<'_> {
 
     pub(crate) fn set_spent(&self, direction: usize) {
         self.0.state.fetch_or(SPENT[direction], Ordering::Relaxed);
+    }
+}
+
+/// Whoever has set [`REGISTERING`]; unset when dropped.
+struct Registering<'a>(&'a AtomicU32);
+
+impl Drop for Registering<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_and(!REGISTERING, Ordering::Release);
     }
 }
 
@@ -283,6 +288,7 @@ mod tests {
     use super::*;
     use std::io::Read as _;
     use std::os::unix::net::UnixStream;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
 
     fn pair() -> (Registered, UnixStream) {
         let (ours, theirs) = UnixStream::pair().unwrap();
@@ -367,19 +373,41 @@ mod tests {
         let (ours, mut peer) = pair_on_demand();
         io::Write::write_all(&mut peer, b"x").unwrap();
         let user = ours.enter().unwrap();
-        let registration = user.register(Interest::READABLE).unwrap();
+        let registration = user.register(Interest::READABLE, || None).unwrap();
         registration.readable().await.unwrap().retain_ready();
-        assert!(std::ptr::eq(registration, user.register(Interest::READABLE).unwrap()), "once for all");
+        assert!(
+            std::ptr::eq(registration, user.register(Interest::READABLE, || None).unwrap()),
+            "once for all"
+        );
     }
 
     #[test]
     fn without_a_runtime_registering_is_an_error_and_nothing_is_lost() {
         let (ours, mut peer) = pair_on_demand();
         let user = ours.enter().unwrap();
-        assert!(user.register(Interest::READABLE).is_err());
+        assert!(user.register(Interest::READABLE, || None).is_err());
         assert!(user.registration().is_none() && rustix::io::fcntl_getfd(&user).is_ok());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
-        runtime.block_on(async { user.register(Interest::READABLE).map(|_| ()) }).unwrap();
+        runtime.block_on(async { user.register(Interest::READABLE, || None).map(|_| ()) }).unwrap();
+        drop(user);
+        ours.release();
+        assert!(!is_open(&mut peer));
+    }
+
+    #[test]
+    fn a_runtime_without_a_reactor_panics_and_nothing_is_lost() {
+        let (ours, mut peer) = pair_on_demand();
+        let user = ours.enter().unwrap();
+        let without = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        for _ in 0..2 {
+            let register =
+                || user.register(Interest::READABLE, || Some(without.handle().clone())).map(|_| ());
+            assert!(catch_unwind(AssertUnwindSafe(register)).is_err());
+            assert!(user.registration().is_none() && rustix::io::fcntl_getfd(&user).is_ok());
+            assert!(is_open(&mut peer));
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+        user.register(Interest::READABLE, || Some(runtime.handle().clone())).unwrap();
         drop(user);
         ours.release();
         assert!(!is_open(&mut peer));
@@ -393,7 +421,7 @@ mod tests {
         runtime.block_on(async {
             let user = ours.enter().unwrap();
             for _ in 0..2 {
-                let error = user.register(Interest::READABLE).unwrap_err();
+                let error = user.register(Interest::READABLE, || None).unwrap_err();
                 assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
                 assert!(rustix::io::fcntl_getfd(&user).is_ok());
             }
@@ -410,7 +438,7 @@ mod tests {
                 let register = || {
                     let _runtime = handle.enter();
                     let user = ours.enter().unwrap();
-                    std::ptr::from_ref(user.register(Interest::READABLE).unwrap()).addr()
+                    std::ptr::from_ref(user.register(Interest::READABLE, || None).unwrap()).addr()
                 };
                 let threads: Vec<_> = (0..3).map(|_| scope.spawn(register)).collect();
                 threads.into_iter().map(|thread| thread.join().unwrap()).collect()
@@ -445,23 +473,5 @@ mod tests {
             assert_eq!(closed, 1);
             assert!(!is_open(&mut peer));
         }
-    }
-
-    #[test]
-    fn a_registration_that_panics_leaves_nothing_to_close_twice() {
-        let (ours, _peer) = UnixStream::pair().unwrap();
-        ours.set_nonblocking(true).unwrap();
-        let ours = Registered::on_demand(ours.into());
-        // Without a reactor.
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let _runtime = runtime.enter();
-        let entered = ours.enter().unwrap();
-        let register = std::panic::AssertUnwindSafe(|| entered.register(Interest::READABLE).is_ok());
-        assert!(std::panic::catch_unwind(register).is_err());
-        assert!(entered.register(Interest::READABLE).is_err(), "and no wait for ever");
-        drop(entered);
-        assert!(ours.enter().is_none());
-        assert!(!ours.close());
-        assert_eq!(ours.state.load(Ordering::Relaxed) & PLACEHOLDER, 0);
     }
 }

@@ -1,5 +1,5 @@
 //! Clients, with nothing of landline in them.
-#![allow(clippy::disallowed_methods, clippy::disallowed_types)] // They block their own threads, by the real clock.
+#![allow(clippy::disallowed_methods)] // They block their own threads.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -9,7 +9,9 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use crate::server::LONG;
 

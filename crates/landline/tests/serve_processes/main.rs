@@ -7,7 +7,7 @@ mod server;
 mod signals;
 
 use std::panic::catch_unwind;
-use std::time::Instant;
+use tokio::time::Instant;
 
 /// By name, run one after another.
 const TESTS: &[(&str, fn())] = &[
@@ -23,7 +23,6 @@ const TESTS: &[(&str, fn())] = &[
     ("who_is_not_allowed_to_take_over_is_not_let", restart::strangers_are_not_let),
 ];
 
-#[allow(clippy::disallowed_types)] // Real processes live by the real clock.
 fn main() {
     if server::is_wanted() {
         return server::run();

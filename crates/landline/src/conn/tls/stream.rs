@@ -22,7 +22,7 @@ use super::super::{Conn, StreamConn};
 use super::turns::Turns;
 use crate::context::Context;
 use crate::error::{Cause, Result};
-use crate::fd::{Direction, PooledBuf, STREAM};
+use crate::fd::{Direction, PooledBuf};
 
 /// How many reads a close spends on what is not for the reader.
 const ABSORBED: usize = 4;
@@ -116,7 +116,7 @@ impl Stream {
 
     pub(super) async fn read_pooled(&self) -> Result<PooledBuf, Cause> {
         self.take(|tls| {
-            let mut buffer = PooledBuf::take(STREAM);
+            let mut buffer = PooledBuf::for_stream();
             let count = tls.reader().read(buffer.room())?;
             Ok(buffer.filled(count))
         })

@@ -14,6 +14,7 @@ use crate::error::{Error, Operation, Result};
 use crate::listen::UnixListener;
 use crate::network::Network;
 use crate::serve::state::Shared;
+use crate::serve::task::Own;
 
 /// Copies of all sockets of a server, kept for its successor.
 #[derive(Debug)]
@@ -36,8 +37,18 @@ impl Answering {
         Ok(Answering { listener: UnixListener::from_owned_fd(point)?, drain })
     }
 
-    /// Answers all who call, until one has taken over, or the server ends in another way.
-    pub(crate) async fn run(&self, shared: &Shared) {
+    /// Answers all who call, until one has taken over, or the server ends in another way: then the copies of its sockets
+    /// are closed as it closes its own.
+    pub(crate) async fn run(self, own: &Own) {
+        let draining = own.draining();
+        tokio::select! {
+            biased;
+            () = self.answer_all(own.shared()) => {}
+            () = draining.begun() => {}
+        }
+    }
+
+    async fn answer_all(&self, shared: &Shared) {
         let Some(kept) = shared.kept() else { return };
         let mut callers = FuturesUnordered::new();
         loop {

@@ -8,7 +8,7 @@ use serde::de::{Error as _, Visitor};
 
 use super::access::{ByteItems, Complex, Entries, Items};
 use super::fields::{AllFields, InOrder, Named};
-use super::numbers::Numbers;
+use super::numbers::{Number, Numbers};
 use super::plan::{At, LIST_COST, Plan, UNKNOWN_SIZE, wire_name};
 use super::raw;
 use super::session::{Session, on_trust, on_trust_in_table};
@@ -43,18 +43,15 @@ impl<'s, 'd, 'de> De<'s, 'd, 'de> {
         Error::mismatch(expected, wire_name(self.s.types, elem))
     }
 
-    #[inline]
-    fn int<T: TryFrom<i64>>(&mut self, name: &'static str) -> Result<T, Error> {
-        self.expect(Tag::Int, name)?;
-        let value = self.s.int()?;
-        T::try_from(value).map_err(|_| Error::overflow(value, name))
-    }
-
-    #[inline]
-    fn uint<T: TryFrom<u64>>(&mut self, name: &'static str) -> Result<T, Error> {
-        self.expect(Tag::Uint, name)?;
-        let value = self.s.uint()?;
-        T::try_from(value).map_err(|_| Error::overflow(value, name))
+    /// A number, or a boolean, for what wants such a one.
+    #[inline(always)]
+    fn number(self, wanted: &'static str) -> Result<Number, Error> {
+        match self.at.tag {
+            Tag::Bool | Tag::Int | Tag::Uint | Tag::Float => {
+                Ok(Number { number: self.s.uint()?, tag: self.at.tag })
+            }
+            _ => Err(self.mismatch(wanted)),
+        }
     }
 
     #[inline]
@@ -219,11 +216,11 @@ fn byte_items<'de, V: Visitor<'de>>(s: &mut Session<'_, 'de>, visitor: V) -> Res
     visitor.visit_seq(ByteItems(bytes.iter()))
 }
 
-macro_rules! integers {
-    ($($method:ident $visit:ident $through:ident $type:ty, $name:literal;)*) => {
+macro_rules! numbers {
+    ($($method:ident $name:literal;)*) => {
         $(#[inline]
-        fn $method<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Error> {
-            visitor.$visit(self.$through::<$type>($name)?)
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+            self.number($name)?.$method(visitor)
         })*
     };
 }
@@ -231,25 +228,26 @@ macro_rules! integers {
 impl<'de> Deserializer<'de> for De<'_, '_, 'de> {
     type Error = Error;
 
-    integers! {
-        deserialize_i8 visit_i8 int i8, "int8";
-        deserialize_i16 visit_i16 int i16, "int16";
-        deserialize_i32 visit_i32 int i32, "int32";
-        deserialize_i64 visit_i64 int i64, "int64";
-        deserialize_i128 visit_i64 int i64, "int64";
-        deserialize_u8 visit_u8 uint u8, "uint8";
-        deserialize_u16 visit_u16 uint u16, "uint16";
-        deserialize_u32 visit_u32 uint u32, "uint32";
-        deserialize_u64 visit_u64 uint u64, "uint64";
-        deserialize_u128 visit_u64 uint u64, "uint64";
+    numbers! {
+        deserialize_bool "bool";
+        deserialize_i8 "int8";
+        deserialize_i16 "int16";
+        deserialize_i32 "int32";
+        deserialize_i64 "int64";
+        deserialize_i128 "int64";
+        deserialize_u8 "uint8";
+        deserialize_u16 "uint16";
+        deserialize_u32 "uint32";
+        deserialize_u64 "uint64";
+        deserialize_u128 "uint64";
+        deserialize_f32 "float32";
+        deserialize_f64 "float64";
+        deserialize_char "a character";
     }
 
     fn deserialize_any<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Error> {
         match self.at.tag {
-            Tag::Bool => self.deserialize_bool(visitor),
-            Tag::Int => self.deserialize_i64(visitor),
-            Tag::Uint => self.deserialize_u64(visitor),
-            Tag::Float => self.deserialize_f64(visitor),
+            Tag::Bool | Tag::Int | Tag::Uint | Tag::Float => self.number("")?.deserialize_any(visitor),
             Tag::Complex => {
                 self.s.charge(LIST_COST)?;
                 visitor.visit_seq(Complex::take(self.s)?)
@@ -279,36 +277,6 @@ impl<'de> Deserializer<'de> for De<'_, '_, 'de> {
                 }
             },
             Tag::Unsupported => Err(ErrorKind::Corrupt("a value of no type").into()),
-        }
-    }
-
-    #[inline]
-    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        self.expect(Tag::Bool, "bool")?;
-        visitor.visit_bool(self.s.uint()? != 0)
-    }
-
-    #[inline]
-    fn deserialize_f32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        self.expect(Tag::Float, "float32")?;
-        let value = self.s.float()?;
-        if value.abs() > f64::from(f32::MAX) && value.is_finite() {
-            return Err(Error::overflow(value, "float32"));
-        }
-        visitor.visit_f32(value as f32)
-    }
-
-    #[inline]
-    fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        self.expect(Tag::Float, "float64")?;
-        visitor.visit_f64(self.s.float()?)
-    }
-
-    fn deserialize_char<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Error> {
-        let value: u32 = self.int("a character")?;
-        match char::from_u32(value) {
-            Some(character) => visitor.visit_char(character),
-            None => Err(Error::overflow(value, "a character")),
         }
     }
 

@@ -155,8 +155,8 @@ impl<'d, 'de> Session<'d, 'de> {
         Ok(most)
     }
 
-    /// Takes the elements of a `Vec` into account, with what it is larger than they need; there is room for `most` of them
-    /// from the start.
+    /// Takes the elements of a `Vec` into account, with what it is larger than they need; there is room for `most` of
+    /// them from the start.
     #[inline]
     pub(super) fn charge_list(&mut self, count: usize, size: usize, most: usize) -> Result<(), Error> {
         if count <= most {

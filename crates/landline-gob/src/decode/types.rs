@@ -17,7 +17,8 @@ const FIRST_ID: i64 = 64;
 /// How many ids from there on are looked up by their number. Go counts them.
 const LOW: usize = 4096;
 
-/// About how many bytes are kept for a decoder as such, an id, a type, and a field besides its name; and for a while more for a field.
+/// About how many bytes are kept for a decoder as such, an id, a type, and a field besides its name; and for a while
+/// more for a field.
 const DECODER_COST: usize = 8 << 10;
 const ID_COST: usize = 80;
 const TYPE_COST: usize = 240;

@@ -313,6 +313,19 @@ fn what_takes_anything_is_given_what_there_is() {
 }
 
 #[test]
+fn dynamic_values_keep_their_types_wherever_they_are() {
+    let kind = |value: &Value| value.gob_type().to_string();
+    let [first, second]: [Value; 2] = through(&[7_u64, 300]).unwrap();
+    assert_eq!((kind(&first), kind(&second)), ("uint".to_owned(), "uint".to_owned()));
+    let boxed: Vec<Box<Value>> = through(&vec![7_u64]).unwrap();
+    assert_eq!(kind(&boxed[0]), "uint");
+    let field: A<Value> = through(&A { a: 7_u64 }).unwrap();
+    assert_eq!(kind(&field.a), "uint");
+    let field: A<Option<Value>> = through(&A { a: "text".to_owned() }).unwrap();
+    assert_eq!(field.a.as_ref().map(kind), Some("string".to_owned()));
+}
+
+#[test]
 fn what_gob_does_not_have_is_refused_with_its_place() {
     #[derive(Serialize, Deserialize)]
     struct Holder<T> {

@@ -101,6 +101,9 @@ pub(super) struct LocalField {
 pub(super) const NO_FIELD: u32 = u32::MAX;
 const NOTHING: At = At::new(Elem { node: 0, tag: Tag::Unsupported, pointers: 0 }, 0);
 
+/// How many of the peer's types are looked through for one of ours, before others are looked up by more.
+const MOST_ROOTS: usize = 16;
+
 /// A Rust type, by its graph and its place there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Local {
@@ -175,7 +178,10 @@ impl Plans {
             None => {
                 let local = self.local::<T>(id);
                 let at = self.make(types, elem, local)?;
-                self.roots.entry(id).or_default().push((elem.node, at));
+                let roots = self.roots.entry(id).or_default();
+                if roots.len() < MOST_ROOTS {
+                    roots.push((elem.node, at));
+                }
                 at
             }
         };

@@ -27,13 +27,16 @@ pub(crate) enum Command {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Serve {
     /// Send back every byte.
-    Echo { peer: Echo },
+    Echo {
+        peer: Echo,
+        #[command(flatten)]
+        workers: Workers,
+    },
     /// Answer one byte with one, and close.
     Churn {
         peer: Churn,
-        /// Loops or threads, of the peers that do not have one for each core.
-        #[arg(long, default_value_t = 1)]
-        workers: usize,
+        #[command(flatten)]
+        workers: Workers,
     },
     /// Dial for each conn, and send on what comes from either.
     Forward {
@@ -141,6 +144,25 @@ pub(crate) enum Load {
         #[command(flatten)]
         span: Span,
     },
+}
+
+/// Of the peers that do not have one thread for each core.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(crate) struct Workers {
+    /// Loops or threads.
+    #[arg(long = "workers", default_value_t = 1)]
+    pub(crate) count: usize,
+    /// How conns come to them, of landline's `Server`.
+    #[arg(long, default_value = "balanced")]
+    pub(crate) spread: Spread,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Spread {
+    Balanced,
+    ReusePort,
+    IncomingCpu,
+    LeastConns,
 }
 
 /// The server under test.

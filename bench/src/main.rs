@@ -70,7 +70,7 @@ fn run(command: Command) -> io::Result<()> {
 
 fn run_server(serve: Serve) -> io::Result<()> {
     match serve {
-        Serve::Echo { peer } => echo::serve(peer),
+        Serve::Echo { peer, workers } => echo::serve(peer, workers),
         Serve::Churn { peer, workers } => churn::serve(peer, workers),
         Serve::Forward { peer, to } => forward::serve(peer, to),
         Serve::File { peer, file } => file::serve(peer, &file),

@@ -7,12 +7,15 @@ pub(crate) mod on_tokio;
 
 use std::io;
 
-use crate::{args::Churn, runtime::Threads};
+use crate::{
+    args::{Churn, Workers},
+    runtime::Threads,
+};
 
 /// With so many loops or workers, where the peer has a say in it.
-pub(crate) fn serve(peer: Churn, workers: usize) -> io::Result<()> {
+pub(crate) fn serve(peer: Churn, workers: Workers) -> io::Result<()> {
     match peer {
-        Churn::Bare => bare::serve(workers),
+        Churn::Bare => bare::serve(workers.count),
         Churn::Landline => on_landline::serve(workers),
         Churn::LandlineAccept => on_landline::accept(),
         Churn::Tokio => on_tokio::serve(Threads::One),

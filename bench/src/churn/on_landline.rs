@@ -6,11 +6,12 @@ use landline::Conn;
 
 use crate::{
     accepting,
+    args::Workers,
     runtime::{self, Threads},
     serving,
 };
 
-pub(crate) fn serve(workers: usize) -> io::Result<()> {
+pub(crate) fn serve(workers: Workers) -> io::Result<()> {
     serving::serve(workers, answer)
 }
 

@@ -8,15 +8,18 @@ pub(crate) mod on_tokio;
 use std::io;
 
 use self::on_landline::Face;
-use crate::{args::Echo, runtime::Threads};
+use crate::{
+    args::{Echo, Workers},
+    runtime::Threads,
+};
 
 /// What a usual echo loop reads into. It is part of what an idle conn costs, and the same in all peers.
 const BUFFER: usize = 4096;
 
-pub(crate) fn serve(peer: Echo) -> io::Result<()> {
+pub(crate) fn serve(peer: Echo, workers: Workers) -> io::Result<()> {
     match peer {
         Echo::Bare => bare::serve(),
-        Echo::Landline => on_landline::serve(),
+        Echo::Landline => on_landline::serve(workers),
         Echo::LandlineAccept => on_landline::accept(Face::Any),
         Echo::LandlineTraits => on_landline::accept(Face::Traits),
         Echo::LandlineTcp => on_landline::accept(Face::Tcp),

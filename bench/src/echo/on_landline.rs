@@ -1,4 +1,4 @@
-//! Ours: `Server` with one worker; and by hand, `landline::listen` and `accept`, a task per conn on one thread.
+//! Ours: `Server` ; and by hand, `landline::listen` and `accept`, a task per conn on one thread.
 
 use std::io;
 
@@ -7,6 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::{
     accepting,
+    args::Workers,
     runtime::{self, Threads},
     serving,
 };
@@ -22,8 +23,8 @@ pub(crate) enum Face {
     Tcp,
 }
 
-pub(crate) fn serve() -> io::Result<()> {
-    serving::serve(1, echo_pooled)
+pub(crate) fn serve(workers: Workers) -> io::Result<()> {
+    serving::serve(workers, echo_pooled)
 }
 
 pub(crate) fn accept(face: Face) -> io::Result<()> {

@@ -8,7 +8,7 @@ use crate::serving;
 
 pub(crate) fn serve(file: &Path) -> io::Result<()> {
     let file = file.to_owned();
-    serving::serve(1, move |conn| {
+    serving::serve(serving::ALONE, move |conn| {
         let file = file.clone();
         async move { send(conn, &file).await }
     })

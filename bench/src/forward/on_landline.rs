@@ -6,7 +6,7 @@ use crate::serving;
 
 pub(crate) fn serve(to: SocketAddrV4) -> io::Result<()> {
     let to = to.to_string();
-    serving::serve(1, move |near| {
+    serving::serve(serving::ALONE, move |near| {
         let to = to.clone();
         async move {
             let far = landline::dial("tcp", &to).await?;

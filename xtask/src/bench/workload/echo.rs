@@ -95,11 +95,58 @@ pub(super) const CHURN_2: Workload = Workload {
             &["serve", "churn", "bare", "--workers", "2"],
         ),
         bench("landline", "Server with two workers", &["serve", "churn", "landline", "--workers", "2"]),
+        bench(
+            "reuse-port",
+            "the same with Spread::ReusePort",
+            &["serve", "churn", "landline", "--workers", "2", "--spread", "reuse-port"],
+        ),
+        bench(
+            "incoming-cpu",
+            "the same with Spread::IncomingCpu",
+            &["serve", "churn", "landline", "--workers", "2", "--spread", "incoming-cpu"],
+        ),
+        bench(
+            "least-conns",
+            "the same with Spread::LeastConns",
+            &["serve", "churn", "landline", "--workers", "2", "--spread", "least-conns"],
+        ),
         bench("tokio-mt", "tokio::net, multi-thread runtime", &["serve", "churn", "tokio-mt"]),
         go("net, a goroutine per conn", "./churn", &[]),
     ],
     goals: &[at_least(Metric::Rate, 0.93, "bare"), at_least(Metric::Rate, 1.3, "go")],
     ..CHURN
+};
+
+pub(super) const FEW: Workload = Workload {
+    name: "few",
+    title: "6 long conns, each sending 4 KiB and waiting for the echo, for two workers and the load on two cores",
+    unit: &MESSAGE,
+    shape: Shape::Server { load: &["load", "echo", "--conns", "6", "--size", "4096"], cores: Cores::Shared },
+    is_timed: true,
+    ready_ms: 250,
+    metrics: &[Metric::Rate, Metric::Cpu, Metric::Busy, Metric::P99],
+    count: None,
+    peers: &[
+        bench("landline", "Server with two workers", &["serve", "echo", "landline", "--workers", "2"]),
+        bench(
+            "reuse-port",
+            "the same with Spread::ReusePort",
+            &["serve", "echo", "landline", "--workers", "2", "--spread", "reuse-port"],
+        ),
+        bench(
+            "incoming-cpu",
+            "the same with Spread::IncomingCpu",
+            &["serve", "echo", "landline", "--workers", "2", "--spread", "incoming-cpu"],
+        ),
+        bench(
+            "least-conns",
+            "the same with Spread::LeastConns",
+            &["serve", "echo", "landline", "--workers", "2", "--spread", "least-conns"],
+        ),
+        TOKIO_MT,
+        GO,
+    ],
+    goals: &[],
 };
 
 pub(super) const IDLE: Workload = Workload {

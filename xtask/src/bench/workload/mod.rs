@@ -85,11 +85,12 @@ pub(crate) const OURS: &str = "landline";
 /// The peer that does nothing but what the kernel demands.
 pub(crate) const LIMIT: &str = "bare";
 
-pub(crate) const ALL: [&Workload; 21] = [
+pub(crate) const ALL: [&Workload; 22] = [
     &echo::ECHO,
     &echo::ECHO_1000,
     &echo::CHURN,
     &echo::CHURN_2,
+    &echo::FEW,
     &echo::IDLE,
     &echo::BESIDE,
     &forward::BULK,

@@ -69,12 +69,13 @@ const MARGIN: usize = 64;
 /// Appends the difference of two fields, and bytes with their count before them.
 #[inline(never)]
 pub(crate) fn put_uint_and_bytes(out: &mut Vec<u8>, first: u32, bytes: &[u8]) {
-    if u64::from(first) < SMALL && (bytes.len() as u64) < SMALL {
-        out.reserve(2 + bytes.len());
-        out.extend_from_slice(&[first as u8, bytes.len() as u8]);
+    if u64::from(first) >= SMALL
+        || bytes.len() as u64 >= SMALL
+        || out.capacity() - out.len() < 2 + bytes.len()
+    {
+        put_any_uints(out, first, bytes.len() as u64);
     } else {
-        put_uint(out, first.into());
-        put_uint(out, bytes.len() as u64);
+        out.extend_from_slice(&[first as u8, bytes.len() as u8]);
     }
     out.extend_from_slice(bytes);
 }

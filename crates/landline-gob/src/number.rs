@@ -33,9 +33,7 @@ pub(crate) fn put_uint(out: &mut Vec<u8>, value: u64) {
 }
 
 /// Appends two numbers, of which the first is hardly ever large.
-///
-/// Never inlined, so that what is around it is small enough to be.
-#[inline(never)]
+#[inline(always)]
 pub(crate) fn put_uints(out: &mut Vec<u8>, first: u32, value: u64) {
     if u64::from(first) >= SMALL || out.capacity() - out.len() <= LONGEST {
         return put_any_uints(out, first, value);
@@ -67,7 +65,7 @@ fn put_any_uints(out: &mut Vec<u8>, first: u32, value: u64) {
 const MARGIN: usize = 64;
 
 /// Appends the difference of two fields, and bytes with their count before them.
-#[inline(never)]
+#[inline(always)]
 pub(crate) fn put_uint_and_bytes(out: &mut Vec<u8>, first: u32, bytes: &[u8]) {
     if u64::from(first) >= SMALL
         || bytes.len() as u64 >= SMALL

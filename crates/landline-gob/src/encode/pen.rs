@@ -8,7 +8,7 @@ use super::position::Numbered;
 use super::types::Types;
 use crate::error::{Error, ErrorKind, Signal};
 use crate::limits::Limit;
-use crate::number::{LONGEST, int_len, put_int, put_uint};
+use crate::number::{LONGEST, int_len, put_int, put_uint, put_uint_and_bytes, put_uints};
 use crate::schema::{Elem, Graph, Tag};
 
 /// The bytes of one value, but for what belongs between them where interfaces hold something.
@@ -87,6 +87,22 @@ impl Pen {
     pub(super) fn counted(&mut self, bytes: &[u8]) {
         put_uint(&mut self.bytes, bytes.len() as u64);
         self.bytes.extend_from_slice(bytes);
+    }
+
+    /// A field, by its number, that is a number.
+    ///
+    /// Never inlined, as the next, so that what is around them is small enough to be.
+    #[inline(never)]
+    pub(super) fn field(&mut self, number: u32, value: u64) {
+        put_uints(&mut self.bytes, number.wrapping_sub(self.last), value);
+        self.last = number;
+    }
+
+    /// A field that is bytes, with their count before them.
+    #[inline(never)]
+    pub(super) fn field_of_bytes(&mut self, number: u32, bytes: &[u8]) {
+        put_uint_and_bytes(&mut self.bytes, number.wrapping_sub(self.last), bytes);
+        self.last = number;
     }
 
     /// Begins what an interface holds, after the name of its type.

@@ -1,7 +1,7 @@
 //! Where a value stands, which decides whether it is written when it is zero, and what is written before it.
 
 use super::pen::Pen;
-use crate::number::{put_uint, put_uint_and_bytes, put_uints};
+use crate::number::put_uint;
 
 pub(super) trait Position: Sized {
     /// Whether the zero value is left out.
@@ -87,13 +87,11 @@ impl Position for Numbered {
 
     #[inline(always)]
     fn put(self, pen: &mut Pen, value: u64) {
-        put_uints(&mut pen.bytes, self.0.wrapping_sub(pen.last), value);
-        pen.last = self.0;
+        pen.field(self.0, value);
     }
 
     #[inline(always)]
     fn put_bytes(self, pen: &mut Pen, bytes: &[u8]) {
-        put_uint_and_bytes(&mut pen.bytes, self.0.wrapping_sub(pen.last), bytes);
-        pen.last = self.0;
+        pen.field_of_bytes(self.0, bytes);
     }
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use landline::resolve::NameServer;
 use landline::{
-    Addr, AddressErrorKind, Cause, Dialer, Error, Family, Interface, KeepAlive, Network, Proxy,
+    Addr, AddressErrorKind, Cause, Dialer, Error, Family, Interface, KeepAlive, Network, Proxies, Proxy,
     ProxyEnvironment, Race, UnixAddr, UnixKind, split_host_port,
 };
 
@@ -190,9 +190,14 @@ impl Dial {
 
 /// A dialer that goes this way.
 pub(crate) fn through(dialer: Dialer, ways: &[Way]) -> Result<Dialer, Failure> {
+    Ok(dialer.proxy(proxies(ways)?))
+}
+
+/// The proxies that these ways mean.
+pub(crate) fn proxies(ways: &[Way]) -> Result<Proxies, Failure> {
     Ok(match ways {
-        [Way::Environment] => dialer.proxy(ProxyEnvironment::from_env()),
-        ways => dialer.proxy(chain(ways)?),
+        [Way::Environment] => ProxyEnvironment::from_env().into(),
+        ways => chain(ways)?.into(),
     })
 }
 

@@ -6,6 +6,7 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::thread;
 
+use base64::Engine as _;
 use common::{run, run_with};
 
 /// A server that answers each request, one conn at a time, with what is made of its head and body.
@@ -117,6 +118,116 @@ fn a_file_is_gone_on_with_where_it_ends() {
         run(&["get", &format!("{address}{path}"), "-o", file.to_str().unwrap(), "--resume"]).expect(status);
         assert_eq!(std::fs::read_to_string(&file).unwrap(), after, "{path} {before}");
     }
+}
+
+#[test]
+fn a_file_that_has_changed_meanwhile_is_got_anew() {
+    const OLD: &[u8] = b"0123456789";
+    let address = server(|head, _| {
+        let tagged = |status: &str, tag: &str, more: &str, body: &[u8]| {
+            reply(status, &format!("etag: {tag}\r\n{more}"), body)
+        };
+        let path = head.split(' ').nth(1).unwrap();
+        let is_same = head.contains("\r\nif-range: \"old\"\r\n");
+        match (head.contains("\r\nrange: bytes=4-\r\n"), path) {
+            (false, _) => tagged("200 OK", "\"old\"", "", OLD),
+            (true, "/same") if is_same => {
+                tagged("206 Partial Content", "\"old\"", "content-range: bytes 4-9/10\r\n", &OLD[4..])
+            }
+            (true, "/changed") if is_same => tagged("200 OK", "\"new\"", "", b"abc"),
+            // Without the condition it would be given what does not belong together.
+            (true, _) => reply("206 Partial Content", "content-range: bytes 4-9/10\r\n", b"xxxxxx"),
+        }
+    });
+    // Not in /tmp, which may be of a kind that keeps no attributes.
+    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let file = dir.path().join("out");
+    for (path, after) in [("/same", "0123456789"), ("/changed", "abc")] {
+        let url = format!("{address}{path}");
+        run(&["get", &url, "-o", file.to_str().unwrap()]).expect(0);
+        std::fs::OpenOptions::new().write(true).open(&file).unwrap().set_len(4).unwrap();
+        run(&["get", &url, "-o", file.to_str().unwrap(), "-C"]).expect(0);
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), after, "{path}");
+    }
+}
+
+#[test]
+fn cookies_are_sent() {
+    let address = server(|head, _| {
+        let cookie = head.lines().find_map(|line| line.strip_prefix("cookie: ")).unwrap_or_default();
+        reply("200 OK", "", cookie.as_bytes())
+    });
+    let done = run(&["get", &address, "--cookie", "a=1", "-b", "c=\"2\""]).expect(0);
+    assert_eq!(done.text(), "a=1; c=\"2\"");
+    assert!(run(&["get", &address, "-b", "a=1; b=2"]).expect(2).stderr.contains("--cookie"));
+}
+
+#[test]
+fn cookies_are_kept_from_one_run_to_the_next() {
+    let address = server(|head, _| {
+        let cookie = head.lines().find_map(|line| line.strip_prefix("cookie: ")).unwrap_or("none");
+        reply("200 OK", "set-cookie: a=1; max-age=1000\r\nset-cookie: b=2\r\n", cookie.as_bytes())
+    });
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("jar");
+    let jar = file.to_str().unwrap();
+    assert_eq!(run(&["get", &address, "--cookie-jar", jar]).expect(0).text(), "none");
+    assert_eq!(run(&["get", &address, "-c", jar]).expect(0).text(), "a=1; b=2");
+    let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&file).unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o600);
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+    std::fs::write(&file, "# remark\nsecret").unwrap();
+    let done = run(&["get", &address, "-c", jar]).expect(1);
+    assert!(done.stderr.contains(&format!("{jar}: line 2: ")) && !done.stderr.contains("secret"), "{done:?}");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "# remark\nsecret");
+}
+
+#[test]
+fn a_proxy_is_asked_for_http_urls() {
+    let proxy = server(|head, _| reply("200 OK", "", head.split(' ').nth(1).unwrap().as_bytes()));
+    let done = run(&["get", "a.example/x", "--proxy", &format!("http://{proxy}")]).expect(0);
+    assert_eq!(done.text(), "http://a.example/x");
+}
+
+#[test]
+fn who_is_trusted_can_be_said() {
+    let key = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let private = rustls::pki_types::PrivateKeyDer::Pkcs8(key.signing_key.serialize_der().into());
+    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![key.cert.der().clone()], private)
+        .unwrap();
+    let config = std::sync::Arc::new(config);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        for conn in listener.incoming() {
+            let tls = rustls::ServerConnection::new(config.clone()).unwrap();
+            let mut tls = rustls::StreamOwned::new(tls, conn.unwrap());
+            // Whoever does not trust it leaves in the middle.
+            if read(&mut tls).is_some() {
+                tls.write_all(&reply("200 OK", "connection: close\r\n", b"hello")).unwrap();
+                tls.conn.send_close_notify();
+                tls.flush().unwrap();
+            }
+        }
+    });
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_string_lossy().into_owned();
+    let pem = base64::engine::general_purpose::STANDARD.encode(key.cert.der());
+    let pem = format!("-----BEGIN CERTIFICATE-----\n{pem}\n-----END CERTIFICATE-----\n");
+    std::fs::write(path("ca"), pem).unwrap();
+    std::fs::write(path("none"), "no certificate").unwrap();
+    let url = format!("https://localhost:{port}/");
+    let done = run(&["get", &url, "--ca", &path("ca")]).expect(0);
+    assert_eq!(done.text(), "hello");
+    assert!(run(&["get", &url]).expect(1).stderr.contains("certificate"));
+    let done = run(&["get", &url, "--ca", &path("none")]).expect(2);
+    assert!(done.stderr.contains(&format!("--ca {}: no certificate in it", path("none"))), "{done:?}");
+    run(&["get", &url, "--ca", &path("missing")]).expect(1);
 }
 
 #[test]

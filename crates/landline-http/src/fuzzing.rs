@@ -16,7 +16,13 @@ use crate::mux::{Pattern, Route, ServeMux};
 pub type Target = fn(&[u8]);
 
 /// All of them by name, which is also that of the fuzz target and of the folder of its seeds.
-pub const TARGETS: &[(&str, Target)] = &[("cookie", cookie), ("location", location), ("mux", mux)];
+pub const TARGETS: &[(&str, Target)] = &[
+    ("cookie", cookie),
+    ("cookie_file", cookie_file),
+    ("location", location),
+    ("mux", mux),
+    ("reverse_proxy", reverse_proxy),
+];
 
 /// The input is a list of lines: `Set-Cookie` headers, each of which both a secure and a plain host send.
 pub fn cookie(data: &[u8]) {
@@ -42,6 +48,17 @@ pub fn cookie(data: &[u8]) {
     assert_eq!(cookies.header(&Uri::from_static("https://another.com/a/b")), None);
 }
 
+/// The input is a file of cookies.
+pub fn cookie_file(data: &[u8]) {
+    if let Ok(cookies) = Cookies::from_netscape(data) {
+        let text = cookies.to_netscape();
+        let again = Cookies::from_netscape(&text).unwrap_or_else(|error| panic!("{error}"));
+        assert!(again.len() <= cookies.len());
+        assert_eq!(again.to_netscape(), text);
+        assert_eq!(cookies.header(&Uri::from_static("http://another.example.org/")), None);
+    }
+}
+
 /// The input is the value of a `Location`.
 pub fn location(data: &[u8]) {
     let base = Uri::from_static("https://www.example.com/a/b?c");
@@ -53,6 +70,11 @@ pub fn location(data: &[u8]) {
         let again = origin.to_string().parse::<Uri>().ok().and_then(|uri| Origin::of(&uri).ok());
         assert!(again.as_ref() == Some(&origin) || origin.host.contains('%'), "{origin:?} {again:?}");
     }
+}
+
+/// The input is the head of a request: a target, then headers.
+pub fn reverse_proxy(data: &[u8]) {
+    crate::reverse_proxy::fuzzing::head(data);
 }
 
 /// The input is a list of lines: patterns, an empty line, then requests, each a method, a host and a target.

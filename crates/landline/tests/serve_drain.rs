@@ -265,3 +265,20 @@ async fn each_socket_is_closed_as_soon_as_what_was_queued_there_is_accepted() {
     drop((served, queued));
     assert_eq!(draining.await.unwrap().cut, 0);
 }
+
+#[tokio::test]
+async fn what_is_kept_for_a_successor_is_closed_in_a_drain_too() {
+    let point = format!("@landline-drain-{}", std::process::id());
+    let server = Server::new().workers(1).restart_at(&point, LONG);
+    let serving = Arc::new(server.serve("tcp", LOCAL, echo).await.unwrap());
+    let mut conn = served(&serving).await;
+    let draining = tokio::spawn({
+        let serving = serving.clone();
+        async move { serving.shutdown(LONG).await }
+    });
+    until("it listens no longer", || std::net::TcpListener::bind(addr(&serving)).is_ok()).await;
+    conn.write_all(b"y").await.unwrap();
+    conn.read_exact(&mut [0]).await.unwrap();
+    drop(conn);
+    assert_eq!(draining.await.unwrap().cut, 0);
+}

@@ -11,6 +11,7 @@ mod listens;
 mod mux;
 mod names;
 mod proxies;
+mod reverse_proxies;
 
 // Where the values of the gob crate's own tests look for it.
 use gob::vectors;

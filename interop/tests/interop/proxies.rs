@@ -38,6 +38,21 @@ fn echo(go: &Path) -> Echo {
     Echo { _server: server, address }
 }
 
+/// What the proxy is asked for, by its URL, and what the server behind it saw; the status tells that of the program.
+#[track_caller]
+fn asked_for(program: &Path, proxy: &str, url: &str) -> (i32, String) {
+    let done = finish(Command::new(program).args(["get", url, "--proxy", proxy, "--explain"]));
+    assert!(done.stderr.contains("is asked for it"), "{proxy} {url}: {done:?}");
+    (done.code, done.stdout)
+}
+
+/// A web server, which tells what it is asked.
+fn web(go: &Path) -> Echo {
+    let mut server = Running::start(Command::new(go).args(["serve", "127.0.0.1:0"]));
+    let address = server.next_line();
+    Echo { _server: server, address }
+}
+
 /// Nobody listens there.
 fn gone() -> SocketAddrV4 {
     free_address()
@@ -61,6 +76,13 @@ fn tinyproxy_connects_those_it_knows() {
     let words = ": request: 407 Proxy Authentication Required (it asks for Basic)";
     assert_refused(&program, &format!("http://{proxy}"), &echo.address, words);
     assert_refused(&program, &format!("http://me:pw@{proxy}"), &gone().to_string(), ": request: 500 ");
+
+    let Some(web) = go_program("web").map(|go| web(&go)) else { return };
+    let url = format!("http://{}/seen?a=b", web.address);
+    let (code, seen) = asked_for(&program, &format!("http://me:pw@{proxy}"), &url);
+    let expected = format!("HTTP/1.1 /seen?a=b host={} ", web.address);
+    assert!(code == 0 && seen.starts_with(&expected), "{code} {seen}");
+    assert_eq!(asked_for(&program, &format!("http://{proxy}"), &url).0, 1);
 }
 
 #[test]

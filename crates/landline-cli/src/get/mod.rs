@@ -1,8 +1,11 @@
 //! `landline get`: ask a server for something, by HTTP.
 
+mod jar;
 mod progress;
 mod request;
 mod store;
+mod trust;
+mod validator;
 
 use std::path::PathBuf;
 
@@ -13,12 +16,13 @@ use landline::{Cause, Dialer};
 use landline_http::client::{Client, Error, ErrorKind, ResponseBody};
 use tokio::io::AsyncWriteExt;
 
-use crate::dial::through;
+use crate::dial::proxies;
 use crate::failure::{Failure, is_usage};
 use crate::output::{self, Page};
 use crate::resolver;
 use crate::values::{self, Span, Way};
 
+use jar::CookieFile;
 use progress::Progress;
 use request::{Source, url};
 use store::{Place, Store};
@@ -49,14 +53,20 @@ pub(crate) struct Get {
     /// A header to send along; may be repeated
     #[arg(long, short = 'H', value_name = "NAME: VALUE", value_parser = request::header)]
     header: Vec<(HeaderName, HeaderValue)>,
+    /// A cookie to send along; may be repeated. It does not go to other hosts that the server redirects to
+    #[arg(long, short = 'b', value_name = "NAME=VALUE", value_parser = request::cookie)]
+    cookie: Vec<String>,
+    /// Send the cookies of this file, and write it anew with those that servers set, as curl does
+    #[arg(long, short = 'c', value_name = "FILE", conflicts_with = "cookie")]
+    cookie_jar: Option<PathBuf>,
     /// The file to send as body, - for stdin
     #[arg(long, value_name = "FILE")]
     body: Option<PathBuf>,
     /// Write the answer to this file, once there is one
     #[arg(long, short = 'o', value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Go on where the file ends, if the server can
-    #[arg(long, requires = "output", conflicts_with = "body")]
+    /// Go on where the file ends, if the server can, and still has the version that it began with
+    #[arg(long, short = 'C', requires = "output", conflicts_with = "body")]
     resume: bool,
     /// Write the status and the headers of the answer to stdout first
     #[arg(long, short = 'i', conflicts_with_all = ["output", "json"])]
@@ -85,11 +95,14 @@ pub(crate) struct Get {
     /// Speak HTTP/2 to http URLs too
     #[arg(long)]
     http2: bool,
+    /// Trust the authorities in this file of PEM certificates, and no others
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
     /// Ask this name server and no other source; may be repeated
     #[arg(long, value_name = "IP[:PORT]", value_parser = values::name_server)]
     server: Vec<NameServer>,
-    /// Go through this proxy, as for dial; given again, through each in turn. env: the one that all_proxy and no_proxy
-    /// name for the address
+    /// Go through this proxy, as for dial; given again, through each in turn. env: the one that http_proxy, https_proxy,
+    /// all_proxy and no_proxy name for the URL
     #[arg(long, value_name = "URL|env", value_parser = values::proxy)]
     proxy: Vec<Way>,
 }
@@ -111,11 +124,21 @@ impl Get {
                 }
             }
         }
-        let client = self.client()?;
+        let jar = self.cookie_jar.as_deref().map(CookieFile::open).transpose()?;
+        let mut client = self.client()?;
+        if let Some(jar) = &jar {
+            client = client.cookies(jar.cookies.clone());
+        }
+        let done = self.all(&client).await;
+        let saved = jar.map_or(Ok(()), |jar| jar.save());
+        done.and(saved)
+    }
+
+    async fn all(&self, client: &Client) -> Result<(), Failure> {
         let urls = self.urls.iter().map(|text| url(text)).collect::<Result<Vec<_>, _>>()?;
         let mut ended = Ok(());
         for url in urls {
-            match self.one(&client, url).await {
+            match self.one(client, url).await {
                 Ok(()) => {}
                 // The other URLs are asked for all the same; the first failure decides the exit status.
                 Err(failure @ (Failure::Refused(_) | Failure::Told(_))) => {
@@ -205,21 +228,37 @@ impl Get {
         for (name, value) in &self.header {
             request.headers_mut().append(name.clone(), value.clone());
         }
+        if !self.cookie.is_empty() {
+            let value = HeaderValue::from_str(&self.cookie.join("; "));
+            let mut value = value.map_err(|_| Failure::Usage("--cookie: a control character".to_owned()))?;
+            value.set_sensitive(true);
+            request.headers_mut().insert(header::COOKIE, value);
+        }
         if let Some(from) = place.and_then(Place::resumes_at) {
             let range = HeaderValue::from_str(&format!("bytes={from}-"))
                 .map_err(|_| Failure::Usage("--resume: the file is too long".to_owned()))?;
             request.headers_mut().insert(header::RANGE, range);
+            // Where the server has another version by now, it gives all of that.
+            if let Some(validator) = place.and_then(Place::validator) {
+                request.headers_mut().insert(header::IF_RANGE, validator.clone());
+            }
         }
         Ok(request)
     }
 
     fn client(&self) -> Result<Client, Failure> {
-        let mut dialer = through(Dialer::new(), &self.proxy)?;
+        let mut dialer = Dialer::new();
         if !self.server.is_empty() {
             dialer = dialer.resolver(resolver::asking(&self.server));
         }
         let mut client =
             Client::new().dialer(dialer).max_redirects(self.redirects).http2_prior_knowledge(self.http2);
+        if !self.proxy.is_empty() {
+            client = client.proxy(proxies(&self.proxy)?);
+        }
+        if let Some(path) = &self.ca {
+            client = client.tls(trust::only(path)?);
+        }
         if let Some(path) = &self.unix {
             client = client.unix_socket(path);
         }

@@ -33,6 +33,16 @@ pub(super) fn header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
     Ok((name, value))
 }
 
+/// A cookie, `NAME=VALUE` (RFC 6265 section 4.1.1).
+pub(super) fn cookie(text: &str) -> Result<String, String> {
+    let (name, value) = text.split_once('=').ok_or("a cookie is NAME=VALUE")?;
+    let is_plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b';');
+    if name.is_empty() || !is_plain(name) || !is_plain(value) {
+        return Err("it has characters that no cookie has".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
 /// The status line and the headers, as they come over HTTP/1.1.
 pub(super) fn head(head: &http::response::Parts) -> Vec<u8> {
     let version = match head.version {
@@ -103,6 +113,10 @@ mod tests {
         assert!(method("P T").is_err());
         let (name, value) = header("X-Y:  z: 1 ").unwrap();
         assert_eq!((name.as_str(), value.to_str().unwrap()), ("x-y", "z: 1"));
+        assert_eq!(cookie("a=b=c"), Ok("a=b=c".to_owned()));
+        for bad in ["a", "=b", "a=b; c=d", "a=b c", "a=\n"] {
+            assert!(cookie(bad).is_err(), "{bad:?}");
+        }
         for bad in ["x", "a b: c", ": c", "a: \n"] {
             assert_eq!(header(bad).is_ok(), bad == "a: \n", "{bad:?}");
         }

@@ -4,10 +4,11 @@ use std::io;
 use std::path::Path;
 
 use http::StatusCode;
-use http::header::{CONTENT_RANGE, HeaderMap};
+use http::header::{CONTENT_RANGE, HeaderMap, HeaderValue};
 use tokio::fs::File;
 use tokio::io::AsyncWriteExt;
 
+use super::validator;
 use crate::failure::Failure;
 
 /// Where a file is to be, before there is anything to write.
@@ -16,6 +17,8 @@ pub(super) struct Place<'a> {
     path: &'a Path,
     /// How much is there and to be kept.
     kept: u64,
+    /// Of which version that is.
+    validator: Option<HeaderValue>,
 }
 
 impl<'a> Place<'a> {
@@ -30,12 +33,18 @@ impl<'a> Place<'a> {
             Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
             Err(error) => return Err(Failure::of_file(path.display(), &error)),
         };
-        Ok(Place { path, kept })
+        let validator = if kept > 0 { validator::read(path) } else { None };
+        Ok(Place { path, kept, validator })
     }
 
     /// The first byte to ask for, where some are there.
     pub(super) fn resumes_at(&self) -> Option<u64> {
         (self.kept > 0).then_some(self.kept)
+    }
+
+    /// The version that the first bytes are of, where that is known.
+    pub(super) fn validator(&self) -> Option<&HeaderValue> {
+        self.validator.as_ref()
     }
 
     /// Whether a 416 says that nothing is missing.
@@ -63,6 +72,9 @@ impl<'a> Place<'a> {
         options.create(true).write(true).append(goes_on).truncate(!goes_on);
         let name = self.path.display().to_string();
         let file = options.open(self.path).map_err(|error| Failure::of_file(&name, &error))?;
+        if !goes_on {
+            validator::keep(&file, validator::of(headers));
+        }
         Ok(Store { file: File::from_std(file), name, written: self.kept })
     }
 }

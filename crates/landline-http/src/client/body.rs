@@ -51,7 +51,7 @@ impl Body {
     }
 
     /// The same again, where it can be had.
-    pub(super) fn again(&self) -> Option<Body> {
+    pub(crate) fn again(&self) -> Option<Body> {
         match &self.0 {
             Kind::Empty => Some(Body::empty()),
             Kind::Bytes(bytes) => Some(Body(Kind::Bytes(bytes.clone()))),

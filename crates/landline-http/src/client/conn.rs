@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use http::header::{self, HeaderName};
+use http::header::{self, HeaderName, HeaderValue};
 use http::{Request, Response, Uri, Version};
 use hyper::body::Incoming;
 use hyper::client::conn::{TrySendError, http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use landline::{Addr, Conn, Context, Dialer, Network, TlsConn, UnixKind};
+use landline::{Addr, Conn, Context, Dialer, Family, Network, Proxy, ProxyScheme, TlsConn};
 use rustls::ClientConfig;
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
@@ -15,8 +15,10 @@ use tokio::time::timeout;
 use super::body::Outgoing;
 use super::error::{Error, ErrorKind, Phase};
 use super::origin::Origin;
-use super::settings::Settings;
+use super::route::{Route, To};
+use super::settings::{HTTP1_ALPN, Settings, no_conn};
 use super::trace::Trace;
+use super::way::Way;
 
 /// How a response came; among the extensions of each.
 #[derive(Clone, Debug)]
@@ -35,7 +37,17 @@ pub struct ConnInfo {
 pub(super) struct Single {
     pub(super) sender: http1::SendRequest<Outgoing>,
     pub(super) info: ConnInfo,
+    form: Form,
     _driver: Driver,
+}
+
+/// How a request names what it asks for.
+#[derive(Clone, Debug)]
+enum Form {
+    /// By its path, to the server (RFC 9112 section 3.2.1).
+    Origin,
+    /// By its URL, to a proxy (section 3.2.2).
+    Absolute { authorization: Option<HeaderValue> },
 }
 
 /// HTTP/2: any number of requests.
@@ -50,6 +62,10 @@ pub(super) struct Shared {
 impl Shared {
     pub(super) fn is_busy(&self) -> bool {
         Arc::strong_count(&self.driver) > 1
+    }
+
+    pub(super) fn is(&self, other: &Shared) -> bool {
+        Arc::ptr_eq(&self.driver, &other.driver)
     }
 }
 
@@ -78,6 +94,13 @@ impl Lease {
         }
     }
 
+    pub(super) fn shared(&self) -> Option<&Shared> {
+        match self {
+            Lease::Single(_) => None,
+            Lease::Shared(shared) => Some(shared),
+        }
+    }
+
     /// Sends a request of which the URI is absolute. An error gives the request back where none of it went out.
     pub(super) async fn send(
         &mut self,
@@ -85,7 +108,7 @@ impl Lease {
     ) -> Result<Response<Incoming>, TrySendError<Request<Outgoing>>> {
         match self {
             Lease::Single(single) => {
-                let request = in_origin_form(request);
+                let request = in_form(&single.form, request);
                 // A conn that was closed meanwhile says so here or there, with the request.
                 let _ = single.sender.ready().await;
                 single.sender.try_send_request(request).await
@@ -100,13 +123,39 @@ impl Lease {
 }
 
 /// Dials, shakes hands, and begins to speak.
-pub(super) async fn connect(settings: &Settings, origin: &Origin, trace: &Trace) -> Result<Lease, Error> {
-    let conn = dial(settings, origin, trace).await?;
+pub(super) async fn connect(settings: &Settings, route: &Route, trace: &Trace) -> Result<Lease, Error> {
+    let origin = &route.origin;
+    let mut form = Form::Origin;
+    let conn = match way(settings, route)? {
+        None => dial(settings, &settings.dialer, route.address(settings), trace).await?,
+        Some(Way::Conn(chain)) => {
+            let dialer = settings.dialer.clone().proxy(chain);
+            dial(settings, &dialer, route.address(settings), trace).await?
+        }
+        Some(Way::Ask { before, proxy }) => {
+            form = Form::Absolute { authorization: authorization(&proxy)? };
+            let dialer = settings.dialer.clone().proxy(before);
+            let address = (Network::Tcp(Family::Any), proxy.address());
+            let conn = dial(settings, &dialer, address, trace).await?;
+            trace.remark("proxy", || format!("{proxy} is asked for it"));
+            if proxy.scheme() == ProxyScheme::Https {
+                let config = proxy.tls().cloned().map_or_else(Settings::proxy_tls_config, Ok)?;
+                Conn::from(secure(conn, proxy.host(), config, settings).await?)
+            } else {
+                conn
+            }
+        }
+    };
     let peer_addr = conn.peer_addr().ok();
     let (conn, tls, speaks_h2) = if origin.is_secure {
         trace.started("tls", || origin.host.clone());
         let secured = match settings.tls_config() {
-            Ok(config) => secure(conn, &origin.host, config, settings).await,
+            Ok(mut config) => {
+                if route.is_http1 {
+                    Arc::make_mut(&mut config).alpn_protocols = vec![HTTP1_ALPN.to_vec()];
+                }
+                secure(conn, &origin.host, config, settings).await
+            }
             Err(error) => Err(error),
         };
         let tls = secured.inspect_err(|error| trace.failed("tls", error))?;
@@ -118,27 +167,47 @@ pub(super) async fn connect(settings: &Settings, origin: &Origin, trace: &Trace)
         });
         (Conn::from(tls), Some(description), alpn.as_deref() == Some(b"h2"))
     } else {
-        (conn, None, settings.http2_prior_knowledge)
+        (conn, None, settings.http2_prior_knowledge && !route.is_http1)
     };
     let info = ConnInfo { peer_addr, is_reused: false, tls };
-    let begun = timeout(settings.tls_timeout, speak(conn, info, speaks_h2)).await;
+    let begun = timeout(settings.tls_timeout, speak(conn, info, form, speaks_h2)).await;
     begun.unwrap_or_else(|_| Err(Error::new(ErrorKind::Timeout(Phase::Tls))))
 }
 
-async fn dial(settings: &Settings, origin: &Origin, trace: &Trace) -> Result<Conn, Error> {
-    let address = origin.address();
-    let (network, address) = match &settings.unix_socket {
-        Some(path) => (Network::Unix(UnixKind::Stream), path.as_str()),
-        None => (Network::Tcp(landline::Family::Any), address.as_str()),
-    };
+/// The way, where it is the client that knows it.
+fn way(settings: &Settings, route: &Route) -> Result<Option<Way>, Error> {
+    match (&settings.proxies, &route.to, &settings.unix_socket) {
+        (Some(proxies), To::Origin, None) => {
+            let must_be_conn = route.is_http1 || settings.http2_prior_knowledge;
+            Way::to(&route.origin, proxies, must_be_conn).map(Some).map_err(no_conn)
+        }
+        _ => Ok(None),
+    }
+}
+
+/// What lets us in.
+fn authorization(proxy: &Proxy) -> Result<Option<HeaderValue>, Error> {
+    let refuse = |reason: &str| Error::invalid(format!("proxy {proxy}: {reason}"));
+    let Some(value) = proxy.proxy_authorization().map_err(refuse)? else { return Ok(None) };
+    let mut value =
+        HeaderValue::try_from(value).map_err(|_| refuse("a control character in the authorization"))?;
+    value.set_sensitive(true);
+    Ok(Some(value))
+}
+
+async fn dial(
+    settings: &Settings,
+    dialer: &Dialer,
+    (network, address): (Network, String),
+    trace: &Trace,
+) -> Result<Conn, Error> {
     let context = Context::background().with_timeout(settings.connect_timeout);
-    let dialer: &Dialer = &settings.dialer;
     let result = if trace.is_on() {
-        let (result, report) = dialer.explain_in(&context, network, address).await;
+        let (result, report) = dialer.explain_in(&context, network, &address).await;
         trace.dialed(&report);
         result
     } else {
-        dialer.dial_in(&context, network, address).await
+        dialer.dial_in(&context, network, &address).await
     };
     result.map_err(|error| Error::new(ErrorKind::Connect(error)))
 }
@@ -158,7 +227,7 @@ async fn secure(
     }
 }
 
-async fn speak(conn: Conn, info: ConnInfo, speaks_h2: bool) -> Result<Lease, Error> {
+async fn speak(conn: Conn, info: ConnInfo, form: Form, speaks_h2: bool) -> Result<Lease, Error> {
     if speaks_h2 {
         let (sender, conn) = http2::Builder::new(TokioExecutor::new())
             .max_header_list_size(MAX_HEAD)
@@ -171,8 +240,8 @@ async fn speak(conn: Conn, info: ConnInfo, speaks_h2: bool) -> Result<Lease, Err
     }
     let (sender, conn) =
         http1::Builder::new().max_header_size(MAX_HEAD as usize).handshake(TokioIo::new(conn)).await?;
-    let driver = Driver(spawn(conn));
-    Ok(Lease::Single(Single { sender, info, _driver: driver }))
+    let driver = Driver(spawn(conn.with_upgrades()));
+    Ok(Lease::Single(Single { sender, info, form, _driver: driver }))
 }
 
 /// The longest head of a response that is read, in bytes.
@@ -189,16 +258,30 @@ fn spawn<E>(conn: impl Future<Output = Result<(), E>> + Send + 'static) -> Abort
     .abort_handle()
 }
 
-/// As HTTP/1.1 puts it: the path as target, the host in a header (RFC 9112 section 3.2).
-fn in_origin_form(mut request: Request<Outgoing>) -> Request<Outgoing> {
+/// As HTTP/1.1 puts it: the path as target, or the URL, and the host in a header (RFC 9112 section 3.2).
+fn in_form(form: &Form, mut request: Request<Outgoing>) -> Request<Outgoing> {
     if let Ok(origin) = Origin::of(request.uri())
         && !request.headers().contains_key(header::HOST)
         && let Ok(host) = origin.authority().parse()
     {
         request.headers_mut().insert(header::HOST, host);
     }
-    if let Some(target) = request.uri().path_and_query() {
-        *request.uri_mut() = Uri::from(target.clone());
+    match form {
+        Form::Origin => {
+            if let Some(target) = request.uri().path_and_query() {
+                *request.uri_mut() = Uri::from(target.clone());
+            }
+        }
+        Form::Absolute { authorization } => {
+            if let Some(authorization) = authorization {
+                request.headers_mut().insert(header::PROXY_AUTHORIZATION, authorization.clone());
+            }
+        }
+    }
+    // hyper takes a body of these methods for none unless told otherwise.
+    let body = http_body::Body::size_hint(request.body()).exact();
+    if body.is_none() && !request.headers().contains_key(header::CONTENT_LENGTH) {
+        request.headers_mut().insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
     }
     *request.version_mut() = Version::HTTP_11;
     request

@@ -11,12 +11,14 @@ use landline::{Context, Ended};
 use tokio::time::sleep;
 
 use super::body::{Body, Outgoing, Progress};
+use super::conn::Shared;
 use super::error::{Error, ErrorKind, Phase};
-use super::origin::Origin;
 use super::response::{BodyLimits, Coding, Held, Raw, RawState, ResponseBody};
+use super::route::Route;
 use super::settings::Settings;
 use super::shelf::Shelf;
 use super::trace::Trace;
+use super::upgraded::Upgraded;
 
 /// How often a request is sent at most: on two conns that turn out to be stale, and on a new one.
 const MOST_SENDS: usize = 3;
@@ -27,6 +29,7 @@ pub(super) struct Exchange<'a> {
     pub(super) shelf: &'a Arc<Shelf>,
     pub(super) context: &'a Context,
     pub(super) trace: &'a Trace,
+    pub(super) route: &'a Route,
     pub(super) method: &'a Method,
     pub(super) uri: &'a Uri,
     pub(super) headers: &'a HeaderMap,
@@ -34,16 +37,18 @@ pub(super) struct Exchange<'a> {
 
 impl Exchange<'_> {
     /// Sends it, and again where the server cannot have acted on it.
-    pub(super) async fn run(&self, body: Body) -> Result<Response<ResponseBody>, Error> {
-        let origin = Origin::of(self.uri).map_err(Error::invalid)?;
+    pub(super) async fn run(&self, body: Body) -> Result<Response<ResponseBody>, Unanswered> {
         self.trace.remark(stage(self.method), || self.uri.to_string());
         let again = body.again();
         let mut body = Some(body);
         for send in 1.. {
             let must_be_new = send == MOST_SENDS;
-            let lease = self.shelf.lease(self.settings, &origin, must_be_new, self.trace).await?;
-            let held = Held { shelf: self.shelf.clone(), origin: origin.clone(), lease: Some(lease) };
             let outgoing = body.take().or_else(|| again.as_ref().and_then(Body::again)).unwrap_or_default();
+            let lease = match self.shelf.lease(self.settings, self.route, must_be_new, self.trace).await {
+                Ok(lease) => lease,
+                Err(error) => return Err(Unanswered { error, again: Some(outgoing) }),
+            };
+            let held = Held { shelf: self.shelf.clone(), route: self.route.clone(), lease: Some(lease) };
             match self.send(held, outgoing).await {
                 Ok(response) => return Ok(response),
                 Err(failed) => {
@@ -56,8 +61,13 @@ impl Exchange<'_> {
                             again.is_some() && (failed.is_refused || is_idempotent(self.method, self.headers))
                         }
                     };
-                    if !(failed.was_reused && failed.is_stale && is_safe && send < MOST_SENDS) {
-                        return Err(failed.error);
+                    if let (Some(shared), true) = (&failed.shared, failed.is_over) {
+                        self.shelf.retire(self.route, shared);
+                    }
+                    let is_worth_it = failed.is_refused || (failed.was_reused && failed.is_stale);
+                    if !(is_worth_it && is_safe && send < MOST_SENDS) {
+                        let again = if is_safe { body.take().or(again) } else { None };
+                        return Err(Unanswered { error: failed.error, again });
                     }
                     self.trace.remark("stale", || format!("{}; sent again", failed.error));
                 }
@@ -69,6 +79,7 @@ impl Exchange<'_> {
     async fn send(&self, mut held: Held, body: Body) -> Result<Response<ResponseBody>, Failed> {
         let Some(lease) = &mut held.lease else { unreachable!("it was just leased") };
         let info = lease.info().clone();
+        let shared = lease.shared().cloned();
         let is_held = !http_body::Body::is_end_stream(&body)
             && self
                 .headers
@@ -102,6 +113,8 @@ impl Exchange<'_> {
                         was_reused: info.is_reused,
                         is_stale: unsent.is_some() || is_stale(&error),
                         is_refused: is_refused(&error),
+                        is_over: is_stale(&error) && !is_reset(&error),
+                        shared,
                         unsent,
                         error: request_error(error),
                     });
@@ -109,11 +122,15 @@ impl Exchange<'_> {
             },
             error = self.too_late(&progress, is_held) => {
                 self.trace.failed("wait", &error);
-                return Err(Failed { was_reused: false, is_stale: false, is_refused: false, unsent: None, error });
+                return Err(Failed::of(error));
             }
         };
         self.trace.done("wait", || format!("{:?} {}", response.version(), response.status()));
-        let mut response = self.received(response, held, progress).await;
+        let mut response = if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            self.upgraded(response, held).await?
+        } else {
+            self.received(response, held, progress).await
+        };
         response.extensions_mut().insert(info);
         Ok(response)
     }
@@ -132,6 +149,18 @@ impl Exchange<'_> {
             None => std::future::pending().await,
         }
         Error::new(ErrorKind::Timeout(Phase::Head))
+    }
+
+    /// Takes the conn over, which is one of HTTP no longer.
+    async fn upgraded(
+        &self,
+        mut response: Response<Incoming>,
+        held: Held,
+    ) -> Result<Response<ResponseBody>, Failed> {
+        let upgraded = hyper::upgrade::on(&mut response).await.map_err(Error::from);
+        let upgraded = upgraded.and_then(Upgraded::new).map_err(Failed::of)?;
+        drop(held);
+        Ok(response.map(|_| ResponseBody::upgraded(upgraded)))
     }
 
     async fn received(
@@ -184,20 +213,47 @@ impl Exchange<'_> {
 /// What the client can decode.
 pub(super) const ACCEPT_ENCODING: &str = "gzip, br, zstd";
 
-/// A request that was not answered.
+/// A request that was not answered, on any conn.
+pub(crate) struct Unanswered {
+    pub(crate) error: Error,
+    /// The body, where the request may be sent to another server: nothing of it went out, or sending it twice does no
+    /// harm.
+    pub(crate) again: Option<Body>,
+}
+
+/// A request that was not answered, on one conn.
 struct Failed {
     was_reused: bool,
     /// The conn was at an end before the response began.
     is_stale: bool,
     /// The server says that it did nothing about it.
     is_refused: bool,
+    /// The conn takes no more requests.
+    is_over: bool,
+    /// The conn, where others use it too.
+    shared: Option<Shared>,
     /// The body, where nothing of the request went out.
     unsent: Option<Body>,
     error: Error,
 }
 
+impl Failed {
+    /// For a reason that no other conn would be without.
+    fn of(error: Error) -> Failed {
+        Failed {
+            was_reused: false,
+            is_stale: false,
+            is_refused: false,
+            is_over: false,
+            shared: None,
+            unsent: None,
+            error,
+        }
+    }
+}
+
 /// Whether sending it twice does what sending it once does (RFC 9110 section 9.2.2), or the caller says so.
-fn is_idempotent(method: &Method, headers: &HeaderMap) -> bool {
+pub(crate) fn is_idempotent(method: &Method, headers: &HeaderMap) -> bool {
     method.is_idempotent() || headers.contains_key("idempotency-key")
 }
 
@@ -220,6 +276,11 @@ fn is_refused(error: &hyper::Error) -> bool {
         error.reason() == Some(h2::Reason::REFUSED_STREAM)
             || (error.is_go_away() && error.is_remote() && error.reason() == Some(h2::Reason::NO_ERROR))
     })
+}
+
+/// HTTP/2: it is the stream that failed, not the conn.
+fn is_reset(error: &hyper::Error) -> bool {
+    cause::<h2::Error>(error).is_some_and(h2::Error::is_reset)
 }
 
 fn cause<E: StdError + 'static>(error: &hyper::Error) -> Option<&E> {

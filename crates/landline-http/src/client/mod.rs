@@ -4,14 +4,17 @@ mod body;
 mod conn;
 mod cookie;
 mod error;
-mod exchange;
+pub(crate) mod exchange;
 pub(crate) mod origin;
 mod pool;
 mod redirect;
 mod response;
+pub(crate) mod route;
 mod settings;
 mod shelf;
 mod trace;
+mod upgraded;
+mod way;
 
 use std::num::NonZeroUsize;
 use std::pin::Pin;
@@ -22,17 +25,20 @@ use std::time::Duration;
 use http::header::{self, HeaderValue};
 use http::{Method, Request, Response};
 use landline::explain::{Outcome, Recorder};
-use landline::{Context, Dialer, Ended};
+use landline::{Context, Dialer, Ended, Proxies};
 use rustls::ClientConfig;
 
 pub use body::Body;
 pub use conn::ConnInfo;
-pub use cookie::Cookies;
+pub use cookie::{CookieFileError, Cookies};
 pub use error::{Error, ErrorKind, Phase, Result};
 pub use response::ResponseBody;
 pub use trace::Explanation;
+pub use upgraded::Upgraded;
 
-use exchange::{ACCEPT_ENCODING, Exchange};
+use exchange::{ACCEPT_ENCODING, Exchange, Unanswered};
+use origin::Origin;
+use route::Route;
 use settings::{ALPN, Settings};
 use shelf::Shelf;
 use trace::Trace;
@@ -81,6 +87,24 @@ impl Client {
     #[must_use]
     pub fn dialer(self, dialer: Dialer) -> Client {
         self.with(|settings| settings.dialer = dialer)
+    }
+
+    /// The way to every URL: through proxies, or as the environment says; that of the dialer by default.
+    ///
+    /// A last proxy that speaks HTTP is asked for `http` URLs themselves, and for a tunnel (`CONNECT`) to the servers of
+    /// `https` URLs, of HTTP/2 and of upgrades, as Go and curl do; the dialer's own proxies are asked for tunnels alone.
+    /// The environment is asked with the scheme, so that `http_proxy` and `https_proxy` count before `all_proxy`.
+    ///
+    /// ```
+    /// use landline::ProxyEnvironment;
+    /// use landline_http::client::Client;
+    ///
+    /// let client = Client::new().proxy(ProxyEnvironment::from_env());
+    /// # let _ = client;
+    /// ```
+    #[must_use]
+    pub fn proxy(self, proxies: impl Into<Proxies>) -> Client {
+        self.with(|settings| settings.proxies = Some(proxies.into()))
     }
 
     /// Dials this Unix socket whatever the host, which is only told to the server: a path, or `@name`.
@@ -192,7 +216,8 @@ impl Client {
     }
 
     /// Sends a request with an absolute `http` or `https` URL, and returns when the head of the response has come. Every
-    /// status is a response; [`ConnInfo`] is among its extensions.
+    /// status is a response; [`ConnInfo`] is among its extensions. Of status 101, which answers a request with
+    /// `Connection: upgrade`, the conn can be taken: [`ResponseBody::into_upgraded`].
     ///
     /// # Errors
     /// Names the method, the URL and the cause. See [`ErrorKind`].
@@ -232,6 +257,36 @@ impl Client {
     /// How many conns are idle, and how many there are in all.
     pub fn conns(&self) -> (usize, usize) {
         self.shelf.counts()
+    }
+
+    /// Sends a request of another client's on a route, as it is: without redirects, cookies, or headers of our own. The
+    /// context holds for the body too.
+    pub(crate) async fn forward(
+        &self,
+        context: &Context,
+        route: &Route,
+        request: Request<Body>,
+    ) -> Result<Response<ResponseBody>, Unanswered> {
+        let (parts, body) = request.into_parts();
+        let exchange = Exchange {
+            settings: &self.settings,
+            shelf: &self.shelf,
+            context,
+            trace: &Trace::default(),
+            route,
+            method: &parts.method,
+            uri: &parts.uri,
+            headers: &parts.headers,
+        };
+        match context.run(exchange.run(body)).await {
+            Ok(result) => result,
+            Err(ended) => Err(Unanswered { error: Error::new(ErrorKind::Ended(ended)), again: None }),
+        }
+    }
+
+    /// The same client, with conns of its own.
+    pub(crate) fn apart(&self) -> Client {
+        self.clone().with(|_| {})
     }
 
     async fn traced(
@@ -278,16 +333,20 @@ impl Client {
                 }
             }
             let again = body.again();
+            let origin = Origin::of(&uri).map_err(Error::invalid)?;
+            let route = Route { is_http1: asks_for_upgrade(&headers), ..Route::to_origin(origin) };
             let exchange = Exchange {
                 settings: &self.settings,
                 shelf: &self.shelf,
                 context,
                 trace,
+                route: &route,
                 method: &method,
                 uri: &uri,
                 headers: &headers,
             };
-            let response = exchange.run(body).await.map_err(|error| error.of(&method, &uri))?;
+            let response =
+                exchange.run(body).await.map_err(|unanswered| unanswered.error.of(&method, &uri))?;
             if let Some(cookies) = &self.settings.cookies {
                 cookies.store(&uri, response.headers());
             }
@@ -336,6 +395,14 @@ impl Client {
         headers.entry(header::USER_AGENT).or_insert(agent);
         headers.entry(header::ACCEPT).or_insert(HeaderValue::from_static("*/*"));
     }
+}
+
+/// Whether the request would change the protocol of its conn (RFC 9110 section 7.8).
+fn asks_for_upgrade(headers: &http::HeaderMap) -> bool {
+    let mut connection =
+        headers.get_all(header::CONNECTION).iter().flat_map(|value| value.as_bytes().split(|&b| b == b','));
+    headers.contains_key(header::UPGRADE)
+        && connection.any(|option| option.trim_ascii().eq_ignore_ascii_case(b"upgrade"))
 }
 
 impl Default for Client {

@@ -162,6 +162,14 @@ impl<K: Hash + Eq + Clone, S, M: Clone> Pool<K, S, M> {
         grants
     }
 
+    /// The shared conn is kept no longer, if it `is_it`; returned, to be dropped.
+    pub(crate) fn retire(&mut self, key: &K, is_it: impl Fn(&M) -> bool) -> Option<M> {
+        let host = self.hosts.get_mut(key)?;
+        let retired = host.shared.take_if(|(shared, _)| is_it(shared)).map(|(shared, _)| shared);
+        self.forget(key);
+        retired
+    }
+
     /// A single conn is free: who waits longest has it, or it is kept. What is not kept is returned, to be closed.
     #[must_use]
     pub(crate) fn give_back(&mut self, key: &K, conn: S, now: Instant) -> (Grants<S, M>, Vec<S>) {

@@ -21,14 +21,15 @@ use tokio_util::io::{ReaderStream, StreamReader};
 use super::body::Progress;
 use super::conn::Lease;
 use super::error::{Error, ErrorKind, Phase};
-use super::origin::Origin;
+use super::route::Route;
 use super::shelf::Shelf;
 use super::trace::Trace;
+use super::upgraded::Upgraded;
 
 /// A conn in use; dropped before it is given back, it is closed and its place free.
 pub(super) struct Held {
     pub(super) shelf: Arc<Shelf>,
-    pub(super) origin: Origin,
+    pub(super) route: Route,
     pub(super) lease: Option<Lease>,
 }
 
@@ -40,7 +41,7 @@ impl Held {
         {
             let is_usable = ready!(single.sender.poll_ready(cx)).is_ok();
             if is_usable && let Some(Lease::Single(single)) = self.lease.take() {
-                self.shelf.give_back(&self.origin, single);
+                self.shelf.give_back(&self.route, single);
             }
         }
         self.release();
@@ -50,7 +51,7 @@ impl Held {
     fn release(&mut self) {
         if let Some(Lease::Single(single)) = self.lease.take() {
             drop(single);
-            self.shelf.lost(&self.origin);
+            self.shelf.lost(&self.route);
         }
     }
 }
@@ -72,6 +73,8 @@ impl Drop for Held {
 pub struct ResponseBody(Inner);
 
 enum Inner {
+    /// There is none: the conn speaks another protocol now.
+    Upgraded(Box<Upgraded>),
     Plain(Box<Raw>),
     Decoded(Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>),
 }
@@ -131,6 +134,19 @@ impl ResponseBody {
         }
     }
 
+    pub(super) fn upgraded(upgraded: Upgraded) -> ResponseBody {
+        ResponseBody(Inner::Upgraded(Box::new(upgraded)))
+    }
+
+    /// The conn of a response with status 101, which speaks what its `Upgrade` header says from now on; what is left of
+    /// a body of any other response is given back. The client has nothing more to do with the conn.
+    pub fn into_upgraded(self) -> Result<Upgraded, ResponseBody> {
+        match self.0 {
+            Inner::Upgraded(upgraded) => Ok(*upgraded),
+            body => Err(ResponseBody(body)),
+        }
+    }
+
     /// All of it, but no more than so many bytes.
     ///
     /// # Errors
@@ -171,6 +187,7 @@ impl HttpBody for ResponseBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         match &mut self.0 {
+            Inner::Upgraded(_) => Poll::Ready(None),
             Inner::Plain(raw) => Pin::new(&mut **raw).poll_frame(cx),
             Inner::Decoded(stream) => {
                 let chunk = ready!(stream.as_mut().poll_next(cx));
@@ -181,6 +198,7 @@ impl HttpBody for ResponseBody {
 
     fn is_end_stream(&self) -> bool {
         match &self.0 {
+            Inner::Upgraded(_) => true,
             Inner::Plain(raw) => raw.is_end_stream(),
             Inner::Decoded(_) => false,
         }
@@ -188,6 +206,7 @@ impl HttpBody for ResponseBody {
 
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
+            Inner::Upgraded(_) => SizeHint::with_exact(0),
             Inner::Plain(raw) => raw.size_hint(),
             Inner::Decoded(_) => SizeHint::default(),
         }
@@ -215,6 +234,7 @@ impl Stream for ResponseBody {
 impl std::fmt::Debug for ResponseBody {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match &self.0 {
+            Inner::Upgraded(_) => "ResponseBody(upgraded)",
             Inner::Plain(_) => "ResponseBody(plain)",
             Inner::Decoded(_) => "ResponseBody(compressed)",
         })

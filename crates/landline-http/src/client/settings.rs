@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use landline::Dialer;
+use landline::{Dialer, Proxies};
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::{ClientConfig, RootCertStore};
 use rustls_platform_verifier::Verifier;
@@ -15,6 +15,8 @@ use super::pool::Limits;
 #[derive(Clone)]
 pub(super) struct Settings {
     pub(super) dialer: Dialer,
+    /// None where the dialer knows the way.
+    pub(super) proxies: Option<Proxies>,
     pub(super) tls: Option<Arc<ClientConfig>>,
     pub(super) unix_socket: Option<String>,
     pub(super) http2_prior_knowledge: bool,
@@ -34,6 +36,7 @@ impl Default for Settings {
     fn default() -> Settings {
         Settings {
             dialer: Dialer::new(),
+            proxies: None,
             tls: None,
             unix_socket: None,
             http2_prior_knowledge: false,
@@ -61,11 +64,21 @@ impl Settings {
         if let Some(config) = &self.tls {
             return Ok(config.clone());
         }
-        default_tls().map_err(|error| {
-            let cause = landline::Cause::Other(Arc::new(error));
-            Error::new(ErrorKind::Connect(landline::Error::new(landline::Operation::Dial, cause)))
-        })
+        default_tls().map_err(no_conn)
     }
+
+    /// For a proxy that says nothing of it.
+    pub(super) fn proxy_tls_config() -> Result<Arc<ClientConfig>, Error> {
+        let mut config = default_tls().map_err(no_conn)?;
+        Arc::make_mut(&mut config).alpn_protocols = vec![HTTP1_ALPN.to_vec()];
+        Ok(config)
+    }
+}
+
+/// There can be no conn, because of this.
+pub(super) fn no_conn(error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    let cause = landline::Cause::Other(Arc::new(error));
+    Error::new(ErrorKind::Connect(landline::Error::new(landline::Operation::Dial, cause)))
 }
 
 /// Trusts whom the system trusts, or Mozilla where the system trusts nobody; made once, since it reads files.
@@ -93,4 +106,7 @@ fn default_tls() -> Result<Arc<ClientConfig>, rustls::Error> {
 }
 
 /// The protocols that are offered, the best first (RFC 9113 section 3.2).
-pub(super) const ALPN: [&[u8]; 2] = [b"h2", b"http/1.1"];
+pub(super) const ALPN: [&[u8]; 2] = [b"h2", HTTP1_ALPN];
+
+/// The name of HTTP/1.1 (RFC 7301 section 6).
+pub(super) const HTTP1_ALPN: &[u8] = b"http/1.1";

@@ -9,8 +9,8 @@ use tokio::time::{Instant, sleep_until};
 
 use super::conn::{Lease, Shared, Single, connect};
 use super::error::Error;
-use super::origin::Origin;
 use super::pool::{Answer, Grant, Grants, Limits, Pool, Ticket};
+use super::route::Route;
 use super::settings::Settings;
 use super::trace::Trace;
 
@@ -20,7 +20,7 @@ pub(super) struct Shelf {
 }
 
 struct State {
-    pool: Pool<Origin, Single, Shared>,
+    pool: Pool<Route, Single, Shared>,
     waiting: HashMap<Ticket, oneshot::Sender<Grant<Single, Shared>>>,
     /// Closes what is idle for too long; there while anything is idle.
     sweeper: Option<AbortHandle>,
@@ -38,13 +38,13 @@ impl Shelf {
     pub(super) async fn lease(
         self: &Arc<Self>,
         settings: &Settings,
-        origin: &Origin,
+        route: &Route,
         must_be_new: bool,
         trace: &Trace,
     ) -> Result<Lease, Error> {
-        let may_share = origin.is_secure || settings.http2_prior_knowledge;
+        let may_share = (route.origin.is_secure || settings.http2_prior_knowledge) && !route.is_http1;
         let grant = if must_be_new {
-            self.state().pool.take_new(origin);
+            self.state().pool.take_new(route);
             Grant::Dial
         } else {
             let (answer, receiver) = {
@@ -53,7 +53,7 @@ impl Shelf {
                     |single: &Single| single.sender.is_ready(),
                     |shared: &Shared| !shared.sender.is_closed(),
                 );
-                let answer = state.pool.take(origin, may_share, Instant::now(), &usable);
+                let answer = state.pool.take(route, may_share, Instant::now(), &usable);
                 let receiver = match &answer {
                     Answer::Wait(ticket) => {
                         let (sender, receiver) = oneshot::channel();
@@ -67,8 +67,8 @@ impl Shelf {
             match (answer, receiver) {
                 (Answer::Granted(grant), _) => grant,
                 (Answer::Wait(ticket), receiver) => {
-                    trace.started("queue", || format!("for a conn to {origin}"));
-                    let mut place = Place { shelf: self, origin, ticket, receiver };
+                    trace.started("queue", || format!("for a conn to {}", route.origin));
+                    let mut place = Place { shelf: self, route, ticket, receiver };
                     let grant = place.wait().await;
                     trace.done("queue", String::new);
                     grant
@@ -90,30 +90,36 @@ impl Shelf {
                 Ok(Lease::Shared(shared))
             }
             Grant::Dial => {
-                let dial = Dial { shelf: self, origin, is_over: false };
+                let dial = Dial { shelf: self, route, is_over: false };
                 dial.run(settings, trace).await
             }
         }
     }
 
     /// Takes a conn back that may carry another request.
-    pub(super) fn give_back(self: &Arc<Self>, origin: &Origin, single: Single) {
+    pub(super) fn give_back(self: &Arc<Self>, route: &Route, single: Single) {
         let mut state = self.state();
-        let (grants, surplus) = state.pool.give_back(origin, single, Instant::now());
+        let (grants, surplus) = state.pool.give_back(route, single, Instant::now());
         let undelivered = state.deliver(grants);
         self.keep_sweeping(&mut state);
         drop(state);
         drop(surplus);
-        self.take_up(origin, undelivered);
+        self.take_up(route, undelivered);
     }
 
     /// A conn that one request had to itself is gone.
-    pub(super) fn lost(self: &Arc<Self>, origin: &Origin) {
+    pub(super) fn lost(self: &Arc<Self>, route: &Route) {
         let mut state = self.state();
-        let grants = state.pool.lost(origin);
+        let grants = state.pool.lost(route);
         let undelivered = state.deliver(grants);
         drop(state);
-        self.take_up(origin, undelivered);
+        self.take_up(route, undelivered);
+    }
+
+    /// A shared conn takes no more requests; those that it has go on.
+    pub(super) fn retire(&self, route: &Route, shared: &Shared) {
+        let retired = self.state().pool.retire(route, |known| known.is(shared));
+        drop(retired);
     }
 
     /// How many conns are idle, and how many there are.
@@ -122,22 +128,22 @@ impl Shelf {
     }
 
     /// Grants to requests that were dropped in this very moment go back.
-    fn take_up(self: &Arc<Self>, origin: &Origin, undelivered: Vec<Grant<Single, Shared>>) {
+    fn take_up(self: &Arc<Self>, route: &Route, undelivered: Vec<Grant<Single, Shared>>) {
         for grant in undelivered {
             match grant {
-                Grant::Single(single) => self.give_back(origin, single),
-                Grant::Dial => self.not_dialed(origin),
+                Grant::Single(single) => self.give_back(route, single),
+                Grant::Dial => self.not_dialed(route),
                 Grant::Shared(_) => {}
             }
         }
     }
 
-    fn not_dialed(self: &Arc<Self>, origin: &Origin) {
+    fn not_dialed(self: &Arc<Self>, route: &Route) {
         let mut state = self.state();
-        let grants = state.pool.not_dialed(origin);
+        let grants = state.pool.not_dialed(route);
         let undelivered = state.deliver(grants);
         drop(state);
-        self.take_up(origin, undelivered);
+        self.take_up(route, undelivered);
     }
 
     fn keep_sweeping(self: &Arc<Self>, state: &mut State) {
@@ -202,7 +208,7 @@ async fn sweep(shelf: Weak<Shelf>) {
 /// A place in the queue.
 struct Place<'a> {
     shelf: &'a Arc<Shelf>,
-    origin: &'a Origin,
+    route: &'a Route,
     ticket: Ticket,
     receiver: Option<oneshot::Receiver<Grant<Single, Shared>>>,
 }
@@ -224,35 +230,35 @@ impl Drop for Place<'_> {
         let Some(mut receiver) = self.receiver.take() else { return };
         let mut state = self.shelf.state();
         state.waiting.remove(&self.ticket);
-        state.pool.abandon(self.origin, self.ticket);
+        state.pool.abandon(self.route, self.ticket);
         drop(state);
         receiver.close();
-        self.shelf.take_up(self.origin, receiver.try_recv().into_iter().collect());
+        self.shelf.take_up(self.route, receiver.try_recv().into_iter().collect());
     }
 }
 
 /// A dial under way; one that is dropped counts as failed.
 struct Dial<'a> {
     shelf: &'a Arc<Shelf>,
-    origin: &'a Origin,
+    route: &'a Route,
     is_over: bool,
 }
 
 impl Dial<'_> {
     async fn run(mut self, settings: &Settings, trace: &Trace) -> Result<Lease, Error> {
-        let lease = connect(settings, self.origin, trace).await?;
+        let lease = connect(settings, self.route, trace).await?;
         self.is_over = true;
         let mut state = self.shelf.state();
         let grants = match &lease {
-            Lease::Single(_) => state.pool.dialed_single(self.origin),
-            Lease::Shared(shared) => state.pool.dialed_shared(self.origin, shared, Instant::now()),
+            Lease::Single(_) => state.pool.dialed_single(self.route),
+            Lease::Shared(shared) => state.pool.dialed_shared(self.route, shared, Instant::now()),
         };
         let undelivered = state.deliver(grants);
         if let Lease::Shared(_) = lease {
             self.shelf.keep_sweeping(&mut state);
         }
         drop(state);
-        self.shelf.take_up(self.origin, undelivered);
+        self.shelf.take_up(self.route, undelivered);
         Ok(lease)
     }
 }
@@ -260,7 +266,7 @@ impl Dial<'_> {
 impl Drop for Dial<'_> {
     fn drop(&mut self) {
         if !self.is_over {
-            self.shelf.not_dialed(self.origin);
+            self.shelf.not_dialed(self.route);
         }
     }
 }

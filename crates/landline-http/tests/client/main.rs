@@ -3,7 +3,9 @@
 mod bodies;
 mod conns;
 mod explained;
+mod goaway;
 mod harness;
 mod limits;
+mod proxied;
 mod redirects;
 mod tls;

@@ -58,7 +58,10 @@ use crate::network::{Network, ToNetwork};
 /// A handler is called with each conn and returns a future, which is the conn's life: when it is done, the conn has been
 /// served. What it returns is dropped, so errors worth telling are its own to tell. A handler that panics, in its call or
 /// in its future, ends its own conn and nothing else (unless the program aborts on panic). One that blocks its thread
-/// holds up every conn of its worker; such work belongs into `tokio::task::spawn_blocking`.
+/// holds up every conn of its worker, those in its queue included; such work belongs into `tokio::task::spawn_blocking`.
+///
+/// A conn belongs to the runtime of its worker. Handed to another thread or runtime it works there too, until the worker
+/// ends; one that nobody has waited for by then belongs to the runtime in which somebody first does.
 ///
 /// # Limits
 /// | limit | at the limit |
@@ -169,7 +172,8 @@ impl Server {
     /// it asks for with the same words; others it opens itself. When it serves, the old server is told, stops accepting,
     /// lets its conns finish within `drain`, cuts what is left, and ends: its [`Serving::wait`] and
     /// [`Serving::drain_on_signals`] return. What is queued in the kernel meanwhile is accepted by the new one. If the new
-    /// one dies before it serves, the old one goes on.
+    /// one dies before it serves, the old one goes on; if the old one is told to end before that, the new one has the
+    /// sockets, and the files of Unix sockets stay.
     ///
     /// Spread over fewer or more workers, the sockets stay as many as they were.
     ///

@@ -67,8 +67,8 @@ impl Serving {
 
     /// Ends the server gracefully, in `drain` at most.
     ///
-    /// New conns are no longer accepted, apart from those already queued in the kernel, which get served; then the
-    /// listeners are closed. Handlers that asked to be told are told ([`Worker::draining`](super::Worker::draining)),
+    /// New conns are no longer accepted, apart from those already queued in the kernel, which get served, as far as
+    /// [`max_conns`](crate::Server::max_conns) admits; each listener is closed once its queue is empty. Handlers that asked to be told are told ([`Worker::draining`](super::Worker::draining)),
     /// and all have until the deadline to end. What is left then is cut: the handlers are dropped, and with them their
     /// conns. A drain of zero cuts at once.
     ///
@@ -98,6 +98,9 @@ impl Serving {
 
     /// Waits until the server has ended: by [`Serving::shutdown`], or because none of its listeners is of any use any
     /// more, which is an error. In that case its conns were served to their ends. Cancel-safe.
+    ///
+    /// It is an error too if a worker panicked, as one does whose handler panics when it is dropped: its conns are lost,
+    /// and the server drains. A handler's own panics end their conns only.
     pub async fn wait(&self) -> Result<Drained> {
         self.shared.ended().await;
         self.join();

@@ -48,6 +48,8 @@ pub(super) struct Shared {
     /// When those are cut that a successor has left behind.
     cut_at: OnceLock<Instant>,
     is_handed_over: AtomicBool,
+    /// Successors that have been sent everything, and do not serve yet.
+    promised: AtomicUsize,
     /// For a successor.
     kept: Mutex<Option<Arc<Kept>>>,
     /// Listeners from which somebody accepts.
@@ -110,6 +112,7 @@ impl Shared {
             cut: CancellationToken::new(),
             cut_at: OnceLock::new(),
             is_handed_over: AtomicBool::new(false),
+            promised: AtomicUsize::new(0),
             kept: Mutex::new(kept),
             accepting: AtomicUsize::new(0),
             failure: OnceLock::new(),
@@ -129,18 +132,40 @@ impl Shared {
 
     /// No conns are accepted from now on, apart from those that are queued.
     pub(super) fn drain(&self) {
-        // While the sockets are still open: whoever comes then finds no file in place of a dead one.
-        lock(&self.paths).clear();
-        *lock(&self.kept) = None;
         let _ = self.before.set(self.counters().total());
         self.is_draining.store(true, Ordering::SeqCst);
+        *lock(&self.kept) = None;
+        if self.promised.load(Ordering::SeqCst) == 0 {
+            self.remove_paths();
+        }
         self.draining.cancel();
+    }
+
+    /// While the sockets are still open: whoever comes then finds no file in place of a dead one.
+    fn remove_paths(&self) {
+        lock(&self.paths).clear();
+    }
+
+    /// They are a successor's now.
+    fn leave_paths(&self) {
+        lock(&self.paths).iter().for_each(|path| path.set_unlink_on_close(false));
+    }
+
+    /// To be had before a successor is told that it has everything; `None` in a drain.
+    pub(super) fn promise(&self) -> Option<Promise<'_>> {
+        // Counted before looking, as a drain begins before it looks at the count.
+        self.promised.fetch_add(1, Ordering::SeqCst);
+        let promise = Promise(self);
+        if self.is_draining() {
+            promise.cancel();
+            return None;
+        }
+        Some(promise)
     }
 
     /// A successor accepts from now on. What is served here may be until `drain` has passed.
     pub(super) fn hand_over(&self, drain: Duration) {
-        // They are the successor's now.
-        lock(&self.paths).iter().for_each(|path| path.set_unlink_on_close(false));
+        self.leave_paths();
         self.is_handed_over.store(true, Ordering::SeqCst);
         // A deadline beyond the clock is none.
         if let Some(deadline) = Instant::now().checked_add(drain) {
@@ -225,6 +250,30 @@ impl Shared {
     /// Waits until all workers are over.
     pub(super) async fn ended(&self) {
         wait_for(&self.ended, || (self.running() == 0).then_some(())).await;
+    }
+}
+
+/// That a successor may have what it was sent: if the server ends by itself meanwhile, files of sockets stay for the
+/// successor.
+pub(super) struct Promise<'a>(&'a Shared);
+
+impl Promise<'_> {
+    /// The successor is gone.
+    pub(super) fn cancel(self) {
+        let shared = self.0;
+        std::mem::forget(self);
+        if shared.promised.fetch_sub(1, Ordering::SeqCst) == 1 && shared.is_draining() {
+            shared.remove_paths();
+        }
+    }
+}
+
+impl Drop for Promise<'_> {
+    fn drop(&mut self) {
+        if self.0.is_draining() {
+            self.0.leave_paths();
+        }
+        self.0.promised.fetch_sub(1, Ordering::SeqCst);
     }
 }
 

@@ -19,6 +19,8 @@ const TESTS: &[(&str, fn())] = &[
     ("a_restart_keeps_a_udp_port", restart::keeps_a_udp_port),
     ("the_old_server_serves_its_conns_to_the_deadline", restart::old_conns_are_served_to_the_deadline),
     ("a_successor_that_dies_changes_nothing", restart::a_successor_that_dies_changes_nothing),
+    ("a_server_told_to_end_leaves_its_files_to_its_successor", restart::files_are_the_successors),
+    ("a_server_told_to_end_removes_its_files_if_its_successor_dies", restart::files_are_nobodys),
     ("a_server_that_was_killed_is_followed_by_a_new_one", restart::after_a_kill_a_new_one_begins),
     ("who_is_not_allowed_to_take_over_is_not_let", restart::strangers_are_not_let),
 ];

@@ -7,6 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use rustix::process::Signal;
+use tokio::time::Instant;
 
 use crate::clients::{Client, Clients};
 use crate::server::{LONG, Process, Role, Task};
@@ -107,10 +108,12 @@ pub(crate) fn keeps_a_udp_port() {
 pub(crate) fn old_conns_are_served_to_the_deadline() {
     let folder = Folder::new("restart-drain");
     let mut role = role("tcp", "127.0.0.1:0", &folder.file("restart"));
-    role.drain = 1000;
+    // Enough for a conn to end in, on a busy machine.
+    role.drain = 4000;
     let old = Process::serve(&role);
     let [mut goes, mut stays] = [(); 2].map(|()| Client::connect("tcp", &old.address).unwrap());
     assert_eq!((goes.ask(b"x").unwrap(), stays.ask(b"x").unwrap()), (old.id(), old.id()));
+    let began = Instant::now();
     let new = Process::serve(&role);
     assert_eq!(goes.ask(b"once").unwrap(), old.id(), "served on");
     goes.end();
@@ -118,6 +121,8 @@ pub(crate) fn old_conns_are_served_to_the_deadline() {
     let (status, drained) = old.end();
     assert!(status.success());
     assert_eq!(drained, [1, 1]);
+    let spent = began.elapsed();
+    assert!((Duration::from_millis(role.drain)..LONG).contains(&spent), "{spent:?}");
     stays.end();
 }
 
@@ -137,6 +142,58 @@ pub(crate) fn a_successor_that_dies_changes_nothing() {
     clients.see(successor.id(), 20);
     assert!(server.end().0.success());
     clients.end();
+}
+
+/// A server with a conn, and a successor that has been sent its sockets; the server has been told to end.
+fn told_to_end(role: &Role) -> (Process, Client, Process) {
+    let old = Process::serve(role);
+    let mut client = Client::connect("unix", &role.address).unwrap();
+    assert_eq!(client.ask(b"x").unwrap(), old.id());
+    let successor = Process::start(program(), &Role { task: Task::Hesitate, ..role.clone() });
+    assert_eq!(successor.line(), "bound");
+    old.signal(Signal::TERM);
+    (old, client, successor)
+}
+
+pub(crate) fn files_are_the_successors() {
+    let folder = Folder::new("restart-term");
+    let role = role("unix", &folder.file("served"), &folder.file("restart"));
+    // The successor serves while the old one still has a conn to serve to its end.
+    let (_old, _client, successor) = told_to_end(&role);
+    has_the_files(&role, successor);
+    // The old one has come to its end before.
+    let (old, client, successor) = told_to_end(&role);
+    drop(client);
+    assert!(old.end().0.success());
+    has_the_files(&role, successor);
+}
+
+/// Lets it serve, which had the sockets, and another take over from it in turn.
+fn has_the_files(role: &Role, mut successor: Process) {
+    let ask = || Client::connect("unix", &role.address).unwrap().ask(b"x").unwrap();
+    successor.signal(Signal::USR1);
+    successor.serves();
+    assert_eq!(ask(), successor.id());
+    let next = Process::serve(role);
+    assert_eq!(ask(), next.id());
+    next.signal(Signal::TERM);
+    assert!(next.end().0.success());
+    assert!([&role.address, &role.restart].iter().all(|file| !std::fs::exists(file).unwrap()));
+}
+
+pub(crate) fn files_are_nobodys() {
+    let folder = Folder::new("restart-void");
+    let path = folder.file("served");
+    let role = role("unix", &path, &folder.file("restart"));
+    let (old, client, successor) = told_to_end(&role);
+    drop(successor);
+    let began = Instant::now();
+    while std::fs::exists(&path).unwrap() || std::fs::exists(&role.restart).unwrap() {
+        assert!(began.elapsed() < LONG, "files are left");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    drop(client);
+    assert!(old.end().0.success());
 }
 
 pub(crate) fn after_a_kill_a_new_one_begins() {
@@ -170,7 +227,9 @@ pub(crate) fn strangers_are_not_let() {
     let mut stranger = Process::start(stranger, &Role { address: server.address.clone(), ..role });
     let line = stranger.line();
     assert!(line.starts_with("failed "), "{line}");
+    let began = Instant::now();
     while stranger.runs() {
+        assert!(began.elapsed() < LONG, "it goes on");
         std::thread::sleep(Duration::from_millis(1));
     }
     let mut client = Client::connect("tcp", &server.address).unwrap();

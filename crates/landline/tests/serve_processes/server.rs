@@ -5,8 +5,9 @@ use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-use landline::{Conn, RecvBatch, SendBatch, Server, UdpBatchConn};
+use landline::{Conn, RecvBatch, SendBatch, Server, Serving, UdpBatchConn};
 use rustix::process::{Pid, Signal, kill_process};
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Says what to do: words separated by spaces.
 const ROLE: &str = "LANDLINE_TEST_SERVER";
@@ -31,8 +32,20 @@ pub(crate) struct Role {
 pub(crate) enum Task {
     /// Answers every conn, or datagram, with the process ID.
     Answer,
-    /// Listens, takes the sockets over, and goes away without serving.
+    /// Takes the sockets over, and goes away without serving.
     Leave,
+    /// Takes the sockets over, says so, and serves once it is sent SIGUSR1.
+    Hesitate,
+}
+
+impl Task {
+    fn word(self) -> &'static str {
+        match self {
+            Task::Answer => "answer",
+            Task::Leave => "leave",
+            Task::Hesitate => "hesitate",
+        }
+    }
 }
 
 pub(crate) fn is_wanted() -> bool {
@@ -56,6 +69,14 @@ pub(crate) fn run() {
             drop(server.bind(network, address).await.unwrap());
             return;
         }
+        if task == "hesitate" {
+            let mut go_on = signal(SignalKind::user_defined1()).unwrap();
+            let bound = server.bind(network, address).await.unwrap();
+            println!("bound");
+            go_on.recv().await;
+            let serving = bound.serve(answer).await.unwrap();
+            return serve_to_the_end(serving, drain).await;
+        }
         let serving = match network {
             "udp" => server.serve_packets(network, address, answer_packets).await,
             _ => server.serve(network, address, answer).await,
@@ -67,11 +88,15 @@ pub(crate) fn run() {
                 return;
             }
         };
-        let ending = serving.drain_on_signals(drain);
-        println!("serving {}", serving.local_addr());
-        let drained = ending.await.unwrap();
-        println!("drained {} {}", drained.finished, drained.cut);
+        serve_to_the_end(serving, drain).await;
     });
+}
+
+async fn serve_to_the_end(serving: Serving, drain: Duration) {
+    let ending = serving.drain_on_signals(drain);
+    println!("serving {}", serving.local_addr());
+    let drained = ending.await.unwrap();
+    println!("drained {} {}", drained.finished, drained.cut);
 }
 
 /// Says the process ID for every message, until there are no more.
@@ -108,6 +133,13 @@ pub(crate) struct Process {
 }
 
 impl Process {
+    /// Waits until it serves, having been started.
+    pub(crate) fn serves(&mut self) {
+        let line = self.line();
+        let address = line.strip_prefix("serving ").unwrap_or_else(|| panic!("{line}"));
+        self.address = address.to_owned();
+    }
+
     /// Starts a server and waits until it serves.
     pub(crate) fn serve(role: &Role) -> Process {
         Process::serve_by(Command::new(std::env::current_exe().unwrap()), role)
@@ -116,15 +148,13 @@ impl Process {
     /// The same, by a command that runs it.
     pub(crate) fn serve_by(command: Command, role: &Role) -> Process {
         let mut process = Process::start(command, role);
-        let line = process.line();
-        let address = line.strip_prefix("serving ").unwrap_or_else(|| panic!("{line}"));
-        process.address = address.to_owned();
+        process.serves();
         process
     }
 
     pub(crate) fn start(mut command: Command, role: &Role) -> Process {
         let Role { network, address, workers, restart, drain, task } = role;
-        let task = if *task == Task::Leave { "leave" } else { "answer" };
+        let task = task.word();
         command.env(ROLE, format!("{network} {address} {workers} {restart} {drain} {task}"));
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
         let lines = lines_of(child.stdout.take().unwrap());

@@ -20,15 +20,15 @@ pub(super) struct Jar {
 }
 
 #[derive(Debug)]
-struct Cookie {
-    name: Vec<u8>,
-    value: Vec<u8>,
-    domain: String,
-    is_host_only: bool,
-    path: String,
-    expires: Option<SystemTime>,
-    is_secure: bool,
-    used: u64,
+pub(super) struct Cookie {
+    pub(super) name: Vec<u8>,
+    pub(super) value: Vec<u8>,
+    pub(super) domain: String,
+    pub(super) is_host_only: bool,
+    pub(super) path: String,
+    pub(super) expires: Option<SystemTime>,
+    pub(super) is_secure: bool,
+    pub(super) used: u64,
 }
 
 impl Jar {
@@ -63,7 +63,6 @@ impl Jar {
         if !origin.is_secure && self.cookies.iter().any(overlays) {
             return;
         }
-        self.uses += 1;
         let cookie = Cookie {
             name: set.name,
             value: set.value,
@@ -72,8 +71,27 @@ impl Jar {
             path,
             expires: set.expires,
             is_secure: set.is_secure,
-            used: self.uses,
+            used: 0,
         };
+        self.put(cookie, now);
+    }
+
+    /// Keeps a cookie that was kept before, unless it is for a public suffix.
+    pub(super) fn keep(&mut self, cookie: Cookie, now: SystemTime) {
+        if cookie.is_host_only || !is_public_suffix(&cookie.domain) {
+            self.put(cookie, now);
+        }
+    }
+
+    /// In the order in which they were first set.
+    pub(super) fn cookies(&self) -> &[Cookie] {
+        &self.cookies
+    }
+
+    /// In place of the one that was the same before.
+    fn put(&mut self, mut cookie: Cookie, now: SystemTime) {
+        self.uses += 1;
+        cookie.used = self.uses;
         let same = |old: &Cookie| {
             old.name == cookie.name
                 && old.domain == cookie.domain

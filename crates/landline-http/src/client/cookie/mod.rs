@@ -1,6 +1,7 @@
 //! Cookies (RFC 6265 and its successor, draft-ietf-httpbis-rfc6265bis): which are kept, and which go to whom.
 
 mod date;
+mod file;
 mod jar;
 mod parse;
 
@@ -11,6 +12,7 @@ use std::time::SystemTime;
 use http::header::SET_COOKIE;
 use http::{HeaderMap, HeaderValue, Uri};
 
+pub use file::CookieFileError;
 use jar::Jar;
 pub(crate) use parse::SetCookie;
 
@@ -27,6 +29,29 @@ impl Cookies {
     /// None yet.
     pub fn new() -> Cookies {
         Cookies::default()
+    }
+
+    /// Those of a text in the format that curl and wget keep cookies in: a line for each, its seven fields with tabs
+    /// between. Those that end with the session are kept too.
+    ///
+    /// # Errors
+    /// Names the line that is no cookie.
+    ///
+    /// ```
+    /// use landline_http::client::Cookies;
+    ///
+    /// let cookies = Cookies::from_netscape(b".example.com\tTRUE\t/\tFALSE\t0\tname\tvalue\n").unwrap();
+    /// let url = "http://www.example.com/".parse().unwrap();
+    /// assert_eq!(cookies.header(&url).unwrap(), "name=value");
+    /// ```
+    pub fn from_netscape(text: &[u8]) -> Result<Cookies, CookieFileError> {
+        Ok(Cookies(Arc::new(Mutex::new(file::read(text, SystemTime::now())?))))
+    }
+
+    /// Writes all that are kept in that format, secrets as they are. One with a tab in it has no place there, and is left
+    /// out.
+    pub fn to_netscape(&self) -> Vec<u8> {
+        file::write(&self.jar(), SystemTime::now())
     }
 
     /// Keeps what a response from this URL sets, and forgets what it takes back.

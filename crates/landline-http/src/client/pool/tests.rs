@@ -75,6 +75,21 @@ fn what_may_be_shared_is_dialed_once() {
 }
 
 #[test]
+fn a_shared_conn_that_goes_away_is_not_given_again() {
+    let (mut pool, now) = (pool(9), Instant::now());
+    let ask = |pool: &mut Conns| pool.take(&"a", true, now, &(|_: &u32| true, |_: &&str| true));
+    assert_eq!(ask(&mut pool), Answer::Granted(Grant::Dial));
+    assert_eq!(pool.dialed_shared(&"a", &"old", now), []);
+    assert_eq!(pool.retire(&"a", |conn| *conn == "old"), Some("old"));
+    assert_eq!(ask(&mut pool), Answer::Granted(Grant::Dial));
+    assert_eq!(pool.dialed_shared(&"a", &"new", now), []);
+    // Late news of the old one.
+    assert_eq!(pool.retire(&"a", |conn| *conn == "old"), None);
+    assert_eq!(pool.retire(&"b", |_| true), None);
+    assert_eq!(ask(&mut pool), Answer::Granted(Grant::Shared("new")));
+}
+
+#[test]
 fn no_more_is_kept_than_the_limits_allow() {
     let (mut pool, now) = (pool(9), Instant::now());
     let at = |seconds| now + Duration::from_secs(seconds);

@@ -148,8 +148,9 @@ impl Proxy {
         join_host_port(&self.host, self.port)
     }
 
+    /// The configuration that [`Proxy::tls_config`] was given, for those who speak to the proxy themselves.
     #[cfg(feature = "tls")]
-    pub(super) fn tls(&self) -> Option<&Arc<rustls::ClientConfig>> {
+    pub fn tls(&self) -> Option<&Arc<rustls::ClientConfig>> {
         self.tls.as_ref()
     }
 
@@ -158,8 +159,11 @@ impl Proxy {
         self.login.as_ref().map(|Login { user, password }| (user.clone(), password.clone()))
     }
 
-    /// The value of `Proxy-Authorization`, if there is to be one.
-    pub(super) fn proxy_authorization(&self) -> Result<Option<String>, &'static str> {
+    /// The value of `Proxy-Authorization`, if there is to be one, for those who speak to the proxy themselves: a secret.
+    ///
+    /// # Errors
+    /// If the user name has a colon, which `Basic` cannot say (RFC 7617 section 2).
+    pub fn proxy_authorization(&self) -> Result<Option<String>, &'static str> {
         if self.authorization.is_some() {
             return Ok(self.authorization.clone());
         }

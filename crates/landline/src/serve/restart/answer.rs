@@ -13,7 +13,7 @@ use crate::conn::UnixConn;
 use crate::error::{Error, Operation, Result};
 use crate::listen::UnixListener;
 use crate::network::Network;
-use crate::serve::state::Shared;
+use crate::serve::state::Promise;
 use crate::serve::task::Own;
 
 /// Copies of all sockets of a server, kept for its successor.
@@ -37,50 +37,65 @@ impl Answering {
         Ok(Answering { listener: UnixListener::from_owned_fd(point)?, drain })
     }
 
-    /// Answers all who call, until one has taken over, or the server ends in another way: then the copies of its sockets
-    /// are closed as it closes its own.
+    /// Answers all who call, until one has taken over, or the server ends in another way. Then the copies of its sockets
+    /// are closed as it closes its own, and only those who have been sent them are still listened to.
     pub(crate) async fn run(self, own: &Own) {
+        let mut kept = own.shared().kept();
         let draining = own.draining();
-        tokio::select! {
-            biased;
-            () = self.answer_all(own.shared()) => {}
-            () = draining.begun() => {}
-        }
-    }
-
-    async fn answer_all(&self, shared: &Shared) {
-        let Some(kept) = shared.kept() else { return };
         let mut callers = FuturesUnordered::new();
         loop {
             tokio::select! {
-                caller = self.listener.accept(), if callers.len() < MOST_CALLERS => match caller {
-                    Ok(caller) => callers.push(answer(caller, kept.clone())),
-                    // The socket is of no more use; the server goes on without.
-                    Err(_) => return,
-                },
+                caller = self.listener.accept(), if kept.is_some() && callers.len() < MOST_CALLERS => {
+                    match (caller, &kept) {
+                        (Ok(caller), Some(kept)) => callers.push(answer(caller, kept.clone(), own)),
+                        // The socket is of no more use; the server goes on without.
+                        _ => return,
+                    }
+                }
+                () = draining.begun(), if kept.is_some() => kept = None,
                 Some(taken_over) = callers.next() => {
-                    if let Ok(Some(successor)) = taken_over {
-                        shared.hand_over(self.drain);
+                    if let Ok(Some((successor, _promise))) = taken_over {
+                        own.shared().hand_over(self.drain);
                         // Whether or not it hears of it.
                         let _ = successor.write(&Message::Done.encode()).await;
                         return;
                     }
                 }
+                else => return,
             }
         }
     }
 }
 
 /// Sends everything, and waits for the word that it is served; `None` if the caller goes away before.
-async fn answer(caller: UnixConn, kept: Arc<Kept>) -> Result<Option<UnixConn>> {
+async fn answer(caller: UnixConn, kept: Arc<Kept>, own: &Own) -> Result<Option<(UnixConn, Promise<'_>)>> {
+    caller.set_deadline(Instant::now() + PROMPT);
+    let draining = own.draining();
+    let is_sent = tokio::select! {
+        biased;
+        is_sent = send_all(&caller, &kept) => is_sent?,
+        () = draining.begun() => false,
+    };
+    drop(kept);
+    let Some(promise) = is_sent.then(|| own.shared().promise()).flatten() else { return Ok(None) };
+    match end_and_wait(&caller).await {
+        Ok(true) => Ok(Some((caller, promise))),
+        gone => {
+            promise.cancel();
+            gone.map(|_| None)
+        }
+    }
+}
+
+/// False for whoever is not to have it.
+async fn send_all(caller: &UnixConn, kept: &Kept) -> Result<bool> {
     // Whoever may act for this user, and nobody else.
     let (user, own) = (caller.peer_credentials()?.uid, rustix::process::geteuid().as_raw());
     if user != own && user != 0 {
-        return Ok(None);
+        return Ok(false);
     }
-    caller.set_deadline(Instant::now() + PROMPT);
-    if listen_for(&caller).await? != Some(Message::Hello) {
-        return Ok(None);
+    if listen_for(caller).await? != Some(Message::Hello) {
+        return Ok(false);
     }
     for (network, address, sockets) in &kept.addresses {
         let message = Message::Sockets { network: *network, address: address.clone() }.encode();
@@ -90,12 +105,17 @@ async fn answer(caller: UnixConn, kept: Arc<Kept>) -> Result<Option<UnixConn>> {
         }
     }
     caller.send_msg(&Message::Point.encode(), &[kept.point.as_fd()], None).await?;
+    Ok(true)
+}
+
+/// Whether the caller serves, after it was told that it has everything.
+async fn end_and_wait(caller: &UnixConn) -> Result<bool> {
     caller.write(&Message::End.encode()).await?;
     // It may have much to prepare, and while it does nothing is lost.
     caller.set_deadline(None);
-    let is_ready = listen_for(&caller).await? == Some(Message::Ready);
+    let is_ready = listen_for(caller).await? == Some(Message::Ready);
     caller.set_deadline(Instant::now() + PROMPT);
-    Ok(is_ready.then_some(caller))
+    Ok(is_ready)
 }
 
 /// The caller's next words; `None` if it has gone.

@@ -1,0 +1,201 @@
+//! Bodies, as they come from the peer and go to it.
+
+use std::error::Error as StdError;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::{Buf, Bytes};
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use pin_project_lite::pin_project;
+
+use super::exchange::Exchange;
+use super::state::State;
+
+type BoxError = Box<dyn StdError + Send + Sync>;
+
+/// What a request carries, as it arrives; nothing is read before it is asked for.
+///
+/// Its errors: the peer went, or broke the framing; it sent nothing for too long
+/// ([`Server::body_timeout`](super::Server::body_timeout)); or [`TooLong`], behind which the rest is not read and the conn
+/// ends.
+#[derive(Debug)]
+pub struct RequestBody {
+    body: Incoming,
+    state: Arc<State>,
+    left: u64,
+}
+
+/// A body is longer than the server allows ([`Server::max_body`](super::Server::max_body)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooLong;
+
+impl std::fmt::Display for TooLong {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the body is longer than is allowed")
+    }
+}
+
+impl StdError for TooLong {}
+
+impl RequestBody {
+    pub(super) fn new(body: Incoming, state: Arc<State>, most: u64) -> RequestBody {
+        RequestBody { body, state, left: most }
+    }
+}
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        self.state.waits_for_body(polled.is_pending());
+        polled.map(|frame| {
+            let frame = match frame? {
+                Ok(frame) => frame,
+                Err(error) => return Some(Err(error.into())),
+            };
+            let length = frame.data_ref().map_or(0, |data| data.len() as u64);
+            match self.left.checked_sub(length) {
+                Some(left) => {
+                    self.left = left;
+                    Some(Ok(frame))
+                }
+                None => {
+                    self.state.end();
+                    Some(Err(TooLong.into()))
+                }
+            }
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for RequestBody {
+    fn drop(&mut self) {
+        self.state.waits_for_body(false);
+    }
+}
+
+pin_project! {
+    /// A response's body on its way out, or the words of the server's own.
+    pub(super) struct Sent<B> {
+        #[pin]
+        kind: Kind<B>,
+        exchange: Exchange,
+    }
+}
+
+pin_project! {
+    #[project = KindProjection]
+    enum Kind<B> {
+        Handler { #[pin] body: B },
+        Words { words: Option<&'static str> },
+    }
+}
+
+impl<B> Sent<B> {
+    pub(super) fn by_handler(body: B, exchange: Exchange) -> Sent<B> {
+        Sent { kind: Kind::Handler { body }, exchange }
+    }
+
+    pub(super) fn words(words: &'static str, exchange: Exchange) -> Sent<B> {
+        Sent { kind: Kind::Words { words: Some(words).filter(|words| !words.is_empty()) }, exchange }
+    }
+}
+
+impl<B> Body for Sent<B>
+where
+    B: Body,
+    B::Error: Into<BoxError>,
+{
+    type Data = Portion<B::Data>;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, BoxError>>> {
+        let this = self.project();
+        match this.kind.project() {
+            KindProjection::Words { words } => {
+                Poll::Ready(words.take().map(|words| Ok(Frame::data(Portion::Words(words.as_bytes())))))
+            }
+            KindProjection::Handler { body } => body.poll_frame(cx).map(|frame| match frame {
+                None => {
+                    this.exchange.complete();
+                    None
+                }
+                Some(Ok(frame)) => {
+                    if let Some(data) = frame.data_ref() {
+                        this.exchange.sent(data.remaining());
+                    }
+                    Some(Ok(frame.map_data(Portion::Body)))
+                }
+                Some(Err(error)) => Some(Err(error.into())),
+            }),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.kind {
+            Kind::Handler { body } => body.is_end_stream(),
+            Kind::Words { words } => words.is_none(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.kind {
+            Kind::Handler { body } => body.size_hint(),
+            Kind::Words { words } => SizeHint::with_exact(words.map_or(0, str::len) as u64),
+        }
+    }
+}
+
+/// Some bytes of either.
+pub(super) enum Portion<D> {
+    Body(D),
+    Words(&'static [u8]),
+}
+
+impl<D: Buf> Buf for Portion<D> {
+    fn remaining(&self) -> usize {
+        match self {
+            Portion::Body(data) => data.remaining(),
+            Portion::Words(words) => words.len(),
+        }
+    }
+
+    fn chunk(&self) -> &[u8] {
+        match self {
+            Portion::Body(data) => data.chunk(),
+            Portion::Words(words) => words,
+        }
+    }
+
+    fn advance(&mut self, count: usize) {
+        match self {
+            Portion::Body(data) => data.advance(count),
+            Portion::Words(words) => words.advance(count),
+        }
+    }
+
+    fn chunks_vectored<'a>(&'a self, parts: &mut [std::io::IoSlice<'a>]) -> usize {
+        match self {
+            Portion::Body(data) => data.chunks_vectored(parts),
+            Portion::Words(words) => words.chunks_vectored(parts),
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! One request and its response, from the complete head to the last byte.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+
+use http::{Method, Request, StatusCode, Uri, Version};
+use landline::Context;
+use tracing::Level;
+
+use super::state::State;
+
+/// The target of the access log's events.
+pub(super) const LOG: &str = "landline_http::access";
+
+/// Counts and logs what becomes of a request when it is dropped.
+pub(super) struct Exchange {
+    state: Arc<State>,
+    context: Lifetime,
+    began: Instant,
+    status: Option<StatusCode>,
+    is_complete: bool,
+    bytes: u64,
+    /// There only if somebody wants to know.
+    log: Option<Box<Line>>,
+}
+
+struct Line {
+    method: Method,
+    uri: Uri,
+    version: Version,
+}
+
+/// Ends with the request; made when a handler asks for it.
+pub(super) type Lifetime = Arc<OnceLock<Context>>;
+
+impl Exchange {
+    pub(super) fn begin<B>(state: Arc<State>, request: &Request<B>) -> Exchange {
+        state.counts.requests.add(1);
+        let wants_log = tracing::enabled!(target: LOG, Level::INFO);
+        let log = wants_log.then(|| {
+            Box::new(Line {
+                method: request.method().clone(),
+                uri: request.uri().clone(),
+                version: request.version(),
+            })
+        });
+        Exchange {
+            state,
+            context: Lifetime::default(),
+            began: Instant::now(),
+            status: None,
+            is_complete: false,
+            bytes: 0,
+            log,
+        }
+    }
+
+    pub(super) fn state(&self) -> &Arc<State> {
+        &self.state
+    }
+
+    pub(super) fn lifetime(&self) -> Lifetime {
+        self.context.clone()
+    }
+
+    pub(super) fn answered(&mut self, status: StatusCode) {
+        self.status = Some(status);
+    }
+
+    pub(super) fn sent(&mut self, count: usize) {
+        self.bytes += count as u64;
+    }
+
+    pub(super) fn complete(&mut self) {
+        self.is_complete = true;
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        if let Some(context) = self.context.get() {
+            context.cancel();
+        }
+        let time = self.began.elapsed();
+        self.state.counts.ended(self.status, time);
+        self.state.request_ended();
+        if let Some(line) = self.log.take() {
+            tracing::info!(
+                target: LOG,
+                peer = self.state.peer.as_ref().map(tracing::field::display),
+                method = %line.method,
+                uri = %line.uri,
+                version = ?line.version,
+                status = self.status.map(|status| status.as_u16()),
+                bytes = self.bytes,
+                micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX),
+                "request"
+            );
+        }
+    }
+}

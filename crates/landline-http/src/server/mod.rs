@@ -1,0 +1,260 @@
+//! A server: landline keeps, limits, watches and drains the conns, hyper speaks HTTP/1.1 and HTTP/2 over them.
+
+mod body;
+mod caller;
+mod conn;
+mod counters;
+mod exchange;
+mod handle;
+mod io;
+mod refuse;
+mod service;
+mod settings;
+mod state;
+mod tls;
+mod upgrade;
+mod watch;
+
+use std::error::Error as StdError;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use http::{Request, Response};
+use http_body::Body;
+use landline::ToNetwork;
+use landline::serve::Bound;
+use rustls::ServerConfig;
+use tower_service::Service;
+
+pub use body::{RequestBody, TooLong};
+pub use caller::Caller;
+pub use counters::Counters;
+pub use handle::{Handle, PathValues, Router, Sound, handle};
+pub use tls::Tls;
+pub use upgrade::Upgraded;
+
+use counters::Counts;
+use settings::Settings;
+use watch::Worker;
+
+/// Serves HTTP on every core: HTTP/1.1 and HTTP/2 on one port, told apart by TLS (ALPN) or by the first bytes.
+///
+/// A handler is any `tower` service from a [`Request`] to a [`Response`], such as an axum `Router` or a [`Router`] of this
+/// crate, or an async function ([`handle`]). It is cloned for each worker and each request, and its futures stay on their
+/// worker, so they need not be `Send`. Where it panics the answer is 500.
+///
+/// The defaults are safe for a port that anybody can reach; each limit has a setter, which says it. Beside them are those
+/// of [`landline::Server`], which [`Server::transport`] takes: conns in total and for each peer, accept rate, drain, hot
+/// restart. What breaks the framing of HTTP/1.1 is answered with 400, or the conn closed, and has no handler.
+///
+/// A response's head carries `Date`. Whoever listens to `tracing` for the target `landline_http::access` at `INFO` hears of
+/// every request; [`Serving::http_counters`] count them.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::time::Duration;
+///
+/// use http::Response;
+/// use landline_http::Body;
+/// use landline_http::client::Client;
+/// use landline_http::server::{Server, handle};
+///
+/// let hello = handle(async |_| Response::new(Body::from("hello\n")));
+/// let serving = Server::new().serve("tcp", "127.0.0.1:0", hello).await?;
+///
+/// let response = Client::new().get(&format!("http://{}/", serving.local_addr())).await?;
+/// assert_eq!(response.into_body().text(1024).await?, "hello\n");
+/// serving.shutdown(Duration::from_secs(5)).await;
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Server {
+    transport: landline::Server,
+    settings: Settings,
+    tls: Option<Arc<ServerConfig>>,
+}
+
+/// The handle of a server that runs; dropped, it ends without a drain. All that [`landline::serve::Serving`] can, and
+/// counters of requests.
+#[derive(Debug)]
+pub struct Serving {
+    serving: landline::serve::Serving,
+    counts: Arc<Mutex<Vec<Arc<Counts>>>>,
+}
+
+impl std::ops::Deref for Serving {
+    type Target = landline::serve::Serving;
+
+    fn deref(&self) -> &landline::serve::Serving {
+        &self.serving
+    }
+}
+
+impl Serving {
+    /// What was done up to now, by all workers.
+    pub fn http_counters(&self) -> Counters {
+        let mut all = Counters::default();
+        for counts in self.counts.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            counts.add_to(&mut all);
+        }
+        all
+    }
+}
+
+impl Server {
+    /// The defaults, which each setter names.
+    pub fn new() -> Server {
+        Server::default()
+    }
+
+    /// The server of conns below: how many workers, how many conns, where it listens and how it restarts.
+    #[must_use]
+    pub fn transport(mut self, transport: landline::Server) -> Server {
+        self.transport = transport;
+        self
+    }
+
+    /// Speaks TLS; see [`Tls`] for certificates from files. Without ALPN in it the first bytes tell the protocol.
+    #[must_use]
+    pub fn tls(mut self, config: impl Into<Arc<ServerConfig>>) -> Server {
+        self.tls = Some(config.into());
+        self
+    }
+
+    /// How long a client may take for the head of a request, from its first byte; for the first, from the conn's
+    /// beginning. 10 s by default. Then the conn is closed. Times are looked at twice a second, so up to 1 s more.
+    #[must_use]
+    pub fn head_timeout(mut self, timeout: Duration) -> Server {
+        self.settings.head_timeout = timeout;
+        self
+    }
+
+    /// How long a conn may be kept without a request; 2 min by default.
+    #[must_use]
+    pub fn idle_timeout(mut self, timeout: Duration) -> Server {
+        self.settings.idle_timeout = timeout;
+        self
+    }
+
+    /// How long a client may send nothing of a body that a handler waits for; 30 s by default. Then the conn is cut.
+    #[must_use]
+    pub fn body_timeout(mut self, timeout: Duration) -> Server {
+        self.settings.body_timeout = timeout;
+        self
+    }
+
+    /// How long a client may take nothing of a response; 30 s by default. Then the conn is cut.
+    #[must_use]
+    pub fn write_timeout(mut self, timeout: Duration) -> Server {
+        self.settings.write_timeout = timeout;
+        self
+    }
+
+    /// How long a TLS handshake may take; 10 s by default.
+    #[must_use]
+    pub fn handshake_timeout(mut self, timeout: Duration) -> Server {
+        self.settings.handshake_timeout = timeout;
+        self
+    }
+
+    /// The longest head of a request in HTTP/1.1, in bytes; 1 MiB by default, and never less than 8 KiB. A longer one is
+    /// answered with 431.
+    #[must_use]
+    pub fn max_head(mut self, bytes: usize) -> Server {
+        self.settings.max_head = bytes;
+        self
+    }
+
+    /// The longest body of a request, in bytes; 1 GiB by default. One announced as longer is answered with 413; one that
+    /// turns out to be longer fails with [`TooLong`].
+    #[must_use]
+    pub fn max_body(mut self, bytes: u64) -> Server {
+        self.settings.max_body = bytes;
+        self
+    }
+
+    /// How many requests one conn may carry; no limit by default.
+    #[must_use]
+    pub fn max_requests_per_conn(mut self, requests: u32) -> Server {
+        self.settings.max_requests = requests;
+        self
+    }
+
+    /// How many requests of one conn may be under way in HTTP/2; 200 by default.
+    #[must_use]
+    pub fn max_streams(mut self, streams: u32) -> Server {
+        self.settings.http2.max_streams = streams;
+        self
+    }
+
+    /// The longest list of header fields in HTTP/2, in bytes as RFC 9113 section 6.5.2 counts; 64 KiB by default.
+    #[must_use]
+    pub fn max_header_list(mut self, bytes: u32) -> Server {
+        self.settings.http2.max_header_list = bytes;
+        self
+    }
+
+    /// How many streams a client may have reset before a handler saw them, until others are served; 20 by default. More is
+    /// an attack (CVE-2023-44487), and ends the conn with `ENHANCE_YOUR_CALM`.
+    #[must_use]
+    pub fn max_pending_resets(mut self, resets: usize) -> Server {
+        self.settings.http2.max_resets = resets;
+        self
+    }
+
+    /// Listens and serves, on threads of its own, until the [`Serving`] ends or is dropped. Networks and addresses are
+    /// those of [`landline::ListenConfig::listen`].
+    ///
+    /// # Errors
+    /// If it cannot listen, or a worker cannot be started.
+    pub async fn serve<S, B>(
+        &self,
+        network: impl ToNetwork,
+        address: &str,
+        service: S,
+    ) -> landline::Result<Serving>
+    where
+        S: Service<Request<RequestBody>, Response = Response<B>> + Clone + Send + 'static,
+        S::Error: Into<Box<dyn StdError + Send + Sync>>,
+        S::Future: 'static,
+        B: Body + 'static,
+        B::Error: Into<Box<dyn StdError + Send + Sync>>,
+    {
+        self.serve_bound(self.transport.bind(network, address).await?, service).await
+    }
+
+    /// Serves what listens already; see [`landline::Server::bind`] and [`landline::Server::bind_listeners`].
+    ///
+    /// # Errors
+    /// If a worker cannot be started.
+    pub async fn serve_bound<S, B>(&self, bound: Bound, service: S) -> landline::Result<Serving>
+    where
+        S: Service<Request<RequestBody>, Response = Response<B>> + Clone + Send + 'static,
+        S::Error: Into<Box<dyn StdError + Send + Sync>>,
+        S::Future: 'static,
+        B: Body + 'static,
+        B::Error: Into<Box<dyn StdError + Send + Sync>>,
+    {
+        let (settings, tls) = (Arc::new(self.settings), self.tls.clone());
+        let all: Arc<Mutex<Vec<Arc<Counts>>>> = Arc::default();
+        let counts = all.clone();
+        // Only cloned, by each worker once; so it need not be `Sync`.
+        let service = Mutex::new(service);
+        let serving = bound
+            .serve_with(move |worker| {
+                let own = Arc::new(Counts::default());
+                counts.lock().unwrap_or_else(PoisonError::into_inner).push(own.clone());
+                let serving = Rc::new(conn::Serving {
+                    worker: Rc::new(Worker::new(worker.draining())),
+                    settings: settings.clone(),
+                    counts: own,
+                    tls: tls.clone(),
+                    service: service.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+                });
+                move |conn| serving.clone().serve(conn)
+            })
+            .await?;
+        Ok(Serving { serving, counts: all })
+    }
+}

@@ -1,0 +1,134 @@
+//! Which requests have no handler, because they are none. Pure code.
+//!
+//! What hyper refuses is not looked for again: it answers with 400, or closes the conn, where the head cannot be parsed,
+//! where lengths contradict each other and where a transfer coding does not end in `chunked` (RFC 9112 section 6), and
+//! closes the conn behind a request with both kinds of framing.
+
+use http::header::{self, HeaderMap};
+use http::{Method, Request, StatusCode, Uri, Version};
+
+/// Why a request is answered by the server itself.
+pub(super) fn refusal<B>(request: &Request<B>) -> Option<(StatusCode, &'static str)> {
+    let bad = |reason| Some((StatusCode::BAD_REQUEST, reason));
+    let (uri, headers, version) = (request.uri(), request.headers(), request.version());
+    let mut hosts = headers.get_all(header::HOST).iter();
+    let host = hosts.next();
+    if hosts.next().is_some() {
+        return bad("more than one Host");
+    }
+    match (version, host) {
+        (Version::HTTP_11, None) => return bad("no Host"),
+        (Version::HTTP_2, None) if uri.authority().is_none() => return bad("no authority"),
+        (_, Some(host)) if !is_host(host.as_bytes()) => return bad("not a Host"),
+        _ => {}
+    }
+    if !is_target(request.method(), uri, version) {
+        return bad("not a request target");
+    }
+    if version < Version::HTTP_2 && has_ambiguous_length(headers) {
+        return bad("an ambiguous length");
+    }
+    match headers.get(header::EXPECT) {
+        Some(expected) if !expected.as_bytes().eq_ignore_ascii_case(b"100-continue") => {
+            Some((StatusCode::EXPECTATION_FAILED, "an unknown expectation"))
+        }
+        _ => None,
+    }
+}
+
+/// `uri-host [ ":" port ]`, which may be empty (RFC 9110 section 7.2).
+fn is_host(host: &[u8]) -> bool {
+    let (name, port) = match host.iter().rposition(|&byte| byte == b':') {
+        Some(colon) if !host[colon..].contains(&b']') => (&host[..colon], &host[colon + 1..]),
+        _ => (host, &[][..]),
+    };
+    let is_name = match name {
+        [b'[', inner @ .., b']'] => {
+            inner.iter().all(|&byte| byte.is_ascii_hexdigit() || b":.vV%_-~".contains(&byte))
+        }
+        name => name.iter().all(|&byte| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=".contains(&byte)),
+    };
+    is_name && port.iter().all(u8::is_ascii_digit)
+}
+
+/// The forms of RFC 9112 section 3.2, each for its methods.
+fn is_target(method: &Method, uri: &Uri, version: Version) -> bool {
+    if method == Method::CONNECT {
+        return uri.authority().is_some() && (version == Version::HTTP_2 || uri.scheme().is_none());
+    }
+    match uri.path() {
+        "*" => method == Method::OPTIONS,
+        path => path.starts_with('/') || (uri.scheme().is_some() && path.is_empty()),
+    }
+}
+
+/// More than one transfer coding, of which hyper looks at the last alone; we have none but `chunked` to undo.
+fn has_ambiguous_length(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    codings.next().is_some_and(|coding| !coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked"))
+        || codings.next().is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(method: &str, target: &str, version: Version, headers: &[(&str, &str)]) -> Request<()> {
+        let mut request = Request::builder().method(method).uri(target).version(version);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.body(()).unwrap()
+    }
+
+    #[test]
+    fn what_is_a_request_and_what_is_none() {
+        let (old, new, two) = (Version::HTTP_10, Version::HTTP_11, Version::HTTP_2);
+        for (method, target, version, headers, reason) in [
+            ("GET", "/", new, &[("host", "a")][..], None),
+            ("GET", "/", new, &[("host", "")], None),
+            ("GET", "/", new, &[("host", "[::1]:80")], None),
+            ("GET", "/", new, &[("host", "a.example:8080")], None),
+            ("GET", "/", old, &[], None),
+            ("GET", "http://a/b", new, &[("host", "a")], None),
+            ("GET", "https://a/", two, &[], None),
+            ("OPTIONS", "*", new, &[("host", "a")], None),
+            ("CONNECT", "a:443", new, &[("host", "a:443")], None),
+            ("POST", "/", new, &[("host", "a"), ("transfer-encoding", "Chunked")], None),
+            ("POST", "/", new, &[("host", "a"), ("expect", "100-Continue")], None),
+            ("GET", "/", new, &[], Some("no Host")),
+            ("GET", "/", two, &[], Some("no authority")),
+            ("GET", "/", new, &[("host", "a"), ("host", "a")], Some("more than one Host")),
+            ("GET", "/", old, &[("host", "a"), ("host", "b")], Some("more than one Host")),
+            ("GET", "/", new, &[("host", "a b")], Some("not a Host")),
+            ("GET", "/", new, &[("host", "a/b")], Some("not a Host")),
+            ("GET", "/", new, &[("host", "user@a")], Some("not a Host")),
+            ("GET", "/", new, &[("host", "a:b")], Some("not a Host")),
+            ("GET", "*", new, &[("host", "a")], Some("not a request target")),
+            ("GET", "a:443", new, &[("host", "a")], Some("not a request target")),
+            ("CONNECT", "/", new, &[("host", "a")], Some("not a request target")),
+            (
+                "POST",
+                "/",
+                new,
+                &[("host", "a"), ("transfer-encoding", "gzip, chunked")],
+                Some("an ambiguous length"),
+            ),
+            (
+                "POST",
+                "/",
+                new,
+                &[("host", "a"), ("transfer-encoding", "chunked"), ("transfer-encoding", "chunked")],
+                Some("an ambiguous length"),
+            ),
+            ("GET", "/", new, &[("host", "a"), ("expect", "cake")], Some("an unknown expectation")),
+        ] {
+            let refused = refusal(&request(method, target, version, headers));
+            assert_eq!(
+                refused.map(|(_, reason)| reason),
+                reason,
+                "{method} {target} {version:?} {headers:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! Between hyper and a handler: what is refused, counted and caught.
+
+use std::error::Error as StdError;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use http::header::{self, HeaderValue};
+use http::{Request, Response, StatusCode};
+use http_body::Body as _;
+use hyper::body::Incoming;
+use pin_project_lite::pin_project;
+use tower_service::Service;
+
+use super::body::{RequestBody, Sent};
+use super::caller::Caller;
+use super::exchange::Exchange;
+use super::refuse::refusal;
+use super::settings::Settings;
+use super::state::State;
+
+type BoxError = Box<dyn StdError + Send + Sync>;
+
+/// The handler of one conn.
+pub(super) struct Handler<S> {
+    pub(super) service: S,
+    pub(super) state: Arc<State>,
+    pub(super) settings: Arc<Settings>,
+}
+
+impl<S, B> hyper::service::Service<Request<Incoming>> for Handler<S>
+where
+    S: Service<Request<RequestBody>, Response = Response<B>> + Clone,
+    S::Error: Into<BoxError>,
+{
+    type Response = Response<Sent<B>>;
+    type Error = BoxError;
+    type Future = Answering<S>;
+
+    fn call(&self, request: Request<Incoming>) -> Answering<S> {
+        let number = self.state.request_began();
+        if number >= self.settings.max_requests {
+            self.state.end();
+        }
+        let exchange = Exchange::begin(self.state.clone(), &request);
+        let refused = refusal(&request).or_else(|| {
+            let is_too_long = request.body().size_hint().lower() > self.settings.max_body;
+            is_too_long.then_some((StatusCode::PAYLOAD_TOO_LARGE, "the body is too long"))
+        });
+        if let Some((status, words)) = refused {
+            return Answering { stage: Stage::Refused { status, words }, exchange: Some(exchange) };
+        }
+        let wants_upgrade =
+            request.headers().contains_key(header::UPGRADE) || request.method() == http::Method::CONNECT;
+        let caller = Caller { state: self.state.clone(), lifetime: exchange.lifetime() };
+        let (mut head, body) = request.into_parts();
+        if let Some(peer) = &self.state.peer {
+            head.extensions.insert(peer.clone());
+        }
+        head.extensions.insert(caller);
+        let body = RequestBody::new(body, self.state.clone(), self.settings.max_body);
+        let request = Some(Request::from_parts(head, body));
+        let service = self.service.clone();
+        let is_held = wants_upgrade && !self.state.wants_upgrade();
+        Answering { stage: Stage::Waiting { service, request, is_held }, exchange: Some(exchange) }
+    }
+}
+
+pin_project! {
+    /// The response to one request.
+    pub(super) struct Answering<S>
+    where
+        S: Service<Request<RequestBody>>,
+    {
+        #[pin]
+        stage: Stage<S, S::Future>,
+        // Until the response has it.
+        exchange: Option<Exchange>,
+    }
+}
+
+pin_project! {
+    #[project = StageProjection]
+    enum Stage<S, F> {
+        Refused { status: StatusCode, words: &'static str },
+        // Until the service is ready, and the conn one that can be upgraded.
+        Waiting { service: S, request: Option<Request<RequestBody>>, is_held: bool },
+        Called { #[pin] future: F },
+    }
+}
+
+impl<S, B> Future for Answering<S>
+where
+    S: Service<Request<RequestBody>, Response = Response<B>>,
+    S::Error: Into<BoxError>,
+{
+    type Output = Result<Response<Sent<B>>, BoxError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let polled = catch_unwind(AssertUnwindSafe(|| self.as_mut().poll_handler(cx)));
+        let this = self.project();
+        let (status, words) = match polled {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(Step::Refused(status, words))) => (status, words),
+            Ok(Poll::Ready(Step::Answered(Ok(response)))) => {
+                // Polled again after its end, it has none.
+                let Some(mut exchange) = this.exchange.take() else { return Poll::Pending };
+                exchange.answered(response.status());
+                return Poll::Ready(Ok(response.map(|body| Sent::by_handler(body, exchange))));
+            }
+            Ok(Poll::Ready(Step::Answered(Err(error)))) => {
+                tracing::error!(target: "landline_http", error = %error.into(), "handler");
+                (StatusCode::INTERNAL_SERVER_ERROR, "")
+            }
+            // The message and the place were told by the panic hook.
+            Err(_) => {
+                if let Some(exchange) = this.exchange {
+                    exchange.state().counts.panicked.add(1);
+                }
+                tracing::error!(target: "landline_http", "a handler panicked");
+                (StatusCode::INTERNAL_SERVER_ERROR, "")
+            }
+        };
+        let Some(mut exchange) = this.exchange.take() else { return Poll::Pending };
+        exchange.answered(status);
+        if status != StatusCode::EXPECTATION_FAILED {
+            // What follows on this conn may not be what it seems.
+            exchange.state().end();
+        }
+        let mut response = Response::new(Sent::words(words, exchange));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        if !words.is_empty() {
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+        }
+        Poll::Ready(Ok(response))
+    }
+}
+
+enum Step<R, E> {
+    Refused(StatusCode, &'static str),
+    Answered(Result<R, E>),
+}
+
+impl<S: Service<Request<RequestBody>>> Answering<S> {
+    fn poll_handler(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Step<S::Response, S::Error>> {
+        let mut this = self.project();
+        loop {
+            let future = match this.stage.as_mut().project() {
+                StageProjection::Refused { status, words } => {
+                    return Poll::Ready(Step::Refused(*status, words));
+                }
+                StageProjection::Called { future } => return future.poll(cx).map(Step::Answered),
+                StageProjection::Waiting { service, request, is_held } => {
+                    if *is_held {
+                        *is_held = false;
+                        if let Some(exchange) = &this.exchange {
+                            exchange.state().ask_for_upgrade(cx.waker());
+                        }
+                        return Poll::Pending;
+                    }
+                    if let Err(error) = ready!(service.poll_ready(cx)) {
+                        return Poll::Ready(Step::Answered(Err(error)));
+                    }
+                    let Some(request) = request.take() else { return Poll::Pending };
+                    service.call(request)
+                }
+            };
+            this.stage.set(Stage::Called { future });
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! What is known of one conn, by those who speak over it and by those who watch it.
+
+use std::sync::Arc;
+use std::sync::atomic::{
+    AtomicBool, AtomicU32,
+    Ordering::{Acquire, Relaxed, Release},
+};
+use std::task::{Context, Waker};
+
+use atomic_waker::AtomicWaker;
+use landline::{Addr, Conn};
+
+use super::counters::Counts;
+use super::settings::{Doing, Tick};
+
+/// A worker's time: it only moves when somebody looks, so that nobody asks the kernel for it.
+#[derive(Debug)]
+pub(super) struct Clock(AtomicU32);
+
+impl Clock {
+    pub(super) fn new() -> Clock {
+        Clock(AtomicU32::new(1))
+    }
+
+    pub(super) fn now(&self) -> Tick {
+        self.0.load(Relaxed)
+    }
+
+    pub(super) fn tick(&self) -> Tick {
+        self.0.fetch_add(1, Relaxed) + 1
+    }
+}
+
+/// One conn. All of it is told by one thread and looked at by the same one, but for what an upgraded conn does; so
+/// nothing is ordered by it.
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) conn: Conn,
+    pub(super) peer: Option<Addr>,
+    pub(super) is_secure: bool,
+    pub(super) clock: Arc<Clock>,
+    pub(super) counts: Arc<Counts>,
+    in_flight: AtomicU32,
+    heading_since: AtomicU32,
+    idle_since: AtomicU32,
+    body_since: AtomicU32,
+    writing_since: AtomicU32,
+    requests: AtomicU32,
+    /// A head is waited for byte by byte, which is not so in HTTP/2.
+    has_heads: AtomicBool,
+    /// No further request is wanted.
+    is_ending: AtomicBool,
+    wants_parking: AtomicBool,
+    wants_upgrade: AtomicBool,
+    /// How many others have the conn after an upgrade, or wait for it.
+    takers: AtomicU32,
+    /// Whoever drives the conn.
+    driver: AtomicWaker,
+}
+
+/// Keeps a conn from being closed when HTTP is over.
+#[derive(Debug)]
+pub(super) struct Taken(Arc<State>);
+
+impl Taken {
+    pub(super) fn new(state: Arc<State>) -> Taken {
+        state.takers.fetch_add(1, Relaxed);
+        Taken(state)
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        // As the last of several owners does: what was done with the conn comes before.
+        self.0.takers.fetch_sub(1, Release);
+        self.0.driver.wake();
+    }
+}
+
+impl State {
+    pub(super) fn new(conn: Conn, is_secure: bool, clock: Arc<Clock>, counts: Arc<Counts>) -> State {
+        let now = clock.now();
+        State {
+            peer: conn.peer_addr().ok(),
+            conn,
+            is_secure,
+            clock,
+            counts,
+            in_flight: AtomicU32::new(0),
+            // The first head is waited for from the beginning.
+            heading_since: AtomicU32::new(now),
+            idle_since: AtomicU32::new(now),
+            body_since: AtomicU32::new(0),
+            writing_since: AtomicU32::new(0),
+            requests: AtomicU32::new(0),
+            has_heads: AtomicBool::new(true),
+            is_ending: AtomicBool::new(false),
+            wants_parking: AtomicBool::new(false),
+            wants_upgrade: AtomicBool::new(false),
+            takers: AtomicU32::new(0),
+            driver: AtomicWaker::new(),
+        }
+    }
+
+    pub(super) fn doing(&self) -> Doing {
+        Doing {
+            in_flight: self.in_flight.load(Relaxed),
+            heading_since: self.heading_since.load(Relaxed),
+            idle_since: self.idle_since.load(Relaxed),
+            body_since: self.body_since.load(Relaxed),
+            writing_since: self.writing_since.load(Relaxed),
+        }
+    }
+
+    /// It speaks HTTP/2, where frames come at any time and requests are counted.
+    pub(super) fn speaks_http2(&self) {
+        self.has_heads.store(false, Relaxed);
+        self.heading_since.store(0, Relaxed);
+    }
+
+    pub(super) fn read(&self, count: usize) {
+        self.counts.received.add(count as u64);
+        if self.in_flight.load(Relaxed) == 0
+            && self.heading_since.load(Relaxed) == 0
+            && self.has_heads.load(Relaxed)
+        {
+            self.heading_since.store(self.clock.now(), Relaxed);
+        }
+    }
+
+    pub(super) fn wrote(&self, count: usize) {
+        self.counts.sent.add(count as u64);
+        self.writing_since.store(0, Relaxed);
+    }
+
+    pub(super) fn cannot_write(&self) {
+        if self.writing_since.load(Relaxed) == 0 {
+            self.writing_since.store(self.clock.now(), Relaxed);
+        }
+    }
+
+    pub(super) fn waits_for_body(&self, waits: bool) {
+        let since = match (waits, self.body_since.load(Relaxed)) {
+            (false, _) => 0,
+            (true, 0) => self.clock.now(),
+            (true, since) => since,
+        };
+        self.body_since.store(since, Relaxed);
+    }
+
+    /// A request has come. Returns which it is on this conn, from 1.
+    pub(super) fn request_began(&self) -> u32 {
+        self.heading_since.store(0, Relaxed);
+        self.in_flight.fetch_add(1, Relaxed);
+        self.requests.fetch_add(1, Relaxed) + 1
+    }
+
+    /// Its response has gone, or never will.
+    pub(super) fn request_ended(&self) {
+        self.body_since.store(0, Relaxed);
+        if self.in_flight.fetch_sub(1, Relaxed) == 1 {
+            self.idle_since.store(self.clock.now(), Relaxed);
+        }
+    }
+
+    /// Asks whoever drives the conn to take no further request.
+    pub(super) fn end(&self) {
+        self.is_ending.store(true, Relaxed);
+        self.driver.wake();
+    }
+
+    pub(super) fn is_ending(&self) -> bool {
+        self.is_ending.load(Relaxed)
+    }
+
+    pub(super) fn park(&self) {
+        self.wants_parking.store(true, Relaxed);
+        self.driver.wake();
+    }
+
+    /// Whether it was asked to, and nothing has come since.
+    pub(super) fn take_parking(&self) -> bool {
+        self.wants_parking.swap(false, Relaxed) && {
+            let doing = self.doing();
+            doing.in_flight == 0 && doing.heading_since == 0 && doing.writing_since == 0
+        }
+    }
+
+    /// A request wants to be upgraded: its conn has to be one that can be. Wakes the driver, which sees to it.
+    pub(super) fn ask_for_upgrade(&self, asker: &Waker) {
+        self.wants_upgrade.store(true, Relaxed);
+        self.driver.wake();
+        asker.wake_by_ref();
+    }
+
+    pub(super) fn wants_upgrade(&self) -> bool {
+        self.wants_upgrade.load(Relaxed)
+    }
+
+    pub(super) fn is_taken(&self) -> bool {
+        self.takers.load(Acquire) > 0
+    }
+
+    pub(super) fn drive(&self, cx: &Context<'_>) {
+        self.driver.register(cx.waker());
+    }
+}

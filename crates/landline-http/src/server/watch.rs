@@ -1,0 +1,109 @@
+//! Looks, on each worker, for conns that take too long, and tells them of drains.
+
+use std::cell::RefCell;
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+
+use landline::serve::Draining;
+use tokio::task::AbortHandle;
+use tokio::time::{Instant, sleep_until};
+
+use super::settings::{Settings, TICK, Verdict};
+use super::state::{Clock, State};
+
+/// What one worker's conns share.
+pub(super) struct Worker {
+    pub(super) clock: Arc<Clock>,
+    draining: Draining,
+    /// There while there are conns.
+    watch: RefCell<Weak<Watch>>,
+}
+
+/// Goes on while a conn holds it.
+pub(super) struct Watch {
+    conns: RefCell<Vec<std::sync::Weak<State>>>,
+    task: RefCell<Option<AbortHandle>>,
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if let Some(task) = self.task.take() {
+            task.abort();
+        }
+    }
+}
+
+impl Worker {
+    pub(super) fn new(draining: Draining) -> Worker {
+        Worker { clock: Arc::new(Clock::new()), draining, watch: RefCell::default() }
+    }
+
+    /// Watches a conn for as long as what it returns is kept.
+    pub(super) fn watch(&self, state: &Arc<State>, settings: &Arc<Settings>) -> Rc<Watch> {
+        let known = self.watch.borrow().upgrade();
+        let watch = known.unwrap_or_else(|| {
+            let watch = Rc::new(Watch { conns: RefCell::default(), task: RefCell::default() });
+            let looking =
+                look(Rc::downgrade(&watch), self.clock.clone(), self.draining.clone(), settings.clone());
+            *watch.task.borrow_mut() = Some(tokio::task::spawn_local(looking).abort_handle());
+            *self.watch.borrow_mut() = Rc::downgrade(&watch);
+            watch
+        });
+        watch.conns.borrow_mut().push(Arc::downgrade(state));
+        if self.draining.has_begun() {
+            state.end();
+        }
+        watch
+    }
+}
+
+impl Watch {
+    /// Of every conn that is still there.
+    fn for_each(&self, mut tell: impl FnMut(&Arc<State>)) {
+        // Outside of the borrow: what is told may drop a conn.
+        let mut conns = self.conns.take();
+        conns.retain(|conn| match conn.upgrade() {
+            Some(state) => {
+                tell(&state);
+                true
+            }
+            None => false,
+        });
+        let mut now = self.conns.borrow_mut();
+        // Those that came meanwhile.
+        conns.append(&mut now);
+        *now = conns;
+    }
+}
+
+async fn look(watch: Weak<Watch>, clock: Arc<Clock>, draining: Draining, settings: Arc<Settings>) {
+    let mut next = Instant::now();
+    let mut was_told = false;
+    loop {
+        next += TICK;
+        tokio::select! {
+            () = sleep_until(next) => {}
+            () = draining.begun(), if !was_told => was_told = true,
+        }
+        let now = clock.tick();
+        let Some(watch) = watch.upgrade() else { return };
+        watch.for_each(|state| {
+            if was_told && !state.is_ending() {
+                state.end();
+            }
+            match settings.judge(state.doing(), now) {
+                Verdict::GoOn => {}
+                Verdict::Park => state.park(),
+                Verdict::End if state.is_ending() => drop(state.conn.close()),
+                Verdict::End => state.end(),
+                Verdict::Cut(late) => {
+                    state.counts.late.add(1);
+                    let peer = state.peer.as_ref().map(tracing::field::display);
+                    tracing::debug!(target: "landline_http", peer, "{} took too long", late.as_str());
+                    // Whoever waits for it wakes with an error, and ends.
+                    drop(state.conn.close());
+                }
+            }
+        });
+    }
+}

@@ -1,0 +1,270 @@
+//! Conns: kept, limited, watched, drained.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use http::{Request, Response};
+use http_body_util::BodyExt as _;
+use landline::Conn;
+use landline_http::Body;
+use landline_http::server::{RequestBody, Server, Upgraded, handle};
+use tokio::sync::Notify;
+use tokio::time::sleep;
+
+use super::{dial, one, response, rest, say, serve_word};
+
+const GET: &[u8] = b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n";
+const SHORT: Duration = Duration::from_millis(300);
+
+/// How long it takes until the server closes, with what it says before.
+async fn until_closed(conn: &Conn) -> (Duration, String) {
+    let began = Instant::now();
+    let said = rest(conn).await;
+    (began.elapsed(), said)
+}
+
+#[tokio::test]
+async fn conns_are_kept_and_requests_may_come_together() {
+    let serving = serve_word(Server::new()).await;
+    let conn = dial(&serving).await;
+    for _ in 0..3 {
+        conn.write_all(GET).await.unwrap();
+        assert!(response(&conn).await.ends_with("GET /x"));
+    }
+    conn.write_all(&[GET, GET, b"GET /y HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"].concat())
+        .await
+        .unwrap();
+    let all = rest(&conn).await;
+    assert_eq!((all.matches("GET /x").count(), all.matches("GET /y").count()), (2, 1), "{all}");
+    let counters = serving.http_counters();
+    assert_eq!((counters.requests, counters.in_flight, counters.responses[1]), (6, 0, 6));
+    assert!(counters.received > 150 && counters.sent > 600, "{counters:?}");
+}
+
+#[tokio::test]
+async fn the_end_of_the_client_is_not_the_end_of_its_request() {
+    let serving = serve_word(Server::new()).await;
+    let conn = dial(&serving).await;
+    conn.write_all(GET).await.unwrap();
+    conn.close_write().unwrap();
+    assert!(rest(&conn).await.ends_with("GET /x"));
+}
+
+#[tokio::test]
+async fn a_conn_that_was_idle_serves_the_next_request() {
+    let serving = serve_word(Server::new()).await;
+    let conn = dial(&serving).await;
+    for pause in [0, 1_700, 1_700] {
+        sleep(Duration::from_millis(pause)).await;
+        // In two pieces, so that the first half is in nobody's buffer when it should be in one.
+        let (first, second) = GET.split_at(9);
+        conn.write_all(first).await.unwrap();
+        sleep(Duration::from_millis(50)).await;
+        conn.write_all(second).await.unwrap();
+        assert!(response(&conn).await.ends_with("GET /x"));
+    }
+}
+
+#[tokio::test]
+async fn half_a_request_behind_another_is_kept_over_a_pause() {
+    let serving = serve_word(Server::new()).await;
+    let conn = dial(&serving).await;
+    let (first, second) = GET.split_at(9);
+    conn.write_all(&[GET, first].concat()).await.unwrap();
+    assert!(response(&conn).await.ends_with("GET /x"));
+    sleep(Duration::from_millis(1_700)).await;
+    conn.write_all(second).await.unwrap();
+    assert!(response(&conn).await.ends_with("GET /x"));
+}
+
+#[tokio::test]
+async fn a_head_that_takes_too_long_ends_the_conn() {
+    let serving = serve_word(Server::new().head_timeout(SHORT)).await;
+    let silent = dial(&serving).await;
+    let slow = dial(&serving).await;
+    slow.write_all(b"GET / HT").await.unwrap();
+    let second = dial(&serving).await;
+    second.write_all(GET).await.unwrap();
+    response(&second).await;
+    // Of the conn that had a request only a second head that has begun is limited.
+    second.write_all(b"GET").await.unwrap();
+    for conn in [silent, slow, second] {
+        let (took, said) = until_closed(&conn).await;
+        assert!(took < Duration::from_secs(20), "{took:?}");
+        assert_eq!(said, "");
+    }
+    assert_eq!(serving.http_counters().late, 3);
+}
+
+#[tokio::test]
+async fn an_idle_conn_ends_in_its_time() {
+    let serving = serve_word(Server::new().idle_timeout(SHORT)).await;
+    let conn = dial(&serving).await;
+    conn.write_all(GET).await.unwrap();
+    response(&conn).await;
+    let (took, said) = until_closed(&conn).await;
+    assert!(took >= SHORT && took < Duration::from_secs(20), "{took:?}");
+    assert_eq!((said.as_str(), serving.http_counters().late), ("", 0));
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_ends_the_conn() {
+    let reads = handle(async |request: Request<RequestBody>| {
+        let _ = request.into_body().collect().await;
+        Response::new(Body::empty())
+    });
+    let server = Server::new().transport(one()).body_timeout(SHORT);
+    let serving = server.serve("tcp", "127.0.0.1:0", reads).await.unwrap();
+    let conn = dial(&serving).await;
+    conn.write_all(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab").await.unwrap();
+    until_closed(&conn).await;
+    let counters = serving.http_counters();
+    assert_eq!((counters.late, counters.in_flight), (1, 0), "{counters:?}");
+}
+
+#[tokio::test]
+async fn a_client_that_takes_nothing_ends_its_conn() {
+    let endless = handle(async |_| Response::new(Body::from(vec![b'x'; 64 << 20])));
+    let server = Server::new().transport(one()).write_timeout(SHORT);
+    let serving = server.serve("tcp", "127.0.0.1:0", endless).await.unwrap();
+    let conn = dial(&serving).await;
+    conn.write_all(GET).await.unwrap();
+    let began = Instant::now();
+    while serving.http_counters().late == 0 {
+        assert!(began.elapsed() < Duration::from_secs(20));
+        sleep(Duration::from_millis(20)).await;
+    }
+    let (_, said) = until_closed(&conn).await;
+    assert!(said.len() < 64 << 20);
+}
+
+#[tokio::test]
+async fn the_last_request_that_a_conn_may_carry_says_so() {
+    let serving = serve_word(Server::new().max_requests_per_conn(2)).await;
+    let conn = dial(&serving).await;
+    conn.write_all(GET).await.unwrap();
+    assert!(!response(&conn).await.to_ascii_lowercase().contains("connection: close"));
+    conn.write_all(GET).await.unwrap();
+    let last = rest(&conn).await;
+    assert!(last.ends_with("GET /x"), "{last}");
+}
+
+#[tokio::test]
+async fn a_drain_ends_idle_conns_at_once_and_lets_requests_finish() {
+    let (begun, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let slow = handle({
+        let (begun, go_on) = (begun.clone(), go_on.clone());
+        move |_| {
+            let (begun, go_on) = (begun.clone(), go_on.clone());
+            async move {
+                begun.notify_one();
+                go_on.notified().await;
+                Response::new(Body::from("done"))
+            }
+        }
+    });
+    let serving = Server::new().transport(one()).serve("tcp", "127.0.0.1:0", slow).await.unwrap();
+    let (silent, busy) = (dial(&serving).await, dial(&serving).await);
+    busy.write_all(GET).await.unwrap();
+    begun.notified().await;
+    let finishing = async {
+        assert_eq!(rest(&silent).await, "", "closed at once");
+        go_on.notify_one();
+        let last = rest(&busy).await;
+        assert!(last.ends_with("done"), "{last}");
+    };
+    let (drained, ()) = tokio::join!(serving.shutdown(Duration::from_secs(60)), finishing);
+    assert_eq!((drained.finished, drained.cut), (2, 0));
+}
+
+#[tokio::test]
+async fn a_drain_with_a_deadline_ends_on_time() {
+    let never = handle(async |_| std::future::pending::<Response<Body>>().await);
+    let serving = Server::new().transport(one()).serve("tcp", "127.0.0.1:0", never).await.unwrap();
+    let conn = dial(&serving).await;
+    conn.write_all(GET).await.unwrap();
+    while serving.http_counters().in_flight == 0 {
+        sleep(Duration::from_millis(5)).await;
+    }
+    let began = Instant::now();
+    let drained = serving.shutdown(SHORT).await;
+    assert_eq!((drained.finished, drained.cut), (0, 1));
+    assert!(began.elapsed() < Duration::from_secs(20));
+    assert_eq!(rest(&conn).await, "");
+    assert_eq!(serving.http_counters().aborted, 1);
+}
+
+#[tokio::test]
+async fn an_upgrade_gives_the_conn_with_what_was_unread() {
+    let shout = handle(async |mut request: Request<RequestBody>| {
+        let upgraded = Upgraded::of(&mut request);
+        tokio::spawn(async move {
+            let mut upgraded = upgraded.await.unwrap();
+            let unread = upgraded.take_unread();
+            upgraded.conn().write_all(&unread.to_ascii_uppercase()).await.unwrap();
+            let mut buffer = [0; 64];
+            let count = upgraded.conn().read(&mut buffer).await.unwrap();
+            upgraded.conn().write_all(&buffer[..count].to_ascii_uppercase()).await.unwrap();
+        });
+        let agreed =
+            Response::builder().status(101).header("connection", "upgrade").header("upgrade", "shout");
+        agreed.body(Body::empty()).unwrap()
+    });
+    let serving = Server::new().transport(one()).serve("tcp", "127.0.0.1:0", shout).await.unwrap();
+    let conn = dial(&serving).await;
+    let ask = "GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: shout\r\n\r\nearly ";
+    conn.write_all(ask.as_bytes()).await.unwrap();
+    let mut heard = String::new();
+    let mut buffer = [0; 1024];
+    while !heard.ends_with("EARLY ") {
+        let count = conn.read(&mut buffer).await.unwrap();
+        assert_ne!(count, 0, "{heard}");
+        heard.push_str(std::str::from_utf8(&buffer[..count]).unwrap());
+    }
+    assert!(heard.starts_with("HTTP/1.1 101 "), "{heard}");
+    // A conn that has left HTTP is one of the server's still.
+    assert_eq!(serving.counters().total().conns, 1);
+    conn.write_all(b"late").await.unwrap();
+    assert_eq!(rest(&conn).await, "LATE");
+}
+
+#[tokio::test]
+async fn a_conn_that_left_http_is_cut_with_the_server() {
+    let keeps = handle(async |mut request: Request<RequestBody>| {
+        let upgraded = Upgraded::of(&mut request);
+        tokio::spawn(async move {
+            let upgraded = upgraded.await.unwrap();
+            let _ = upgraded.conn().read(&mut [0]).await;
+        });
+        Response::builder().status(101).header("upgrade", "x").body(Body::empty()).unwrap()
+    });
+    let serving = Server::new().transport(one()).serve("tcp", "127.0.0.1:0", keeps).await.unwrap();
+    let conn = dial(&serving).await;
+    conn.write_all(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n").await.unwrap();
+    let mut buffer = [0; 1024];
+    assert_ne!(conn.read(&mut buffer).await.unwrap(), 0);
+    let drained = serving.shutdown(SHORT).await;
+    assert_eq!((drained.finished, drained.cut), (0, 1));
+    assert_eq!(rest(&conn).await, "");
+}
+
+#[tokio::test]
+async fn unix_sockets_are_served() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("http");
+    let hello = handle(async |_| Response::new(Body::from("hello")));
+    let serving = Server::new().transport(one()).serve("unix", path.to_str().unwrap(), hello).await.unwrap();
+    let conn = landline::dial("unix", path.to_str().unwrap()).await.unwrap();
+    conn.write_all(GET).await.unwrap();
+    assert!(response(&conn).await.ends_with("hello"));
+    drop(serving);
+}
+
+#[tokio::test]
+async fn the_conn_after_a_refused_request_ends() {
+    let serving = serve_word(Server::new().max_body(10)).await;
+    let answer = say(&serving, b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+    let answer = say(&serving, b"GET / HTTP/1.1\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 400 ") && answer.ends_with("no Host"), "{answer}");
+}

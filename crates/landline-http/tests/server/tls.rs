@@ -1,0 +1,200 @@
+//! TLS: protocols, names, certificates that change, and clients that have one.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use http::{Request, Response, Version};
+use landline::{Conn, Dialer};
+use landline_http::Body;
+use landline_http::client::Client;
+use landline_http::server::{Caller, RequestBody, Server, Serving, Tls, handle};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, RootCertStore};
+use tempfile::TempDir;
+
+use super::{dial, one, rest};
+
+/// An authority, and what it signs.
+struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    certificate: CertificateDer<'static>,
+    pem: String,
+}
+
+impl Authority {
+    fn new() -> Authority {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let certificate = params.self_signed(&key).unwrap();
+        Authority {
+            certificate: certificate.der().clone(),
+            pem: certificate.pem(),
+            issuer: Issuer::new(params, key),
+        }
+    }
+
+    fn sign(&self, name: &str) -> (String, String, CertificateDer<'static>) {
+        let key = KeyPair::generate().unwrap();
+        let certificate =
+            CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, &self.issuer).unwrap();
+        (certificate.pem(), key.serialize_pem(), certificate.der().clone())
+    }
+
+    /// Files of a certificate and its key.
+    fn write(&self, folder: &Path, name: &str) -> (PathBuf, PathBuf) {
+        let (certificate, key, _) = self.sign(name);
+        let paths = (folder.join(format!("{name}.crt")), folder.join(format!("{name}.key")));
+        fs::write(&paths.0, certificate).unwrap();
+        fs::write(&paths.1, key).unwrap();
+        paths
+    }
+
+    fn trusted(&self) -> RootCertStore {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.certificate.clone()).unwrap();
+        roots
+    }
+
+    fn client(&self) -> ClientConfig {
+        ClientConfig::builder().with_root_certificates(self.trusted()).with_no_client_auth()
+    }
+}
+
+async fn serve(tls: Tls) -> Serving {
+    let word = handle(async |request: Request<RequestBody>| {
+        assert!(request.extensions().get::<Caller>().unwrap().is_secure());
+        Response::new(Body::from("secret"))
+    });
+    let server = Server::new().transport(one()).tls(tls.into_config().unwrap());
+    server.serve("tcp", "127.0.0.1:0", word).await.unwrap()
+}
+
+/// Every name is this server.
+fn client(authority: &Authority) -> Client {
+    Client::new().tls(authority.client()).dialer(Dialer::new())
+}
+
+fn url(serving: &Serving) -> String {
+    format!("https://localhost:{}/", serving.local_addr().port().unwrap())
+}
+
+/// The certificate that is shown to whoever asks for `name`.
+async fn shown(serving: &Serving, authority: &Authority, name: &str) -> CertificateDer<'static> {
+    use rustls::pki_types::ServerName;
+    let conn = dial(serving).await;
+    let name = ServerName::try_from(name.to_owned()).unwrap();
+    let mut session = rustls::ClientConnection::new(Arc::new(authority.client()), name).unwrap();
+    shake_hands(&conn, &mut session).await;
+    session.peer_certificates().expect("certificates")[0].clone().into_owned()
+}
+
+async fn shake_hands(conn: &Conn, session: &mut rustls::ClientConnection) {
+    while session.is_handshaking() {
+        let mut out = Vec::new();
+        while session.wants_write() {
+            session.write_tls(&mut out).unwrap();
+        }
+        conn.write_all(&out).await.unwrap();
+        if session.is_handshaking() {
+            let mut buffer = [0; 16 << 10];
+            let count = conn.read(&mut buffer).await.unwrap();
+            assert_ne!(count, 0);
+            session.read_tls(&mut &buffer[..count]).unwrap();
+            session.process_new_packets().unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn either_protocol_is_agreed_upon() {
+    let (authority, folder) = (Authority::new(), TempDir::new().unwrap());
+    let (certificate, key) = authority.write(folder.path(), "localhost");
+    let serving = serve(Tls::new(certificate, key).unwrap()).await;
+    let response = client(&authority).get(&url(&serving)).await.unwrap();
+    assert_eq!(response.version(), Version::HTTP_2);
+    assert_eq!(response.into_body().text(64).await.unwrap(), "secret");
+    let mut config = authority.client();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    let response = Client::new().tls(config).get(&url(&serving)).await.unwrap();
+    assert_eq!(response.version(), Version::HTTP_11);
+}
+
+#[tokio::test]
+async fn whoever_does_not_speak_tls_is_not_served() {
+    let (authority, folder) = (Authority::new(), TempDir::new().unwrap());
+    let (certificate, key) = authority.write(folder.path(), "localhost");
+    let serving = serve(Tls::new(certificate, key).unwrap()).await;
+    let conn = dial(&serving).await;
+    conn.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+    assert!(!rest(&conn).await.contains("secret"));
+    assert_eq!(serving.http_counters().requests, 0);
+}
+
+#[tokio::test]
+async fn each_name_has_its_certificate() {
+    let (authority, folder) = (Authority::new(), TempDir::new().unwrap());
+    let [first, second, wild] =
+        ["localhost", "second.example", "a.wild.example"].map(|name| authority.write(folder.path(), name));
+    let tls = Tls::new(&first.0, &first.1).unwrap();
+    let tls = tls.and_for("Second.example", &second.0, &second.1).unwrap();
+    let tls = tls.and_for("*.wild.example", &wild.0, &wild.1).unwrap();
+    let serving = serve(tls).await;
+    let mut seen = Vec::new();
+    for name in ["localhost", "second.example", "a.wild.example"] {
+        seen.push(shown(&serving, &authority, name).await);
+    }
+    assert!(seen[0] != seen[1] && seen[1] != seen[2] && seen[0] != seen[2]);
+}
+
+#[tokio::test]
+async fn files_that_change_are_read_again() {
+    let (authority, folder) = (Authority::new(), TempDir::new().unwrap());
+    let (certificate, key) = authority.write(folder.path(), "localhost");
+    let serving = serve(Tls::new(&certificate, &key).unwrap()).await;
+    let before = shown(&serving, &authority, "localhost").await;
+    // One that fits nothing leaves all as it is.
+    fs::write(&certificate, "nothing").unwrap();
+    tokio::time::sleep(Duration::from_millis(2_100)).await;
+    assert_eq!(shown(&serving, &authority, "localhost").await, before);
+    authority.write(folder.path(), "localhost");
+    let began = Instant::now();
+    while shown(&serving, &authority, "localhost").await == before {
+        assert!(began.elapsed() < super::PATIENCE, "it is never read again");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[tokio::test]
+async fn clients_need_the_certificate_they_are_asked_for() {
+    let (authority, folder) = (Authority::new(), TempDir::new().unwrap());
+    let (certificate, key) = authority.write(folder.path(), "localhost");
+    let roots = folder.path().join("clients.pem");
+    fs::write(&roots, &authority.pem).unwrap();
+    let serving = serve(Tls::new(certificate, key).unwrap().clients_signed_by(roots).unwrap()).await;
+    client(&authority).get(&url(&serving)).await.unwrap_err();
+    let (_, key, certificate) = authority.sign("a client");
+    let key = <PrivateKeyDer<'_> as rustls::pki_types::pem::PemObject>::from_pem_slice(key.as_bytes()).unwrap();
+    let config = ClientConfig::builder()
+        .with_root_certificates(authority.trusted())
+        .with_client_auth_cert(vec![certificate], key)
+        .unwrap();
+    let response = Client::new().tls(config).get(&url(&serving)).await.unwrap();
+    assert_eq!(response.into_body().text(64).await.unwrap(), "secret");
+}
+
+#[tokio::test]
+async fn a_handshake_that_takes_too_long_ends_the_conn() {
+    let (authority, folder) = (Authority::new(), TempDir::new().unwrap());
+    let (certificate, key) = authority.write(folder.path(), "localhost");
+    let server = Server::new().transport(one()).handshake_timeout(Duration::from_millis(200));
+    let server = server.tls(Tls::new(certificate, key).unwrap().into_config().unwrap());
+    let serving =
+        server.serve("tcp", "127.0.0.1:0", handle(async |_| Response::new(Body::empty()))).await.unwrap();
+    let conn = dial(&serving).await;
+    assert_eq!(rest(&conn).await, "");
+    assert_eq!(serving.http_counters().late, 1);
+}

@@ -4,6 +4,7 @@ mod addresses;
 mod calls;
 mod dials;
 mod errors;
+mod files;
 mod forwards;
 mod gets;
 mod gob;
@@ -15,3 +16,4 @@ mod reverse_proxies;
 
 // Where the values of the gob crate's own tests look for it.
 use gob::vectors;
+mod serves;

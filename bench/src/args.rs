@@ -203,6 +203,12 @@ pub(crate) enum Measure {
         #[command(flatten)]
         span: Span,
     },
+    /// Encode or decode a value, over and over.
+    Gob {
+        what: Coding,
+        #[command(flatten)]
+        span: Span,
+    },
     /// Look up both kinds of addresses of names never asked for before.
     Lookup {
         peer: Resolver,
@@ -213,6 +219,14 @@ pub(crate) enum Measure {
         #[command(flatten)]
         span: Span,
     },
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Coding {
+    EncodeStruct,
+    DecodeStruct,
+    EncodeSlice,
+    DecodeSlice,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

@@ -8,6 +8,7 @@
 //! | `serve WORKLOAD PEER` | a server under test | from outside, by `load` |
 //! | `load WORKLOAD` | the lean client that drives it | the server, by its pid |
 //! | `measure dial PEER`, `measure lookup PEER` | a client under test | itself |
+//! | `measure gob WHAT` | what has nothing to do with anyone | itself |
 //! | `serve accept`, `serve names` | the lean servers that those clients use | nobody |
 //!
 //! A server prints `listening ADDRESS` and serves until it is killed. `load` and `measure` print one
@@ -26,6 +27,7 @@ mod dial;
 mod echo;
 mod file;
 mod forward;
+mod gob;
 mod idle;
 mod load;
 mod lookup;
@@ -111,6 +113,7 @@ fn run_client(measure: Measure) -> io::Result<Outcome> {
             Dialer::LandlineHeard => dial::on_landline::run(dial::on_landline::heard(), to, plain, span),
             Dialer::Tokio => dial::on_tokio::run(to, plain, span),
         },
+        Measure::Gob { what, span } => gob::run(what, span),
         Measure::Lookup { peer, to, in_flight, span } => match peer {
             Resolver::Bare => lookup::bare::run(to, in_flight, span),
             Resolver::Hickory => lookup::on_hickory::run(to, in_flight, span),

@@ -19,6 +19,8 @@ pub struct Finished {
     pub code: i32,
     /// What it printed.
     pub stdout: String,
+    /// The same where it is no text.
+    pub bytes: Vec<u8>,
     /// What it complained of.
     pub stderr: String,
     /// How long it took, starting it included.
@@ -60,6 +62,7 @@ pub fn finish_with_input(command: &mut Command, input: &[u8]) -> Finished {
         code: output.status.code().unwrap_or_else(|| 128 + output.status.signal().unwrap_or_default()),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
         stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        bytes: output.stdout,
         took,
     };
     assert_ne!(finished.code, OUT_OF_TIME, "{line} did not end: {finished:?}");

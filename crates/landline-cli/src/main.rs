@@ -8,6 +8,7 @@ mod dial;
 mod failure;
 mod forward;
 mod get;
+mod gob;
 mod listen;
 mod lookup;
 mod output;
@@ -36,6 +37,7 @@ Examples:
   landline listen tcp :8080 --echo              answer with what was said
   landline lookup ip example.com mx example.com ask the DNS
   landline call localhost:1234 Arith.Square 7   call a method of a service in Go
+  landline gob cache.gob                        print what a program in Go has written
   landline proxy :3128                          be a proxy for HTTP and SOCKS5
   landline get https://example.com/ --explain   ask a web server, and see where the time went
   landline serve site :8080                     be a web server, of the files in site
@@ -56,6 +58,7 @@ enum Command {
     Forward(forward::Forward),
     Proxy(proxy::Proxy),
     Call(call::Call),
+    Gob(gob::Gob),
     Get(get::Get),
     Serve(serve::Serve),
 }
@@ -119,6 +122,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Forward(forward) => forward.run().await,
         Command::Proxy(proxy) => proxy.run().await,
         Command::Call(call) => call.run().await,
+        Command::Gob(gob) => gob.run().await,
         Command::Get(get) => Box::pin(get.run()).await,
         Command::Serve(serve) => serve.run().await,
     }

@@ -13,6 +13,7 @@ fn help_of_every_command() {
         ("listen", &["listen", "--help"]),
         ("lookup", &["lookup", "--help"]),
         ("call", &["call", "--help"]),
+        ("gob", &["gob", "--help"]),
         ("get", &["get", "--help"]),
         ("serve", &["serve", "--help"]),
     ] {
@@ -37,6 +38,8 @@ fn bad_usage_is_status_2_and_names_the_input() {
         (&["tour", "extra"], "extra"),
         (&["dial", "tcp"], "ADDRESS"),
         (&["call", "localhost:1"], "METHOD"),
+        (&["gob", "one", "two"], "two"),
+        (&["gob", "--json"], "--json"),
         (&["call", "localhost", "X.Y"], "localhost"),
         (&["call", "localhost:1", "X.Y", "{"], "{: not JSON: "),
         (&["call", "localhost:1", "X.Y", "--type", "chan int"], "--type chan int: "),

@@ -70,7 +70,7 @@ pub(crate) enum Signal {
     Import,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Step {
     Field(Box<str>),
     Index(usize),
@@ -148,7 +148,7 @@ impl Error {
 
     #[cold]
     pub(crate) fn at_field(mut self, name: &str) -> Error {
-        self.0.path.push(Step::Field(name.into()));
+        self.0.path.push(Step::Field(shortened(name).into()));
         self
     }
 
@@ -197,8 +197,17 @@ impl Error {
         let mut error = Error::from(kind);
         error.0.fatal = self.0.fatal;
         error.0.offset = self.0.offset;
+        error.0.path.clone_from(&self.0.path);
         error
     }
+}
+
+/// A name as far as anyone reads: a peer's may be as long as a message, and stand in every step of a path.
+pub(crate) fn shortened(name: &str) -> &str {
+    /// Bytes.
+    const READ: usize = 128;
+    let end = (0..=READ).rev().find(|end| name.is_char_boundary(*end));
+    if name.len() <= READ { name } else { &name[..end.unwrap_or(0)] }
 }
 
 impl From<ErrorKind> for Error {

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::error::Error;
+
 /// What a [`Decoder`](crate::Decoder) accepts, and how deep an [`Encoder`](crate::Encoder) goes.
 ///
 /// The defaults suit a server that does not know its peers. A value that legitimately needs more says so in its error,
@@ -53,12 +55,16 @@ impl Limits {
         self
     }
 
-    /// What one decoded value may take in memory: so many times its size on the wire, and so many bytes more;
-    /// ten times and 1 MiB by default.
+    /// What a decoded value may take in memory: so many times its size on the wire, and so many bytes more; ten times
+    /// and 1 MiB by default.
     ///
-    /// Counted is what the elements of slices and maps take in Rust, with the room that collections keep for growth, and
-    /// strings and bytes. Slices of elements of at most eight bytes, numbers and booleans, are always let pass: they
-    /// never take more than eight bytes for one, growth apart.
+    /// Counted is what the elements of slices and maps take in Rust, with the room that collections keep for growth,
+    /// strings and bytes. The types of the stream count too: what they take beyond so many times the size of their
+    /// descriptions is taken from what a value may take more. Not seen, and so not counted, is a `Box` around what is no
+    /// larger than a pointer.
+    ///
+    /// What is refused by the defaults are large collections of elements that are far smaller on the wire than in Rust:
+    /// millions of zeros as `Vec<f64>`, or of empty strings. Who means to receive such sets a higher limit.
     #[must_use]
     pub fn memory(mut self, times: usize, plus: usize) -> Limits {
         self.memory_times = times;
@@ -66,8 +72,15 @@ impl Limits {
         self
     }
 
-    pub(crate) fn budget(&self, wire: usize) -> usize {
-        wire.saturating_mul(self.memory_times).saturating_add(self.memory_plus)
+    /// What may be taken for so many bytes, when so many more are taken already than they came with.
+    pub(crate) fn budget(&self, wire: usize, overspent: usize) -> Result<usize, Error> {
+        let all = wire.saturating_mul(self.memory_times).saturating_add(self.memory_plus);
+        all.checked_sub(overspent).ok_or_else(|| Error::limit(Limit::Memory, overspent))
+    }
+
+    /// How much more was taken than came with so many bytes.
+    pub(crate) fn overspent(&self, spent: usize, wire: usize) -> usize {
+        spent.saturating_sub(wire.saturating_mul(self.memory_times))
     }
 }
 

@@ -11,6 +11,10 @@ const SMALL: u64 = 0x80;
 /// The most bytes that one number takes.
 pub(crate) const LONGEST: usize = 9;
 
+/// What numbers of one and of two bytes begin with.
+const LENGTH_1: u8 = 0xff;
+const LENGTH_2: u8 = 0xfe;
+
 /// Appends an unsigned number.
 #[inline]
 pub(crate) fn put_uint(out: &mut Vec<u8>, value: u64) {
@@ -28,16 +32,68 @@ pub(crate) fn put_uint(out: &mut Vec<u8>, value: u64) {
     out.truncate(end);
 }
 
+/// Appends two numbers, of which the first is hardly ever large.
+#[inline(always)]
+pub(crate) fn put_uints(out: &mut Vec<u8>, first: u32, value: u64) {
+    if u64::from(first) >= SMALL || out.capacity() - out.len() <= LONGEST {
+        return put_any_uints(out, first, value);
+    }
+    if value < SMALL {
+        out.extend_from_slice(&[first as u8, value as u8]);
+        return;
+    }
+    let count = count_of(value);
+    let mut bytes = [0; LONGEST + 1];
+    bytes[0] = first as u8;
+    bytes[1] = (count as u8).wrapping_neg();
+    bytes[2..].copy_from_slice(&(value << (8 * (8 - count))).to_be_bytes());
+    let end = out.len() + 2 + count;
+    out.extend_from_slice(&bytes);
+    out.truncate(end);
+}
+
+/// The same where there may be no room, apart so that it costs nothing where there is.
+#[cold]
+#[inline(never)]
+fn put_any_uints(out: &mut Vec<u8>, first: u32, value: u64) {
+    put_uint(out, first.into());
+    put_uint(out, value);
+    out.reserve(MARGIN);
+}
+
+/// Room that is made with more.
+const MARGIN: usize = 64;
+
+/// Appends the difference of two fields, and bytes with their count before them.
+#[inline(always)]
+pub(crate) fn put_uint_and_bytes(out: &mut Vec<u8>, first: u32, bytes: &[u8]) {
+    if u64::from(first) >= SMALL
+        || bytes.len() as u64 >= SMALL
+        || out.capacity() - out.len() < 2 + bytes.len()
+    {
+        put_any_uints(out, first, bytes.len() as u64);
+    } else {
+        out.extend_from_slice(&[first as u8, bytes.len() as u8]);
+    }
+    out.extend_from_slice(bytes);
+}
+
+/// A signed number as the unsigned one that stands for it.
+#[inline(always)]
+pub(crate) fn of_int(value: i64) -> u64 {
+    ((value << 1) ^ (value >> 63)) as u64
+}
+
+/// A float as the number that stands for it.
+#[inline(always)]
+pub(crate) fn of_float(value: f64) -> u64 {
+    value.to_bits().swap_bytes()
+}
+
 /// Appends a signed number.
 #[inline]
 pub(crate) fn put_int(out: &mut Vec<u8>, value: i64) {
-    put_uint(out, ((value << 1) ^ (value >> 63)) as u64);
-}
-
-/// Appends a float.
-#[inline]
-pub(crate) fn put_float(out: &mut Vec<u8>, value: f64) {
-    put_uint(out, value.to_bits().swap_bytes());
+    put_uint(out, of_int(value));
 }
 
 /// How many bytes [`put_uint`] appends.
@@ -47,7 +103,7 @@ pub(crate) fn uint_len(value: u64) -> usize {
 
 /// How many bytes [`put_int`] appends.
 pub(crate) fn int_len(value: i64) -> usize {
-    uint_len(((value << 1) ^ (value >> 63)) as u64)
+    uint_len(of_int(value))
 }
 
 /// The bytes that a number of at least one bit has.
@@ -67,30 +123,85 @@ pub(crate) fn to_float(value: u64) -> f64 {
 }
 
 /// Takes an unsigned number from the front of `input`.
-#[inline]
+#[inline(always)]
 pub(crate) fn take_uint(input: &mut &[u8]) -> Result<u64, Bad> {
     match input.split_first() {
         Some((&first, rest)) if u64::from(first) < SMALL => {
             *input = rest;
             Ok(u64::from(first))
         }
-        Some((&first, rest)) => take_long(first, rest, input),
+        Some((&first, rest)) => {
+            *input = rest;
+            take_long(first, input)
+        }
         None => Err(Bad::Short),
     }
 }
 
+/// The unsigned number that `input` begins with, and what follows: to be had without a store between two of them.
+#[inline(always)]
+pub(crate) fn uint_of(input: &[u8]) -> Result<(u64, &[u8]), Bad> {
+    let Some((&first, rest)) = input.split_first() else { return Err(Bad::Short) };
+    if u64::from(first) < SMALL {
+        return Ok((first.into(), rest));
+    }
+    let count = usize::from(first.wrapping_neg());
+    match rest.split_first_chunk::<8>() {
+        Some((eight, _)) if count <= 8 => {
+            Ok((u64::from_be_bytes(*eight) >> (8 * (8 - count)), &rest[count..]))
+        }
+        _ => short_uint_of(first, rest),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn short_uint_of(first: u8, mut rest: &[u8]) -> Result<(u64, &[u8]), Bad> {
+    take_long(first, &mut rest).map(|value| (value, rest))
+}
+
+/// Takes an unsigned number that is one of many.
+///
+/// Numbers of the usual lengths are looked at by themselves, so that the processor foresees which comes next and need not
+/// wait to know where it begins. It is more code, and slower where numbers stand alone.
 #[inline]
-fn take_long<'a>(first: u8, rest: &'a [u8], input: &mut &'a [u8]) -> Result<u64, Bad> {
+pub(crate) fn take_next_uint(input: &mut &[u8]) -> Result<u64, Bad> {
+    let Some((&first, rest)) = input.split_first() else { return Err(Bad::Short) };
+    if u64::from(first) < SMALL {
+        *input = rest;
+        return Ok(first.into());
+    }
+    if first == LENGTH_2
+        && let Some((bytes, left)) = rest.split_first_chunk()
+    {
+        *input = left;
+        return Ok(u16::from_be_bytes(*bytes).into());
+    }
+    if first == LENGTH_1
+        && let Some((byte, left)) = rest.split_first()
+    {
+        *input = left;
+        return Ok((*byte).into());
+    }
+    let (value, left) = uint_of(input)?;
+    *input = left;
+    Ok(value)
+}
+
+/// A number of `first`, negated, bytes, from the front of what follows.
+#[inline(never)]
+fn take_long(first: u8, rest: &mut &[u8]) -> Result<u64, Bad> {
     let count = usize::from(first.wrapping_neg());
     if count > 8 {
         return Err(Bad::Length);
     }
     if let Some((eight, _)) = rest.split_first_chunk::<8>() {
-        *input = &rest[count..];
-        return Ok(u64::from_be_bytes(*eight) >> (8 * (8 - count)));
+        let value = u64::from_be_bytes(*eight) >> (8 * (8 - count));
+        *rest = &rest[count..];
+        return Ok(value);
     }
     let Some((bytes, left)) = rest.split_at_checked(count) else { return Err(Bad::Short) };
-    *input = left;
+    *rest = left;
     Ok(bytes.iter().fold(0, |value, &byte| value << 8 | u64::from(byte)))
 }
 
@@ -152,6 +263,17 @@ mod tests {
     }
 
     #[test]
+    fn two_numbers_are_one_after_the_other() {
+        for first in [0, 1, 127, 128, 300, u32::MAX] {
+            for value in [0, 1, 127, 128, 255, 256, 65_535, 1 << 40, u64::MAX] {
+                let mut out = vec![7];
+                put_uints(&mut out, first, value);
+                assert_eq!(out, [vec![7], uint(first.into()), uint(value)].concat());
+            }
+        }
+    }
+
+    #[test]
     fn signed_numbers_and_floats() {
         for (value, bytes) in [(0, &[0][..]), (-1, &[1]), (1, &[2]), (-129, &[0xfe, 1, 1])] {
             let mut out = Vec::new();
@@ -164,7 +286,7 @@ mod tests {
             assert_eq!(take_uint(&mut &out[..]).map(to_int), Ok(value));
         }
         let mut out = Vec::new();
-        put_float(&mut out, 17.0);
+        put_uint(&mut out, of_float(17.0));
         assert_eq!(out, [0xfe, 0x31, 0x40]);
         assert_eq!(take_uint(&mut &out[..]).map(to_float), Ok(17.0));
     }

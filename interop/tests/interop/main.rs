@@ -7,9 +7,13 @@ mod errors;
 mod files;
 mod forwards;
 mod gets;
+mod gob;
 mod listens;
 mod mux;
 mod names;
 mod proxies;
 mod reverse_proxies;
+
+// Where the values of the gob crate's own tests look for it.
+use gob::vectors;
 mod serves;

@@ -102,8 +102,8 @@ fn under_perf(
     let mut command = Command::new(perf);
     command.args(["stat", "-x", ",", "-e", "raw_syscalls:sys_enter", "-o"]).arg(&file);
     let stage = Stage::set(workload, peer, programs)?;
-    if stage.measures_standing {
-        command.args(["-p", &stage.standing.pid().to_string()]);
+    if let Some(server) = stage.measured() {
+        command.args(["-p", &server.pid().to_string()]);
     }
     let done = stage.finish_under(command, &["--ops", &ops.to_string()], PATIENCE);
     parse_perf(&taken(&file, done)?)
@@ -121,8 +121,8 @@ fn under_strace(
     command.args(["-f", "-c", "-U", "name,calls", "-o"]).arg(&file);
     let stage = Stage::set(workload, peer, programs)?;
     let ops = ["--ops", &ops.to_string()];
-    let done = if stage.measures_standing {
-        let mut tracer = attach(command, &stage.standing)?;
+    let done = if let Some(server) = stage.measured() {
+        let mut tracer = attach(command, server)?;
         let done = stage.finish(&ops, PATIENCE);
         tracer.interrupt(PATIENCE)?;
         done

@@ -16,13 +16,13 @@ use super::{
 
 /// What stands, and what is to be started against it.
 pub(crate) struct Stage {
-    pub(crate) standing: Server,
+    standing: Option<Server>,
     last: Command,
     core: Core,
     /// The sink of a forwarder.
     input: Option<OwnedFd>,
     /// Whether what stands is what is measured, and not the last.
-    pub(crate) measures_standing: bool,
+    measures_standing: bool,
 }
 
 impl Stage {
@@ -36,7 +36,7 @@ impl Stage {
                 let standing = programs.start(peer, &Places::default(), measured)?;
                 Ok(Self {
                     last: drive(programs, load, &standing),
-                    standing,
+                    standing: Some(standing),
                     core: driving,
                     input: None,
                     measures_standing: true,
@@ -48,15 +48,27 @@ impl Stage {
                 let standing = programs.start(peer, &Places { sink: Some(address) }, Core::Measured)?;
                 let last = drive(programs, load, &standing);
                 let input = Some(sink.into());
+                let standing = Some(standing);
                 Ok(Self { standing, last, core: Core::Driving, input, measures_standing: true })
             }
             Shape::Client { helper } => {
                 let standing = Server::start(programs.bench(helper), Core::Driving)?;
                 let mut last = programs.command(peer, &Places::default())?;
                 last.args(["--to", &standing.address]);
-                Ok(Self { standing, last, core: Core::Measured, input: None, measures_standing: false })
+                Ok(Self::of_last(Some(standing), last))
             }
+            Shape::Alone => Ok(Self::of_last(None, programs.command(peer, &Places::default())?)),
         }
+    }
+
+    /// One that measures the last.
+    fn of_last(standing: Option<Server>, last: Command) -> Self {
+        Self { standing, last, core: Core::Measured, input: None, measures_standing: false }
+    }
+
+    /// What stands, if that is what is measured.
+    pub(crate) fn measured(&self) -> Option<&Server> {
+        self.standing.as_ref().filter(|_| self.measures_standing)
     }
 
     /// Starts the last with more arguments, and returns what it prints.

@@ -16,12 +16,8 @@ pub(super) struct Items<'s, 'd, 'de> {
     pub(super) elem: At,
     pub(super) left: usize,
     pub(super) count: usize,
-}
-
-impl Items<'_, '_, '_> {
-    pub(super) fn finish(&self) -> Result<(), Error> {
-        if self.left == 0 { Ok(()) } else { Err(left_over(self.left)) }
-    }
+    /// For how many room may be made.
+    pub(super) most: usize,
 }
 
 impl<'de> SeqAccess<'de> for Items<'_, '_, 'de> {
@@ -40,7 +36,7 @@ impl<'de> SeqAccess<'de> for Items<'_, '_, 'de> {
     }
 
     fn size_hint(&self) -> Option<usize> {
-        Some(self.left)
+        Some(self.left.min(self.most))
     }
 }
 
@@ -84,6 +80,8 @@ pub(super) struct Entries<'s, 'd, 'de> {
     pub(super) value: At,
     pub(super) left: usize,
     pub(super) count: usize,
+    /// For how many room may be made.
+    pub(super) most: usize,
 }
 
 impl Entries<'_, '_, '_> {
@@ -112,6 +110,6 @@ impl<'de> MapAccess<'de> for Entries<'_, '_, 'de> {
     }
 
     fn size_hint(&self) -> Option<usize> {
-        Some(self.left)
+        Some(self.left.min(self.most))
     }
 }

@@ -8,9 +8,10 @@ use serde::de::{Error as _, Visitor};
 
 use super::access::{ByteItems, Complex, Entries, Items};
 use super::fields::{AllFields, InOrder, Named};
-use super::plan::{At, Plan, wire_name};
+use super::numbers::{Number, Numbers};
+use super::plan::{At, LIST_COST, Plan, UNKNOWN_SIZE, wire_name};
 use super::raw;
-use super::session::Session;
+use super::session::{Session, on_trust, on_trust_in_table};
 use super::variant::Held;
 use crate::error::{Error, ErrorKind};
 use crate::go::token::{self, Token};
@@ -20,13 +21,15 @@ use crate::value::slot;
 pub(super) struct De<'s, 'd, 'de> {
     pub(super) s: &'s mut Session<'d, 'de>,
     pub(super) at: At,
-    /// How many bytes the Rust value has where it will be.
-    pub(super) place: usize,
 }
 
 impl<'s, 'd, 'de> De<'s, 'd, 'de> {
+    /// `place` is how many bytes the Rust value has where it will be.
+    #[inline(always)]
     pub(super) fn new(s: &'s mut Session<'d, 'de>, at: At, place: usize) -> Self {
-        De { s, at, place }
+        // Beside it, as two words go in registers.
+        s.place = place;
+        De { s, at }
     }
 
     #[inline]
@@ -40,28 +43,21 @@ impl<'s, 'd, 'de> De<'s, 'd, 'de> {
         Error::mismatch(expected, wire_name(self.s.types, elem))
     }
 
-    #[inline]
-    fn int<T: TryFrom<i64>>(&mut self, name: &'static str) -> Result<T, Error> {
-        self.expect(Tag::Int, name)?;
-        let value = self.s.int()?;
-        T::try_from(value).map_err(|_| Error::overflow(value, name))
-    }
-
-    #[inline]
-    fn uint<T: TryFrom<u64>>(&mut self, name: &'static str) -> Result<T, Error> {
-        self.expect(Tag::Uint, name)?;
-        let value = self.s.uint()?;
-        T::try_from(value).map_err(|_| Error::overflow(value, name))
+    /// A number, or a boolean, for what wants such a one.
+    #[inline(always)]
+    fn number(self, wanted: &'static str) -> Result<Number, Error> {
+        match self.at.tag {
+            Tag::Bool | Tag::Int | Tag::Uint | Tag::Float => {
+                Ok(Number { number: self.s.uint()?, tag: self.at.tag })
+            }
+            _ => Err(self.mismatch(wanted)),
+        }
     }
 
     #[inline]
     fn text(&mut self) -> Result<&'de str, Error> {
         self.expect(Tag::Text, "string")?;
-        let bytes = self.s.counted()?;
-        let text = std::str::from_utf8(bytes)
-            .map_err(|_| Error::from(ErrorKind::Corrupt("a string that is not UTF-8")))?;
-        self.s.charge(text.len())?;
-        Ok(text)
+        self.s.text()
     }
 
     fn bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
@@ -69,42 +65,25 @@ impl<'s, 'd, 'de> De<'s, 'd, 'de> {
             return Err(self.mismatch("[]byte"));
         }
         let bytes = self.s.counted()?;
+        self.s.charge_boxed(size_of::<V::Value>())?;
         self.s.charge(bytes.len())?;
         visitor.visit_borrowed_bytes(bytes)
     }
 
     fn items<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        let Plan::Items { elem, len, size } = *self.s.plans.plan(self.at) else {
-            return Err(self.mismatch("slice"));
-        };
-        let count = self.s.count_of(len)?;
-        if len.is_some() {
-            self.s.charge_boxed(size_of::<V::Value>(), self.place)?;
-        } else {
-            self.s.charge_items(count, size)?;
-        }
-        self.s.descend()?;
-        let mut items = Items { s: self.s, elem, left: count, count };
-        let value = visitor.visit_seq(&mut items)?;
-        items.finish()?;
-        self.s.ascend();
-        Ok(value)
-    }
-
-    fn byte_items<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        let bytes = self.s.counted()?;
-        self.s.charge(bytes.len())?;
-        visitor.visit_seq(ByteItems(bytes.iter()))
+        items(self.s, self.at, visitor)
     }
 
     fn entries<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        let Plan::Entries { key, value, size } = *self.s.plans.plan(self.at) else {
+        let Some(&Plan::Entries { key, value, size }) = self.s.plans.plan(self.at) else {
             return Err(self.mismatch("map"));
         };
         let count = self.s.count()?;
+        self.s.charge_boxed(size_of::<V::Value>())?;
         self.s.charge_entries(count, size)?;
         self.s.descend()?;
-        let mut entries = Entries { s: self.s, key, value, left: count, count };
+        let mut entries =
+            Entries { s: self.s, key, value, left: count, count, most: on_trust_in_table(size) };
         let made = visitor.visit_map(&mut entries)?;
         entries.finish()?;
         self.s.ascend();
@@ -113,49 +92,43 @@ impl<'s, 'd, 'de> De<'s, 'd, 'de> {
 
     /// All fields of the peer's struct by their names, for what takes anything.
     fn all_fields<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        let Some(plan) = self.s.plans.struct_plan(self.at) else { return Err(self.mismatch("struct")) };
+        self.s.charge(plan.cost)?;
         self.s.descend()?;
-        let mut fields = AllFields::new(self.s, self.at)?;
+        let mut fields = AllFields::new(self.s, self.at, plan)?;
         let made = visitor.visit_map(&mut fields)?;
         fields.finish()?;
         self.s.ascend();
         Ok(made)
     }
 
+    #[inline]
     pub(super) fn structure<V: Visitor<'de>>(
         self,
         names: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Error> {
-        let Plan::Struct(plan) = self.s.plans.plan(self.at) else { return Err(self.mismatch("struct")) };
+        let Some(plan) = self.s.plans.struct_plan(self.at) else { return Err(self.mismatch("struct")) };
         if plan.names != Some(names.len()) {
             return self.some_fields(names, visitor);
         }
-        let in_order = plan.in_order;
-        self.s.charge_boxed(size_of::<V::Value>(), self.place)?;
+        self.s.charge_boxed(size_of::<V::Value>())?;
         self.s.descend()?;
-        let made = if in_order {
-            let mut fields = InOrder::new(self.s, self.at)?;
-            match visitor.visit_seq(&mut fields) {
-                Ok(made) => {
-                    fields.finish()?;
-                    made
-                }
-                Err(error) => {
-                    return Err(match self.s.nil.take() {
-                        // It complains that there were too few fields, which they were not.
-                        Some(name) => Error::from(ErrorKind::Nil).at_field(name),
-                        None => error,
-                    });
-                }
-            }
+        // The result stays where it is: a large value is not to be moved more often than need be.
+        let made;
+        let rest;
+        if plan.in_order {
+            let mut fields = InOrder::new(self.s, self.at, plan)?;
+            made = visitor.visit_seq(&mut fields);
+            rest = fields.finish(made.as_ref().err());
         } else {
-            let mut fields = Named::new(self.s, self.at)?;
-            let made = visitor.visit_map(&mut fields)?;
-            fields.finish()?;
-            made
-        };
+            let mut fields = Named::new(self.s, self.at, plan)?;
+            made = visitor.visit_map(&mut fields);
+            rest = if made.is_ok() { fields.finish() } else { Ok(()) };
+        }
+        rest?;
         self.s.ascend();
-        Ok(made)
+        made
     }
 
     /// For a struct of which nothing is known but what it asks for.
@@ -165,9 +138,10 @@ impl<'s, 'd, 'de> De<'s, 'd, 'de> {
         names: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Error> {
+        let Some(plan) = self.s.plans.struct_plan(self.at) else { return Err(self.mismatch("struct")) };
         self.s.charge(size_of::<V::Value>())?;
         self.s.descend()?;
-        let mut fields = AllFields::new(self.s, self.at)?.of(names);
+        let mut fields = AllFields::new(self.s, self.at, plan)?.of(names);
         let made = visitor.visit_map(&mut fields)?;
         fields.finish()?;
         self.s.ascend();
@@ -184,28 +158,69 @@ impl<'s, 'd, 'de> De<'s, 'd, 'de> {
     }
 
     fn held<V: Visitor<'de>>(self, names: &'static [&'static str], visitor: V) -> Result<V::Value, Error> {
-        let Plan::Interface { local } = *self.s.plans.plan(self.at) else {
+        let Some(&Plan::Interface { local }) = self.s.plans.plan(self.at) else {
             return Err(self.mismatch("interface"));
         };
         let Some((name, elem)) = self.s.content()? else { return Err(ErrorKind::Nil.into()) };
         if !names.contains(&name) {
             return Err(ErrorKind::UnknownName(name.to_owned()).into());
         }
-        self.s.charge_boxed(size_of::<V::Value>(), self.place)?;
+        self.s.charge_boxed(size_of::<V::Value>())?;
         self.s.descend()?;
+        let place = self.s.place;
         let local = self.s.plans.variant(local, name);
-        let at = self.s.plans.make(self.s.types, elem, local).map_err(|error| error.at_field(name))?;
-        let made = visitor.visit_enum(Held { s: self.s, at, name, place: self.place })?;
+        let at = self.s.make(elem, local).map_err(|error| error.at_field(name))?;
+        let made = visitor.visit_enum(Held { s: self.s, at, name, place })?;
         self.s.ascend();
         Ok(made)
     }
 }
 
-macro_rules! integers {
-    ($($method:ident $visit:ident $through:ident $type:ty, $name:literal;)*) => {
+/// The elements of a slice or an array. Not of `De`, so that what is in it may stay in registers.
+fn items<'de, V: Visitor<'de>>(s: &mut Session<'_, 'de>, at: At, visitor: V) -> Result<V::Value, Error> {
+    let plans = s.plans;
+    let Some(&Plan::Items { elem, len, size, most, is_plain }) = plans.plan(at) else {
+        return Err(De { s, at }.mismatch("slice"));
+    };
+    let count = s.count_of(len)?;
+    s.charge_boxed(size_of::<V::Value>())?;
+    let most = match len {
+        Some(len) => len,
+        None => s.charge_items_of(size_of::<V::Value>(), count, size, most)?,
+    };
+    s.descend()?;
+    let made = if is_plain {
+        s.left = count;
+        visitor.visit_seq(Numbers::new(s, elem.tag, count, most))
+    } else {
+        let mut items = Items { s, elem, left: count, count, most };
+        let made = visitor.visit_seq(&mut items);
+        let left = items.left;
+        s.left = left;
+        made
+    };
+    if made.is_ok() {
+        if s.left > 0 {
+            return Err(left_over(s.left));
+        }
+        s.ascend();
+    }
+    made
+}
+
+/// The elements of a `[]byte`.
+fn byte_items<'de, V: Visitor<'de>>(s: &mut Session<'_, 'de>, visitor: V) -> Result<V::Value, Error> {
+    let bytes = s.counted()?;
+    s.charge_boxed(size_of::<V::Value>())?;
+    s.charge(bytes.len())?;
+    visitor.visit_seq(ByteItems(bytes.iter()))
+}
+
+macro_rules! numbers {
+    ($($method:ident $name:literal;)*) => {
         $(#[inline]
-        fn $method<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Error> {
-            visitor.$visit(self.$through::<$type>($name)?)
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+            self.number($name)?.$method(visitor)
         })*
     };
 }
@@ -213,32 +228,40 @@ macro_rules! integers {
 impl<'de> Deserializer<'de> for De<'_, '_, 'de> {
     type Error = Error;
 
-    integers! {
-        deserialize_i8 visit_i8 int i8, "int8";
-        deserialize_i16 visit_i16 int i16, "int16";
-        deserialize_i32 visit_i32 int i32, "int32";
-        deserialize_i64 visit_i64 int i64, "int64";
-        deserialize_i128 visit_i64 int i64, "int64";
-        deserialize_u8 visit_u8 uint u8, "uint8";
-        deserialize_u16 visit_u16 uint u16, "uint16";
-        deserialize_u32 visit_u32 uint u32, "uint32";
-        deserialize_u64 visit_u64 uint u64, "uint64";
-        deserialize_u128 visit_u64 uint u64, "uint64";
+    numbers! {
+        deserialize_bool "bool";
+        deserialize_i8 "int8";
+        deserialize_i16 "int16";
+        deserialize_i32 "int32";
+        deserialize_i64 "int64";
+        deserialize_i128 "int64";
+        deserialize_u8 "uint8";
+        deserialize_u16 "uint16";
+        deserialize_u32 "uint32";
+        deserialize_u64 "uint64";
+        deserialize_u128 "uint64";
+        deserialize_f32 "float32";
+        deserialize_f64 "float64";
+        deserialize_char "a character";
     }
 
     fn deserialize_any<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Error> {
         match self.at.tag {
-            Tag::Bool => self.deserialize_bool(visitor),
-            Tag::Int => self.deserialize_i64(visitor),
-            Tag::Uint => self.deserialize_u64(visitor),
-            Tag::Float => self.deserialize_f64(visitor),
-            Tag::Complex => visitor.visit_seq(Complex::take(self.s)?),
+            Tag::Bool | Tag::Int | Tag::Uint | Tag::Float => self.number("")?.deserialize_any(visitor),
+            Tag::Complex => {
+                self.s.charge(LIST_COST)?;
+                visitor.visit_seq(Complex::take(self.s)?)
+            }
             Tag::Text => match self.text() {
                 Ok(text) => visitor.visit_borrowed_str(text),
                 Err(error) => Err(error),
             },
-            Tag::Bytes => self.bytes(visitor),
-            Tag::Opaque => self.opaque("", visitor),
+            // As elements, which more take than bytes: what keeps any of them keeps each by itself.
+            Tag::Bytes | Tag::Opaque => {
+                let bytes = self.s.counted()?;
+                self.s.charge_list(bytes.len(), UNKNOWN_SIZE, on_trust(UNKNOWN_SIZE))?;
+                visitor.visit_seq(ByteItems(bytes.iter()))
+            }
             Tag::Slice | Tag::Array => self.items(visitor),
             Tag::Map => self.entries(visitor),
             Tag::Struct => self.all_fields(visitor),
@@ -246,8 +269,9 @@ impl<'de> Deserializer<'de> for De<'_, '_, 'de> {
                 None => visitor.visit_unit(),
                 Some((_, elem)) => {
                     self.s.descend()?;
-                    self.at = self.s.plans.make(self.s.types, elem, None)?;
-                    let made = De::new(self.s, self.at, self.place).deserialize_any(visitor)?;
+                    self.at = self.s.make(elem, None)?;
+                    let place = self.s.place;
+                    let made = De::new(self.s, self.at, place).deserialize_any(visitor)?;
                     self.s.ascend();
                     Ok(made)
                 }
@@ -257,37 +281,8 @@ impl<'de> Deserializer<'de> for De<'_, '_, 'de> {
     }
 
     #[inline]
-    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        self.expect(Tag::Bool, "bool")?;
-        visitor.visit_bool(self.s.uint()? != 0)
-    }
-
-    #[inline]
-    fn deserialize_f32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        self.expect(Tag::Float, "float32")?;
-        let value = self.s.float()?;
-        if value.abs() > f64::from(f32::MAX) && value.is_finite() {
-            return Err(Error::overflow(value, "float32"));
-        }
-        visitor.visit_f32(value as f32)
-    }
-
-    #[inline]
-    fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        self.expect(Tag::Float, "float64")?;
-        visitor.visit_f64(self.s.float()?)
-    }
-
-    fn deserialize_char<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Error> {
-        let value: u32 = self.int("a character")?;
-        match char::from_u32(value) {
-            Some(character) => visitor.visit_char(character),
-            None => Err(Error::overflow(value, "a character")),
-        }
-    }
-
-    #[inline]
     fn deserialize_str<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Error> {
+        self.s.charge_boxed(size_of::<V::Value>())?;
         visitor.visit_borrowed_str(self.text()?)
     }
 
@@ -351,7 +346,7 @@ impl<'de> Deserializer<'de> for De<'_, '_, 'de> {
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         match self.at.tag {
             Tag::Slice => self.items(visitor),
-            Tag::Bytes => self.byte_items(visitor),
+            Tag::Bytes => byte_items(self.s, visitor),
             _ => Err(self.mismatch("slice")),
         }
     }

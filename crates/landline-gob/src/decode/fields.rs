@@ -6,56 +6,121 @@ use serde::de::value::BorrowedStrDeserializer;
 use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess};
 
 use super::de::De;
-use super::plan::{At, NO_FIELD, Plan, StructPlan};
+use super::numbers::Number;
+use super::plan::{At, LocalField, NO_FIELD, StructPlan};
 use super::session::Session;
+use super::text::Text;
 use super::zero::Zero;
 use crate::error::{Error, ErrorKind};
-
-fn struct_plan<'a>(s: &'a Session<'_, '_>, at: At) -> Option<&'a StructPlan> {
-    match s.plans.plan(at) {
-        Plan::Struct(plan) => Some(plan),
-        _ => None,
-    }
-}
+use crate::number::{Bad, uint_of};
+use crate::schema::Tag;
 
 /// Where a struct of the peer's is being read.
-struct Cursor {
-    at: At,
-    fields: usize,
+struct Cursor<'d> {
+    plan: &'d StructPlan,
+    node: u32,
     /// The field whose value comes next; nothing at the end.
     field: Option<u32>,
 }
 
-impl Cursor {
+impl<'d> Cursor<'d> {
     #[inline]
-    fn new(s: &mut Session<'_, '_>, at: At) -> Result<Cursor, Error> {
-        let fields = struct_plan(s, at).map_or(0, |plan| plan.fields.len());
-        Ok(Cursor { at, fields, field: s.next_field(None, fields)? })
+    fn new(s: &mut Session<'d, '_>, at: At, plan: &'d StructPlan) -> Result<Cursor<'d>, Error> {
+        Ok(Cursor { plan, node: at.node, field: s.next_field(None, plan.fields.len())? })
     }
 
-    #[inline]
-    fn advance(&mut self, s: &mut Session<'_, '_>) -> Result<(), Error> {
-        self.field = s.next_field(self.field, self.fields)?;
+    #[inline(always)]
+    fn advance(&mut self, s: &mut Session<'d, '_>) -> Result<(), Error> {
+        self.field = s.next_field(self.field, self.plan.fields.len())?;
         Ok(())
     }
 
-    fn plan(&self, s: &Session<'_, '_>, field: u32) -> At {
-        struct_plan(s, self.at).map_or(self.at, |plan| plan.fields[field as usize].at)
+    /// The number that is the value of this field. With the number of the next, as both are read faster together.
+    #[inline(always)]
+    fn number(&mut self, s: &mut Session<'d, '_>) -> Result<u64, Error> {
+        let read = uint_of(s.rest).and_then(|(number, rest)| {
+            let (delta, rest) = uint_of(rest)?;
+            Ok((number, delta, rest))
+        });
+        match read {
+            Ok((number, delta, rest)) => {
+                s.rest = rest;
+                self.pass(delta)?;
+                Ok(number)
+            }
+            Err(bad) => Err(self.broken(s, bad)),
+        }
     }
 
-    fn name<'a>(&self, s: &Session<'a, '_>, field: u32) -> &'a str {
-        &s.types.graph.fields(self.at.node)[field as usize].name
+    /// The text that is the value of this field, for which there is so much place.
+    #[inline(never)]
+    fn text<'de>(&mut self, s: &mut Session<'d, 'de>, place: usize) -> Result<&'de str, Error> {
+        let read = uint_of(s.rest).and_then(|(count, rest)| {
+            let count = usize::try_from(count).unwrap_or(usize::MAX);
+            let (bytes, rest) = rest.split_at_checked(count).ok_or(Bad::Short)?;
+            let (delta, rest) = uint_of(rest)?;
+            Ok((bytes, delta, rest))
+        });
+        let (bytes, delta, rest) = match read {
+            Ok(read) => read,
+            Err(bad) => return Err(self.broken(s, bad)),
+        };
+        let Ok(text) = std::str::from_utf8(bytes) else {
+            let error = Error::from(ErrorKind::Corrupt("a string that is not UTF-8"));
+            return Err(self.at_this_field(s, error));
+        };
+        // A string in a place that is too small for one is in a box.
+        let boxed = if size_of::<String>() > place { size_of::<String>() } else { 0 };
+        if let Err(error) = s.charge(bytes.len() + boxed) {
+            return Err(self.at_this_field(s, error));
+        }
+        s.rest = rest;
+        self.pass(delta)?;
+        Ok(text)
+    }
+
+    /// Goes on to the next field.
+    #[inline(always)]
+    fn pass(&mut self, delta: u64) -> Result<(), Error> {
+        let next = self.field.map_or(delta, |field| u64::from(field).saturating_add(delta));
+        if delta == 0 {
+            self.field = None;
+        } else if next < self.plan.fields.len() as u64 {
+            self.field = Some(next as u32);
+        } else {
+            return Err(ErrorKind::Corrupt("a field that the struct does not have").into());
+        }
+        Ok(())
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn broken(&self, s: &Session<'d, '_>, bad: Bad) -> Error {
+        self.at_this_field(s, bad.into())
+    }
+
+    #[cold]
+    fn at_this_field(&self, s: &Session<'d, '_>, error: Error) -> Error {
+        match self.field {
+            Some(field) => self.at_field(s, field, error),
+            None => error,
+        }
+    }
+
+    fn name(&self, s: &Session<'d, '_>, field: u32) -> &'d str {
+        &s.types.graph.fields(self.node)[field as usize].name
     }
 
     /// Passes over a field.
     #[cold]
-    fn skip(&mut self, s: &mut Session<'_, '_>, field: u32) -> Result<(), Error> {
-        let at = self.plan(s, field);
+    fn skip(&mut self, s: &mut Session<'d, '_>, field: u32) -> Result<(), Error> {
+        let at = self.plan.fields[field as usize].at;
         s.skip(at).map_err(|error| error.at_field(self.name(s, field)))?;
         self.advance(s)
     }
 
-    fn skip_rest(&mut self, s: &mut Session<'_, '_>) -> Result<(), Error> {
+    #[inline]
+    fn skip_rest(&mut self, s: &mut Session<'d, '_>) -> Result<(), Error> {
         while let Some(field) = self.field {
             self.skip(s, field)?;
         }
@@ -65,7 +130,7 @@ impl Cursor {
     #[inline]
     fn value<'de, S: DeserializeSeed<'de>>(
         &mut self,
-        s: &mut Session<'_, 'de>,
+        s: &mut Session<'d, 'de>,
         field: u32,
         at: At,
         seed: S,
@@ -75,28 +140,56 @@ impl Cursor {
                 self.advance(s)?;
                 Ok(value)
             }
-            Err(error) => Err(error.at_field(self.name(s, field))),
+            Err(error) => Err(self.at_field(s, field, error)),
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn at_field(&self, s: &Session<'d, '_>, field: u32, error: Error) -> Error {
+        error.at_field(self.name(s, field))
+    }
+
+    /// Passes over fields up to that one, and says whether it is there.
+    #[cold]
+    #[inline(never)]
+    fn seek(&mut self, s: &mut Session<'d, '_>, wanted: u32) -> Result<bool, Error> {
+        while let Some(field) = self.field {
+            if field >= wanted || wanted == NO_FIELD {
+                return Ok(field == wanted);
+            }
+            self.skip(s, field)?;
+        }
+        Ok(false)
     }
 }
 
 /// The fields in the order of the Rust struct, which is the peer's.
 pub(super) struct InOrder<'s, 'd, 'de> {
     s: &'s mut Session<'d, 'de>,
-    cursor: Cursor,
-    next: usize,
+    cursor: Cursor<'d>,
+    locals: std::slice::Iter<'d, LocalField>,
 }
 
 impl<'s, 'd, 'de> InOrder<'s, 'd, 'de> {
     #[inline]
-    pub(super) fn new(s: &'s mut Session<'d, 'de>, at: At) -> Result<Self, Error> {
-        let cursor = Cursor::new(s, at)?;
-        Ok(InOrder { s, cursor, next: 0 })
+    pub(super) fn new(s: &'s mut Session<'d, 'de>, at: At, plan: &'d StructPlan) -> Result<Self, Error> {
+        let cursor = Cursor::new(s, at, plan)?;
+        Ok(InOrder { s, cursor, locals: plan.locals.iter() })
     }
 
+    /// Passes over what is left; or, when the struct was refused, says so better if that was for want of a field.
     #[inline]
-    pub(super) fn finish(&mut self) -> Result<(), Error> {
-        self.cursor.skip_rest(self.s)
+    pub(super) fn finish(&mut self, refused: Option<&Error>) -> Result<(), Error> {
+        match refused {
+            None => self.cursor.skip_rest(self.s),
+            Some(_) => match self.s.nil.take() {
+                Some((name, left)) if left == self.locals.len() => {
+                    Err(Error::from(ErrorKind::Nil).at_field(name))
+                }
+                _ => Ok(()),
+            },
+        }
     }
 }
 
@@ -105,35 +198,48 @@ impl<'de> SeqAccess<'de> for InOrder<'_, '_, 'de> {
 
     #[inline]
     fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Error> {
-        let Some(plan) = struct_plan(self.s, self.cursor.at) else { return Ok(None) };
-        let Some(local) = plan.locals.get(self.next).copied() else { return Ok(None) };
-        self.next += 1;
-        self.s.nil = None;
-        loop {
-            match self.cursor.field {
-                Some(field) if field == local.wire => {
-                    return self.cursor.value(self.s, field, local.at, seed).map(Some);
-                }
-                Some(field) if field < local.wire && local.wire != NO_FIELD => {
-                    self.cursor.skip(self.s, field)?;
-                }
-                _ => return zero(self.s, local.name, seed),
-            }
+        let Some(local) = self.locals.next() else { return Ok(None) };
+        if self.cursor.field != Some(local.wire) && !self.cursor.seek(self.s, local.wire)? {
+            let left = self.locals.len();
+            return zero(self.s, local.name, left, seed);
+        }
+        // Each by itself, so that values are not moved more often than need be.
+        if !local.is_plain {
+            return match seed.deserialize(De::new(self.s, local.at, size_of::<S::Value>())) {
+                Ok(value) => match self.cursor.advance(self.s) {
+                    Ok(()) => Ok(Some(value)),
+                    Err(error) => Err(error),
+                },
+                Err(error) => Err(self.cursor.at_field(self.s, local.wire, error)),
+            };
+        }
+        if local.at.tag == Tag::Text {
+            let text = self.cursor.text(self.s, size_of::<S::Value>())?;
+            return match seed.deserialize(Text(text)) {
+                Ok(value) => Ok(Some(value)),
+                Err(error) => Err(self.cursor.at_field(self.s, local.wire, error)),
+            };
+        }
+        let number = self.cursor.number(self.s)?;
+        match seed.deserialize(Number { number, tag: local.at.tag }) {
+            Ok(value) => Ok(Some(value)),
+            Err(error) => Err(self.cursor.at_field(self.s, local.wire, error)),
         }
     }
 }
 
 /// The zero of a field; nothing where there is none, so that serde takes its default, if it has one.
-#[inline]
+#[inline(never)]
 fn zero<'de, S: DeserializeSeed<'de>>(
     s: &mut Session<'_, 'de>,
     name: &'static str,
+    left: usize,
     seed: S,
 ) -> Result<Option<S::Value>, Error> {
     match seed.deserialize(Zero::new(s)) {
         Ok(value) => Ok(Some(value)),
         Err(error) if matches!(error.kind(), ErrorKind::Nil) && error.path().is_empty() => {
-            s.nil = Some(name);
+            s.nil = Some((name, left));
             Ok(None)
         }
         Err(error) => Err(error.at_field(name)),
@@ -143,7 +249,7 @@ fn zero<'de, S: DeserializeSeed<'de>>(
 /// The fields by their names, in the order of the peer, and then those that it left out.
 pub(super) struct Named<'s, 'd, 'de> {
     s: &'s mut Session<'d, 'de>,
-    cursor: Cursor,
+    cursor: Cursor<'d>,
     /// Which fields of the Rust struct it has had.
     had: Vec<bool>,
     next: usize,
@@ -157,10 +263,9 @@ enum Given {
 }
 
 impl<'s, 'd, 'de> Named<'s, 'd, 'de> {
-    pub(super) fn new(s: &'s mut Session<'d, 'de>, at: At) -> Result<Self, Error> {
-        let locals = struct_plan(s, at).map_or(0, |plan| plan.locals.len());
-        let cursor = Cursor::new(s, at)?;
-        Ok(Named { s, cursor, had: vec![false; locals], next: 0, value: None })
+    pub(super) fn new(s: &'s mut Session<'d, 'de>, at: At, plan: &'d StructPlan) -> Result<Self, Error> {
+        let cursor = Cursor::new(s, at, plan)?;
+        Ok(Named { s, cursor, had: vec![false; plan.locals.len()], next: 0, value: None })
     }
 
     pub(super) fn finish(&mut self) -> Result<(), Error> {
@@ -169,23 +274,19 @@ impl<'s, 'd, 'de> Named<'s, 'd, 'de> {
 
     fn next_name(&mut self) -> Result<Option<&'static str>, Error> {
         while let Some(field) = self.cursor.field {
-            let local = struct_plan(self.s, self.cursor.at).and_then(|plan| {
-                let local = usize::from(plan.fields[field as usize].local?);
-                Some((local, plan.locals[local].name))
-            });
-            match local {
-                Some((local, name)) => {
+            match self.cursor.plan.fields[field as usize].local.map(usize::from) {
+                Some(local) => {
                     self.had[local] = true;
                     self.value = Some(Given::Field(field));
-                    return Ok(Some(name));
+                    return Ok(Some(self.cursor.plan.locals[local].name));
                 }
                 None => self.cursor.skip(self.s, field)?,
             }
         }
         while let Some(had) = self.had.get(self.next) {
             self.next += 1;
-            if !had && let Some(plan) = struct_plan(self.s, self.cursor.at) {
-                let name = plan.locals[self.next - 1].name;
+            if !had {
+                let name = self.cursor.plan.locals[self.next - 1].name;
                 self.value = Some(Given::Zero(name));
                 return Ok(Some(name));
             }
@@ -205,7 +306,7 @@ impl<'de> MapAccess<'de> for Named<'_, '_, 'de> {
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Error> {
         match self.value.take() {
             Some(Given::Field(field)) => {
-                let at = self.cursor.plan(self.s, field);
+                let at = self.cursor.plan.fields[field as usize].at;
                 self.cursor.value(self.s, field, at, seed)
             }
             Some(Given::Zero(name)) => {
@@ -219,7 +320,7 @@ impl<'de> MapAccess<'de> for Named<'_, '_, 'de> {
 /// All fields of the peer's struct by their names: for what takes anything, and what it is not known of what it takes.
 pub(super) struct AllFields<'s, 'd, 'de> {
     s: &'s mut Session<'d, 'de>,
-    cursor: Cursor,
+    cursor: Cursor<'d>,
     /// The field that is next in turn, whether the peer has left it out or not.
     next: u32,
     /// Only these, when they are known.
@@ -227,8 +328,8 @@ pub(super) struct AllFields<'s, 'd, 'de> {
 }
 
 impl<'s, 'd, 'de> AllFields<'s, 'd, 'de> {
-    pub(super) fn new(s: &'s mut Session<'d, 'de>, at: At) -> Result<Self, Error> {
-        let cursor = Cursor::new(s, at)?;
+    pub(super) fn new(s: &'s mut Session<'d, 'de>, at: At, plan: &'d StructPlan) -> Result<Self, Error> {
+        let cursor = Cursor::new(s, at, plan)?;
         Ok(AllFields { s, cursor, next: 0, names: None })
     }
 
@@ -246,7 +347,7 @@ impl<'de> MapAccess<'de> for AllFields<'_, '_, 'de> {
     type Error = Error;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Error> {
-        while (self.next as usize) < self.cursor.fields {
+        while (self.next as usize) < self.cursor.plan.fields.len() {
             let field = self.next;
             let name = self.cursor.name(self.s, field);
             self.next += 1;
@@ -266,7 +367,7 @@ impl<'de> MapAccess<'de> for AllFields<'_, '_, 'de> {
         let Some(field) = self.next.checked_sub(1) else {
             return Err(Error::custom("a value without its name"));
         };
-        let at = self.cursor.plan(self.s, field);
+        let at = self.cursor.plan.fields[field as usize].at;
         if self.cursor.field == Some(field) {
             return self.cursor.value(self.s, field, at, seed);
         }

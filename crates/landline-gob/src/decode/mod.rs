@@ -4,11 +4,13 @@ mod access;
 mod de;
 mod descriptor;
 mod fields;
+mod numbers;
 mod plan;
 mod raw;
 mod reader;
 mod scan;
 mod session;
+mod text;
 mod types;
 mod variant;
 mod zero;
@@ -20,7 +22,7 @@ use serde::Deserialize;
 
 use crate::error::{Error, ErrorKind};
 use crate::limits::{Limit, Limits};
-use crate::number::{Bad, take_uint, to_int};
+use crate::number::{Bad, take_uint, to_int, uint_of};
 use crate::schema::{Elem, Tag, Type};
 use crate::value::Value;
 use de::De;
@@ -123,7 +125,7 @@ impl Decoder {
     pub fn new() -> Decoder {
         Decoder {
             types: Types::new(),
-            plans: Plans::default(),
+            plans: Plans::new(),
             limits: Limits::default(),
             offset: 0,
             open: None,
@@ -149,19 +151,28 @@ impl Decoder {
     /// When the value does not fit a `T`: then it has been taken, and the next can be. When the stream is broken or goes
     /// beyond a limit, [`Error::is_fatal`] says so, and nothing more can be decoded.
     pub fn decode<'de, T: Deserialize<'de>>(&mut self, input: &mut &'de [u8]) -> Result<Option<T>, Error> {
-        let Some(found) = self.find(input)? else { return Ok(None) };
+        let found = match self.find_plain(input) {
+            Some(found) => found,
+            None => match self.find(input)? {
+                Some(found) => found,
+                None => return Ok(None),
+            },
+        };
         self.pass(input, &found);
         let at =
             self.plans.root::<T>(&self.types, found.elem).map_err(|error| error.at_offset(found.offset))?;
-        let mut session = Session::new(found.bytes, &self.types, &mut self.plans, &self.limits);
-        let decoded = root(&mut session, at);
+        let mut session = Session::new(found.bytes, &self.types, &self.plans, &self.limits)
+            .map_err(|error| error.at_offset(found.offset))?;
+        let mut decoded = root(&mut session, at);
         let left = session.rest.len();
-        match decoded {
-            Ok(value) if left == 0 => Ok(Some(value)),
-            Ok(_) => Err(corrupt("a message goes on after its value")),
-            Err(error) => Err(error),
+        // Large values are not moved more than need be.
+        if decoded.is_ok() && left > 0 {
+            decoded = Err(corrupt("a message goes on after its value"));
         }
-        .map_err(|error| error.at_offset(found.offset + (found.bytes.len() - left) as u64))
+        match decoded {
+            Ok(value) => Ok(Some(value)),
+            Err(error) => Err(error.at_offset(found.offset + (found.bytes.len() - left) as u64)),
+        }
     }
 
     /// Takes a value from the front of `input` whatever it is; nothing when not all of it is there yet.
@@ -172,8 +183,10 @@ impl Decoder {
     pub fn decode_value(&mut self, input: &mut &[u8]) -> Result<Option<Value>, Error> {
         let Some(found) = self.find(input)? else { return Ok(None) };
         self.pass(input, &found);
-        let at = self.plans.make(&self.types, found.elem, None)?;
-        let mut session = Session::new(found.bytes, &self.types, &mut self.plans, &self.limits);
+        let at =
+            self.plans.make(&self.types, found.elem, None).map_err(|error| error.at_offset(found.offset))?;
+        let mut session = Session::new(found.bytes, &self.types, &self.plans, &self.limits)
+            .map_err(|error| error.at_offset(found.offset))?;
         let decoded = prefix(&mut session, at).and_then(|()| raw::value(&mut session, at));
         let left = session.rest.len();
         match decoded {
@@ -229,7 +242,27 @@ impl Decoder {
         self.scan = None;
     }
 
+    /// The value at the front of the input, if it is one that is found at once: all of it is there, and it is of a type
+    /// that is known and holds no interfaces.
+    #[inline(always)]
+    fn find_plain<'de>(&self, input: &&'de [u8]) -> Option<Found<'de>> {
+        if self.scan.is_some() || self.open.is_some() {
+            return None;
+        }
+        let (len, rest) = uint_of(input).ok()?;
+        let len = usize::try_from(len).ok()?;
+        if len > self.limits.message {
+            return None;
+        }
+        let (whole, after) = rest.split_at_checked(len)?;
+        let (id, bytes) = uint_of(whole).ok()?;
+        let elem = self.types.plain(to_int(id))?;
+        let offset = self.offset + (input.len() - after.len() - bytes.len()) as u64;
+        Some(Found { elem, bytes, offset, rest: after })
+    }
+
     /// Takes descriptions from the front of the input, up to a value.
+    #[inline(never)]
     fn find<'de>(&mut self, input: &mut &'de [u8]) -> Result<Option<Found<'de>>, Error> {
         if let Some(scan) = self.scan.take() {
             return self.scan(input, scan);
@@ -265,8 +298,11 @@ impl Decoder {
                 }
                 return self.scan(whole, (begin, elem, scan));
             }
-            let defined = descriptor::take(&mut body).and_then(|description| {
-                self.types.define(id.checked_neg().unwrap_or(i64::MAX), description, &self.limits)
+            let before = body.len();
+            let taken = descriptor::take(&mut body);
+            let defined = taken.and_then(|description| {
+                let id = id.checked_neg().unwrap_or(i64::MAX);
+                self.types.define(id, description, before - body.len(), &self.limits)
             });
             defined.map_err(|error| error.at_offset(here + used(body)).fatal())?;
             self.offset = here + used(body);
@@ -322,12 +358,14 @@ impl Decoder {
     }
 }
 
+#[inline]
 fn root<'de, T: Deserialize<'de>>(session: &mut Session<'_, 'de>, at: At) -> Result<T, Error> {
     prefix(session, at)?;
     T::deserialize(De::new(session, at, size_of::<T>()))
 }
 
 /// A value that is no struct has a zero before it, as if it were the first field of one.
+#[inline]
 fn prefix(session: &mut Session<'_, '_>, at: At) -> Result<(), Error> {
     if at.tag != Tag::Struct && session.uint()? != 0 {
         return Err(corrupt("a value that is no struct and does not say so"));

@@ -1,14 +1,18 @@
 //! What to do with the values of a peer's type for a Rust type: found out once, and then only looked up.
 
 use std::any::TypeId;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde::Deserialize;
 
+use super::session::on_trust;
 use super::types::Types;
-use crate::error::Error;
+use crate::arena::Arena;
+use crate::error::{Error, shortened};
 use crate::hash::ByTypeId;
+use crate::limits::Limit;
 use crate::schema::{Content, Elem, Field, Graph, Shape, Tag, go_name};
 use crate::trace;
 
@@ -18,18 +22,39 @@ pub(super) struct At {
     pub(super) tag: Tag,
     /// The place of the peer's type.
     pub(super) node: u32,
-    /// The place of what is to be done, for types with others in them.
-    pub(super) plan: u32,
+    /// The place of what is to be done, for types with others in them. With three bytes it all fits into one register,
+    /// and 16 million are more than the limits on memory let anyone have.
+    plan: [u8; 3],
 }
+
+impl At {
+    pub(super) const fn new(elem: Elem, plan: u32) -> At {
+        let [a, b, c, _] = plan.to_le_bytes();
+        At { tag: elem.tag, node: elem.node, plan: [a, b, c] }
+    }
+
+    #[inline(always)]
+    fn plan(self) -> u32 {
+        let [a, b, c] = self.plan;
+        u32::from_le_bytes([a, b, c, 0])
+    }
+}
+
+/// More plans than this have no place.
+const MOST_PLANS: u32 = 1 << 24;
 
 #[derive(Debug)]
 pub(super) enum Plan {
-    /// What a plan is before it is made, in the middle of making it.
-    Unmade,
+    /// The types do not fit each other.
+    Never(Error),
     Items {
         elem: At,
         len: Option<usize>,
         size: usize,
+        /// For how many elements room is made on the word of the input.
+        most: usize,
+        /// Whether they are nothing but numbers to both sides.
+        is_plain: bool,
     },
     Entries {
         key: At,
@@ -52,6 +77,8 @@ pub(super) struct StructPlan {
     pub(super) names: Option<usize>,
     /// Whether the fields can be given in the order of the Rust struct.
     pub(super) in_order: bool,
+    /// Bytes of memory that all the fields may take by their names, where what takes them is not known.
+    pub(super) cost: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -66,11 +93,16 @@ pub(super) struct LocalField {
     pub(super) name: &'static str,
     pub(super) wire: u32,
     pub(super) at: At,
+    /// Whether it is nothing but a number, or nothing but a text, to both sides.
+    pub(super) is_plain: bool,
 }
 
 /// For a field that the peer's struct does not have.
 pub(super) const NO_FIELD: u32 = u32::MAX;
-const NOTHING: At = At { tag: Tag::Unsupported, node: 0, plan: 0 };
+const NOTHING: At = At::new(Elem { node: 0, tag: Tag::Unsupported, pointers: 0 }, 0);
+
+/// How many of the peer's types are looked through for one of ours, before others are looked up by more.
+const MOST_ROOTS: usize = 16;
 
 /// A Rust type, by its graph and its place there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -79,31 +111,81 @@ pub(super) struct Local {
     elem: Elem,
 }
 
-#[derive(Debug, Default)]
+/// It grows while values are decoded, as what interfaces hold is only known then.
+#[derive(Debug)]
 pub(super) struct Plans {
-    list: Vec<Plan>,
-    known: HashMap<(u32, Option<Local>), u32>,
+    list: Arena<Plan>,
+    known: RefCell<HashMap<(u32, Option<Local>), u32>>,
     roots: HashMap<TypeId, Vec<(u32, At)>, ByTypeId>,
+    /// The root that was asked for last: its Rust type, the peer's, and what is to be done.
+    last_root: Option<(TypeId, At)>,
     graphs: Vec<Arc<Graph>>,
     locals: HashMap<TypeId, Option<Local>, ByTypeId>,
+    /// About how many bytes of memory they take.
+    spent: Cell<usize>,
 }
 
 impl Plans {
-    pub(super) fn plan(&self, at: At) -> &Plan {
-        &self.list[at.plan as usize]
+    pub(super) fn new() -> Plans {
+        Plans {
+            list: Arena::new(),
+            known: RefCell::default(),
+            roots: HashMap::default(),
+            last_root: None,
+            graphs: Vec::new(),
+            locals: HashMap::default(),
+            spent: Cell::new(0),
+        }
+    }
+
+    pub(super) fn spent(&self) -> usize {
+        self.spent.get()
+    }
+
+    #[inline]
+    pub(super) fn plan(&self, at: At) -> Option<&Plan> {
+        self.list.find(at.plan())
+    }
+
+    #[inline]
+    pub(super) fn struct_plan(&self, at: At) -> Option<&StructPlan> {
+        match self.plan(at) {
+            Some(Plan::Struct(plan)) => Some(plan),
+            _ => None,
+        }
     }
 
     /// What to do with a value of the peer's type for a `T`.
+    #[inline]
     pub(super) fn root<'de, T: Deserialize<'de>>(&mut self, types: &Types, elem: Elem) -> Result<At, Error> {
         let id = typeid::of::<T>();
-        if let Some(known) = self.roots.get(&id)
-            && let Some((_, at)) = known.iter().find(|(node, _)| *node == elem.node)
-        {
-            return Ok(*at);
+        match self.last_root {
+            Some((known, at)) if known == id && at.node == elem.node => Ok(at),
+            _ => self.other_root::<T>(id, types, elem),
         }
-        let local = self.local::<T>(id);
-        let at = self.make(types, elem, local)?;
-        self.roots.entry(id).or_default().push((elem.node, at));
+    }
+
+    #[inline(never)]
+    fn other_root<'de, T: Deserialize<'de>>(
+        &mut self,
+        id: TypeId,
+        types: &Types,
+        elem: Elem,
+    ) -> Result<At, Error> {
+        let known = self.roots.get(&id).and_then(|known| known.iter().find(|(node, _)| *node == elem.node));
+        let at = match known {
+            Some((_, at)) => *at,
+            None => {
+                let local = self.local::<T>(id);
+                let at = self.make(types, elem, local)?;
+                let roots = self.roots.entry(id).or_default();
+                if roots.len() < MOST_ROOTS {
+                    roots.push((elem.node, at));
+                }
+                at
+            }
+        };
+        self.last_root = Some((id, at));
         Ok(at)
     }
 
@@ -121,49 +203,54 @@ impl Plans {
     }
 
     /// For a value of a type that is only known when it comes.
-    pub(super) fn make(&mut self, types: &Types, elem: Elem, local: Option<Local>) -> Result<At, Error> {
+    pub(super) fn make(&self, types: &Types, elem: Elem, local: Option<Local>) -> Result<At, Error> {
         let local = local.filter(|local| self.says_what_it_is(*local));
         if let Some(local) = local {
             self.check(types, elem, local)?;
         }
-        let at = |plan| At { tag: elem.tag, node: elem.node, plan };
+        let at = |plan| At::new(elem, plan);
         if !elem.tag.is_composite() && elem.tag != Tag::Interface {
             return Ok(at(0));
         }
-        if let Some(plan) = self.known.get(&(elem.node, local)) {
-            return Ok(at(*plan));
+        let known = self.known.borrow().get(&(elem.node, local)).copied();
+        let plan = known.unwrap_or_else(|| {
+            let plan = self.list.reserve();
+            // Known before it is made, as it may be within itself.
+            self.known.borrow_mut().insert((elem.node, local), plan);
+            let made = self.made(types, elem, local).unwrap_or_else(Plan::Never);
+            let parts = match &made {
+                Plan::Struct(plan) => size_of_val(&*plan.fields) + size_of_val(&*plan.locals),
+                _ => 0,
+            };
+            self.spent.set(self.spent.get().saturating_add(PLAN_COST + parts));
+            self.list.set(plan, made);
+            plan
+        });
+        match self.list.find(plan) {
+            _ if plan >= MOST_PLANS => Err(Error::limit(Limit::Types, plan as usize)),
+            Some(Plan::Never(error)) => Err(error.again()),
+            _ => Ok(at(plan)),
         }
-        let plan = self.list.len() as u32;
-        self.list.push(Plan::Unmade);
-        self.known.insert((elem.node, local), plan);
-        match self.made(types, elem, local) {
-            Ok(made) => self.list[plan as usize] = made,
-            Err(error) => {
-                // Nothing made on the way may refer to it.
-                self.list.truncate(plan as usize);
-                self.known.retain(|_, known| *known < plan);
-                return Err(error);
-            }
-        }
-        Ok(at(plan))
     }
 
-    fn made(&mut self, types: &Types, elem: Elem, local: Option<Local>) -> Result<Plan, Error> {
+    fn made(&self, types: &Types, elem: Elem, local: Option<Local>) -> Result<Plan, Error> {
         let graph = local.map(|local| self.graphs[local.graph as usize].clone());
         let shape = local.zip(graph.as_ref()).map(|(local, graph)| &graph.node(local.elem.node).shape);
+        let items = |elem: At, len, size, local: Option<Local>| {
+            let is_plain = elem.tag != Tag::Text && self.is_plain(elem.tag, local);
+            Plan::Items { elem, len, size, most: on_trust(size), is_plain }
+        };
         let within = |elem: &Elem| local.map(|local| Local { elem: *elem, ..local });
         Ok(match (&types.graph.node(elem.node).shape, shape) {
             (Shape::Slice { elem, .. }, Some(Shape::Slice { elem: local, size })) => {
-                Plan::Items { elem: self.make(types, *elem, within(local))?, len: None, size: *size }
+                items(self.make(types, *elem, within(local))?, None, *size, within(local))
             }
-            (Shape::Slice { elem, .. }, _) => {
-                Plan::Items { elem: self.make(types, *elem, None)?, len: None, size: UNKNOWN_SIZE }
-            }
+            (Shape::Slice { elem, .. }, _) => items(self.make(types, *elem, None)?, None, UNKNOWN_SIZE, None),
             (Shape::Array { elem, len }, Some(Shape::Array { elem: local, .. })) => {
-                Plan::Items { elem: self.make(types, *elem, within(local))?, len: Some(*len), size: 0 }
+                items(self.make(types, *elem, within(local))?, Some(*len), 0, within(local))
             }
             (Shape::Array { elem, len }, _) => {
-                Plan::Items { elem: self.make(types, *elem, None)?, len: Some(*len), size: UNKNOWN_SIZE }
+                items(self.make(types, *elem, None)?, Some(*len), UNKNOWN_SIZE, None)
             }
             (
                 Shape::Map { key, value, .. },
@@ -188,7 +275,7 @@ impl Plans {
                 let mut locals: Vec<LocalField> = Vec::new();
                 for (name, place) in &wants.names {
                     if usize::from(*place) == locals.len() {
-                        locals.push(LocalField { name, wire: NO_FIELD, at: NOTHING });
+                        locals.push(LocalField { name, wire: NO_FIELD, at: NOTHING, is_plain: false });
                     }
                 }
                 let mut plans = Vec::with_capacity(fields.len());
@@ -200,6 +287,7 @@ impl Plans {
                     if let Some(local) = local {
                         let local = &mut locals[usize::from(local)];
                         (local.wire, local.at) = (number as u32, at);
+                        local.is_plain = self.is_plain(at.tag, wanted);
                     }
                     plans.push(WireField { at, local });
                 }
@@ -216,11 +304,15 @@ impl Plans {
                     locals: locals.into(),
                     names: Some(wants.names.len()),
                     in_order,
+                    cost: 0,
                 })
             }
             (Shape::Struct { fields, .. }, _) => {
                 let mut plans = Vec::with_capacity(fields.len());
+                let mut cost = 0_usize;
                 for field in fields {
+                    let list = if field.elem.tag == Tag::Complex { LIST_COST } else { 0 };
+                    cost = cost.saturating_add(ENTRY_COST + field.name.len() + list);
                     plans.push(WireField { at: self.make(types, field.elem, None)?, local: None });
                 }
                 Plan::Struct(StructPlan {
@@ -228,10 +320,11 @@ impl Plans {
                     locals: Box::default(),
                     names: None,
                     in_order: false,
+                    cost,
                 })
             }
             (Shape::Interface { .. }, _) => Plan::Interface { local },
-            _ => Plan::Unmade,
+            _ => Plan::Interface { local: None },
         })
     }
 
@@ -259,6 +352,12 @@ impl Plans {
         )
     }
 
+    /// Whether it is nothing but a number, or nothing but a text, to both sides.
+    fn is_plain(&self, tag: Tag, local: Option<Local>) -> bool {
+        matches!(tag, Tag::Bool | Tag::Int | Tag::Uint | Tag::Float | Tag::Text)
+            && local.is_some_and(|local| self.says_what_it_is(local))
+    }
+
     /// Refuses types that never fit, whatever the values.
     fn check(&self, types: &Types, elem: Elem, local: Local) -> Result<(), Error> {
         let graph = &self.graphs[local.graph as usize];
@@ -276,7 +375,13 @@ impl Plans {
 }
 
 /// Bytes of an element in Rust when its type is not known; what serde keeps of such is about as large.
-const UNKNOWN_SIZE: usize = 32;
+pub(super) const UNKNOWN_SIZE: usize = 32;
+/// Bytes of a small list of such.
+pub(super) const LIST_COST: usize = 4 * UNKNOWN_SIZE;
+/// Bytes of an entry of a map with such, besides what its name has.
+const ENTRY_COST: usize = 128;
+/// About how many bytes a plan takes, besides the fields in it.
+const PLAN_COST: usize = 240;
 
 /// A peer's type, for people.
 pub(super) fn wire_name(types: &Types, elem: Elem) -> String {
@@ -287,8 +392,14 @@ pub(super) fn wire_name(types: &Types, elem: Elem) -> String {
 }
 
 fn no_field_in_common(fields: &[Field], locals: &[LocalField]) -> Error {
-    let list = |names: Vec<&str>| format!("a struct of {}", names.join(", "));
-    let expected = list(locals.iter().map(|local| local.name).collect());
-    let found = list(fields.iter().map(|field| &*field.name).collect());
+    /// As many as anyone reads.
+    const SHOWN: usize = 32;
+    fn list<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String {
+        let more = if names.len() > SHOWN { ", ..." } else { "" };
+        let shown: Vec<&str> = names.take(SHOWN).map(shortened).collect();
+        format!("a struct of {}{more}", shown.join(", "))
+    }
+    let expected = list(locals.iter().map(|local| local.name));
+    let found = list(fields.iter().map(|field| &*field.name));
     Error::mismatch(expected, format!("{found}: no field in common"))
 }

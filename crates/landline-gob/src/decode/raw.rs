@@ -6,13 +6,13 @@ use super::plan::At;
 use super::session::Session;
 use crate::error::Error;
 use crate::number::put_uint;
-use crate::schema::{Elem, Shape, Tag, holds_interface};
+use crate::schema::{Elem, Shape};
 use crate::value::Value;
 
 /// Takes the value that comes next as a dynamic one.
 pub(super) fn value(s: &mut Session<'_, '_>, at: At) -> Result<Value, Error> {
     let elem = Elem { node: at.node, tag: at.tag, pointers: 0 };
-    let holds = at.tag == Tag::Interface || holds_interface(&s.types.graph, at.node);
+    let holds = s.types.holds_interface(elem);
     let before = s.rest;
     let bytes = if holds {
         let mut bytes = Vec::new();
@@ -66,7 +66,7 @@ fn copy(s: &mut Session<'_, '_>, elem: Elem, out: &mut Vec<u8>) -> Result<(), Er
             s.ascend();
         }
         _ => {
-            s.skip(At { tag: elem.tag, node: elem.node, plan: 0 })?;
+            s.skip(At::new(elem, 0))?;
             out.extend_from_slice(&before[..before.len() - s.rest.len()]);
         }
     }

@@ -121,6 +121,11 @@ impl<R> Reader<R> {
         &self.decoder
     }
 
+    /// What is read from. Who reads from it takes away what would be decoded.
+    pub fn get_mut(&mut self) -> &mut R {
+        &mut self.inner
+    }
+
     /// The stream, without what was read ahead.
     pub fn into_inner(self) -> R {
         self.inner

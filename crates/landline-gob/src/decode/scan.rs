@@ -199,7 +199,7 @@ impl Scan {
             let before = rest.len();
             let description = descriptor::take(&mut rest)?;
             self.at += before - rest.len();
-            types.define(id.checked_neg().unwrap_or(i64::MAX), description, limits)?;
+            types.define(id.checked_neg().unwrap_or(i64::MAX), description, before - rest.len(), limits)?;
             if self.at != self.limit {
                 return Err(corrupt("a message goes on after the description of a type"));
             }

@@ -1,41 +1,63 @@
 //! The bytes of one value while it is decoded, and what bounds that.
 
 use super::descriptor;
-use super::plan::{At, Plan, Plans};
+use super::plan::{At, Local, Plan, Plans};
 use super::types::Types;
 use crate::error::{Error, ErrorKind};
 use crate::limits::{Limit, Limits};
 use crate::number::{Bad, take_uint, to_float, to_int};
 use crate::schema::{Elem, Tag};
 
-/// serde makes room for no more bytes than this on the word of the input.
+/// Room is made for no more bytes than this on the word of the input, as in serde.
 const MOST_ON_TRUST: usize = 1 << 20;
+
+/// Bytes of a list. What is larger than this and a little is a table that hashes, which has its keys with it.
+const LIST: usize = size_of::<Vec<u8>>();
+
+/// For how many elements of a size room is made on the word of the input.
+#[inline]
+pub(super) fn on_trust(size: usize) -> usize {
+    (MOST_ON_TRUST / size.max(1)).max(8)
+}
+
+/// The same for a table that hashes: as many as there is room for before it has to be twice as large.
+#[inline]
+pub(super) fn on_trust_in_table(size: usize) -> usize {
+    (1 << on_trust(size).ilog2()) / 8 * 7
+}
 
 pub(super) struct Session<'d, 'de> {
     pub(super) rest: &'de [u8],
     pub(super) types: &'d Types,
-    pub(super) plans: &'d mut Plans,
+    pub(super) plans: &'d Plans,
     /// How many more levels it may nest.
     levels: usize,
     deepest: usize,
     /// How many more bytes of memory it may take.
     budget: usize,
-    /// The field that was asked for last, when it has no zero.
-    pub(super) nil: Option<&'static str>,
+    /// A field that has no zero and was not there, and how many were still to be asked for.
+    pub(super) nil: Option<(&'static str, usize)>,
+    /// How many elements of the slice that was read last were not asked for.
+    pub(super) left: usize,
+    /// How many bytes the Rust value that is next has where it will be.
+    pub(super) place: usize,
 }
 
 impl<'d, 'de> Session<'d, 'de> {
+    #[inline(always)]
     pub(super) fn new(
         rest: &'de [u8],
         types: &'d Types,
-        plans: &'d mut Plans,
+        plans: &'d Plans,
         limits: &Limits,
-    ) -> Session<'d, 'de> {
-        let budget = limits.budget(rest.len());
-        Session { rest, types, plans, levels: limits.depth, deepest: limits.depth, budget, nil: None }
+    ) -> Result<Session<'d, 'de>, Error> {
+        let overspent = types.overspent(plans.spent(), limits);
+        let budget = limits.budget(rest.len(), overspent)?;
+        let levels = limits.depth;
+        Ok(Session { rest, types, plans, levels, deepest: levels, budget, nil: None, left: 0, place: 0 })
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn uint(&mut self) -> Result<u64, Error> {
         Ok(take_uint(&mut self.rest)?)
     }
@@ -60,6 +82,19 @@ impl<'d, 'de> Session<'d, 'de> {
                 Ok(bytes)
             }
             None => Err(Bad::Short.into()),
+        }
+    }
+
+    /// A string.
+    #[inline(never)]
+    pub(super) fn text(&mut self) -> Result<&'de str, Error> {
+        let bytes = self.counted()?;
+        match std::str::from_utf8(bytes) {
+            Ok(text) => {
+                self.charge(text.len())?;
+                Ok(text)
+            }
+            Err(_) => Err(ErrorKind::Corrupt("a string that is not UTF-8").into()),
         }
     }
 
@@ -98,18 +133,37 @@ impl<'d, 'de> Session<'d, 'de> {
 
     /// Takes a value that has its own place on the heap into account, which shows by its being larger than its place.
     #[inline]
-    pub(super) fn charge_boxed(&mut self, bytes: usize, place: usize) -> Result<(), Error> {
-        if bytes > place { self.charge(bytes) } else { Ok(()) }
+    pub(super) fn charge_boxed(&mut self, bytes: usize) -> Result<(), Error> {
+        if bytes > self.place { self.charge(bytes) } else { Ok(()) }
     }
 
-    /// Takes the elements of a `Vec` into account, with what it is larger than they need.
-    pub(super) fn charge_items(&mut self, count: usize, size: usize) -> Result<(), Error> {
-        let bytes = count.saturating_mul(size);
-        if size <= 8 || bytes <= MOST_ON_TRUST {
-            return self.charge(bytes);
+    /// Takes the elements of a list or a set into account, which of them shows by its size; and for how many room may
+    /// be made.
+    #[inline]
+    pub(super) fn charge_items_of(
+        &mut self,
+        of: usize,
+        count: usize,
+        size: usize,
+        most: usize,
+    ) -> Result<usize, Error> {
+        if of > LIST + 8 {
+            self.charge_entries(count, size)?;
+            return Ok(on_trust_in_table(size));
+        }
+        self.charge_list(count, size, most)?;
+        Ok(most)
+    }
+
+    /// Takes the elements of a `Vec` into account, with what it is larger than they need; there is room for `most` of
+    /// them from the start.
+    #[inline]
+    pub(super) fn charge_list(&mut self, count: usize, size: usize, most: usize) -> Result<(), Error> {
+        if count <= most {
+            return self.charge(count * size);
         }
         // From there on it doubles as it grows.
-        let mut room = (MOST_ON_TRUST / size).max(4);
+        let mut room = most;
         while room < count {
             room *= 2;
         }
@@ -123,11 +177,21 @@ impl<'d, 'de> Session<'d, 'de> {
             return Ok(());
         }
         let room = (count.saturating_mul(8) / 7 + 1).next_power_of_two().max(4);
-        self.charge(room.saturating_mul(size + 1))
+        let table = room.saturating_mul(size + 1);
+        // One that grows is there twice for a while, before and after.
+        self.charge(if count > on_trust_in_table(size) { table.saturating_add(table / 2) } else { table })
+    }
+
+    /// What is to be done with what an interface holds; that takes memory too, when it is not known yet.
+    pub(super) fn make(&mut self, elem: Elem, local: Option<Local>) -> Result<At, Error> {
+        let before = self.plans.spent();
+        let at = self.plans.make(self.types, elem, local)?;
+        self.charge(self.plans.spent() - before)?;
+        Ok(at)
     }
 
     /// The number of the next field of a struct, after `last`; nothing at its end.
-    #[inline]
+    #[inline(always)]
     pub(super) fn next_field(&mut self, last: Option<u32>, fields: usize) -> Result<Option<u32>, Error> {
         let delta = self.uint()?;
         if delta == 0 {
@@ -183,7 +247,7 @@ impl<'d, 'de> Session<'d, 'de> {
             Tag::Interface => {
                 if let Some((_, elem)) = self.content()? {
                     self.descend()?;
-                    let at = self.plans.make(self.types, elem, None)?;
+                    let at = self.make(elem, None)?;
                     self.skip(at)?;
                     self.ascend();
                 }
@@ -199,31 +263,27 @@ impl<'d, 'de> Session<'d, 'de> {
     }
 
     fn skip_parts(&mut self, at: At) -> Result<(), Error> {
-        match *self.plans.plan(at) {
-            Plan::Items { elem, len, .. } => {
-                let count = self.count_of(len)?;
+        match self.plans.plan(at) {
+            Some(Plan::Items { elem, len, .. }) => {
+                let count = self.count_of(*len)?;
                 for _ in 0..count {
-                    self.skip(elem)?;
+                    self.skip(*elem)?;
                 }
             }
-            Plan::Entries { key, value, .. } => {
+            Some(Plan::Entries { key, value, .. }) => {
                 for _ in 0..self.count()? {
-                    self.skip(key)?;
-                    self.skip(value)?;
+                    self.skip(*key)?;
+                    self.skip(*value)?;
                 }
             }
-            Plan::Struct(ref plan) => {
-                let fields = plan.fields.len();
+            Some(Plan::Struct(plan)) => {
                 let mut last = None;
-                while let Some(number) = self.next_field(last, fields)? {
+                while let Some(number) = self.next_field(last, plan.fields.len())? {
                     last = Some(number);
-                    if let Plan::Struct(plan) = self.plans.plan(at) {
-                        let field = plan.fields[number as usize].at;
-                        self.skip(field)?;
-                    }
+                    self.skip(plan.fields[number as usize].at)?;
                 }
             }
-            Plan::Interface { .. } | Plan::Unmade => {}
+            Some(Plan::Interface { .. } | Plan::Never(_)) | None => {}
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! The types that a peer has described.
 
+use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -13,41 +14,86 @@ use crate::schema::{
 
 /// The first id that a peer may define.
 const FIRST_ID: i64 = 64;
+/// How many ids from there on are looked up by their number. Go counts them.
+const LOW: usize = 4096;
+
+/// About how many bytes are kept for a decoder as such, an id, a type, and a field besides its name; and for a while
+/// more for a field.
+const DECODER_COST: usize = 8 << 10;
+const ID_COST: usize = 80;
+const TYPE_COST: usize = 240;
+const FIELD_COST: usize = 72;
+const FIELD_COST_MORE: usize = 112;
+
+/// Of a type that is known to be whole.
+#[derive(Clone, Copy, Debug)]
+struct Ready {
+    tag: Tag,
+    holds_interface: bool,
+}
 
 #[derive(Debug)]
 pub(super) struct Types {
     /// Shared with the dynamic values that were decoded.
     pub(super) graph: Arc<Graph>,
-    /// Places of the ids that were defined or referred to.
-    ids: HashMap<i64, u32>,
-    /// Places that can be used, and whether values of theirs may hold interface values.
-    ready: HashMap<u32, bool>,
+    /// Places of the ids that were defined or referred to: the low ones, one more than the place, or 0.
+    low: Vec<u32>,
+    /// And the others.
+    high: HashMap<i64, u32>,
+    count: usize,
+    /// For each place, whether values may hold interface values, once it is known that they can be read.
+    ready: Vec<Option<Ready>>,
     /// Places of which the types within are known to be what they are.
     settled: HashSet<u32>,
+    /// For each place, whether values hold interfaces, as far as dynamic values have asked.
+    holds: RefCell<Vec<Option<bool>>>,
+    /// Bytes of descriptions, and about how many bytes of memory there are for them.
+    received: usize,
+    spent: usize,
 }
 
 impl Types {
     pub(super) fn new() -> Types {
         Types {
             graph: Arc::new(Graph::new()),
-            ids: HashMap::new(),
-            ready: HashMap::new(),
+            low: Vec::new(),
+            high: HashMap::new(),
+            count: 0,
+            ready: Vec::new(),
             settled: HashSet::new(),
+            holds: RefCell::default(),
+            received: 0,
+            spent: DECODER_COST,
         }
     }
 
     /// The type of an id, which has been defined.
+    #[inline]
     pub(super) fn find(&self, id: i64) -> Result<Elem, Error> {
-        if let Some(elem) = known(id) {
-            return Ok(elem);
+        if let Some(place) = self.place_of(id)
+            && let Some(node) = self.graph.find(place)
+        {
+            return Ok(Elem { node: place, tag: node.shape.tag(), pointers: 0 });
         }
-        match self.ids.get(&id) {
-            Some(&place) if self.graph.find(place).is_some() => Ok(self.graph.elem(place)),
-            _ => Err(ErrorKind::UnknownType(id).into()),
+        known(id).ok_or_else(|| ErrorKind::UnknownType(id).into())
+    }
+
+    #[inline]
+    fn place_of(&self, id: i64) -> Option<u32> {
+        match usize::try_from(id.wrapping_sub(FIRST_ID)) {
+            Ok(low) if low < LOW => self.low.get(low)?.checked_sub(1),
+            _ => self.high.get(&id).copied(),
         }
     }
 
-    pub(super) fn define(&mut self, id: i64, description: Description, limits: &Limits) -> Result<(), Error> {
+    /// Takes in a description, which takes so many bytes.
+    pub(super) fn define(
+        &mut self,
+        id: i64,
+        description: Description,
+        bytes: usize,
+        limits: &Limits,
+    ) -> Result<(), Error> {
         if id < FIRST_ID {
             return Err(ErrorKind::Corrupt("a type is defined under an id that is not free").into());
         }
@@ -55,6 +101,9 @@ impl Types {
         if self.graph.find(place).is_some() {
             return Err(ErrorKind::Corrupt("a type is defined twice").into());
         }
+        self.received += bytes;
+        self.charge(&description, limits)?;
+        self.charge_copy(limits)?;
         let Description { name, own_id, kind } = description;
         let mut elem = |id| self.elem(id, limits);
         let shape = match kind {
@@ -94,30 +143,60 @@ impl Types {
     }
 
     fn place(&mut self, id: i64, limits: &Limits) -> Result<u32, Error> {
-        if let Some(place) = self.ids.get(&id) {
-            return Ok(*place);
+        if let Some(place) = self.place_of(id) {
+            return Ok(place);
         }
-        if self.ids.len() >= limits.types {
-            return Err(Error::limit(Limit::Types, self.ids.len() + 1));
+        if self.count >= limits.types {
+            return Err(Error::limit(Limit::Types, self.count + 1));
         }
+        self.count += 1;
+        self.spent += ID_COST;
+        self.charge_copy(limits)?;
         let place = Arc::make_mut(&mut self.graph).reserve();
-        self.ids.insert(id, place);
+        match usize::try_from(id.wrapping_sub(FIRST_ID)) {
+            Ok(low) if low < LOW => {
+                if low >= self.low.len() {
+                    self.low.resize(low + 1, 0);
+                }
+                self.low[low] = place + 1;
+            }
+            _ => {
+                self.high.insert(id, place);
+            }
+        }
         Ok(place)
     }
 
+    /// The type of an id, if its values are known to hold no interfaces.
+    #[inline(always)]
+    pub(super) fn plain(&self, id: i64) -> Option<Elem> {
+        let place = self.place_of(id)?;
+        match self.ready.get(place as usize) {
+            Some(Some(Ready { tag, holds_interface: false })) => {
+                Some(Elem { node: place, tag: *tag, pointers: 0 })
+            }
+            _ => None,
+        }
+    }
+
     /// Makes sure that all a type is made of is defined, and says whether its values may hold interface values.
+    #[inline]
     pub(super) fn prepare(&mut self, elem: Elem, limits: &Limits) -> Result<bool, Error> {
+        if let Some(Some(ready)) = self.ready.get(elem.node as usize) {
+            return Ok(ready.holds_interface);
+        }
+        self.prepare_new(elem, limits)
+    }
+
+    #[cold]
+    fn prepare_new(&mut self, elem: Elem, limits: &Limits) -> Result<bool, Error> {
         if !elem.tag.is_composite() {
             return Ok(elem.tag == Tag::Interface);
-        }
-        if let Some(holds) = self.ready.get(&elem.node) {
-            return Ok(*holds);
         }
         check_nesting(&self.graph, elem.node, limits)?;
         for place in reachable(&self.graph, elem.node, children) {
             let Some(node) = self.graph.find(place) else {
-                let id = self.ids.iter().find(|(_, known)| **known == place).map_or(0, |(id, _)| *id);
-                return Err(ErrorKind::UnknownType(id).into());
+                return Err(ErrorKind::UnknownType(self.id_of(place)).into());
             };
             if !node.shape.tag().is_composite() || !self.settled.insert(place) {
                 continue;
@@ -131,8 +210,60 @@ impl Types {
             Arc::make_mut(&mut self.graph).fill(place, node);
         }
         let holds = holds_interface(&self.graph, elem.node);
-        self.ready.insert(elem.node, holds);
+        self.ready.resize(self.graph.len(), None);
+        self.ready[elem.node as usize] = Some(Ready { tag: elem.tag, holds_interface: holds });
         Ok(holds)
+    }
+
+    /// How many bytes of memory there are beyond what came with the descriptions; with those that plans take.
+    pub(super) fn overspent(&self, plans: usize, limits: &Limits) -> usize {
+        limits.overspent(self.spent.saturating_add(plans), self.received)
+    }
+
+    /// Takes a description into account.
+    fn charge(&mut self, description: &Description, limits: &Limits) -> Result<(), Error> {
+        let (mut kept, mut more) = (TYPE_COST + description.name.len(), description.name.len());
+        if let Kind::Struct { fields } = &description.kind {
+            for (name, _) in fields {
+                kept += FIELD_COST + name.len();
+                more += FIELD_COST_MORE + name.len();
+            }
+        }
+        self.spent = self.spent.saturating_add(kept);
+        limits.budget(0, self.overspent(more, limits)).map(|_| ())
+    }
+
+    /// A dynamic value that is kept keeps the types as they are, so that they are copied before they change.
+    fn charge_copy(&mut self, limits: &Limits) -> Result<(), Error> {
+        if Arc::strong_count(&self.graph) == 1 {
+            return Ok(());
+        }
+        // And grow.
+        self.spent = self.spent.saturating_add(2 * self.graph.len() * size_of::<usize>());
+        limits.budget(0, self.overspent(0, limits)).map(|_| ())
+    }
+
+    /// Whether values of a type may hold interface values.
+    pub(super) fn holds_interface(&self, elem: Elem) -> bool {
+        if !elem.tag.is_composite() {
+            return elem.tag == Tag::Interface;
+        }
+        let known = self.holds.borrow().get(elem.node as usize).copied().flatten();
+        known.unwrap_or_else(|| {
+            let found = holds_interface(&self.graph, elem.node);
+            let mut holds = self.holds.borrow_mut();
+            let len = self.graph.len().max(holds.len());
+            holds.resize(len, None);
+            holds[elem.node as usize] = Some(found);
+            found
+        })
+    }
+
+    /// The id of a place, for an error.
+    fn id_of(&self, place: u32) -> i64 {
+        let low = self.low.iter().position(|known| *known == place + 1);
+        let high = || self.high.iter().find(|(_, known)| **known == place).map_or(0, |(id, _)| *id);
+        low.map_or_else(high, |low| low as i64 + FIRST_ID)
     }
 }
 

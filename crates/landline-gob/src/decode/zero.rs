@@ -109,9 +109,8 @@ impl<'de> Deserializer<'de> for Zero<'_, '_, 'de> {
             Tag::Uint => visitor.visit_u64(0),
             Tag::Float => visitor.visit_f64(0.0),
             Tag::Text => visitor.visit_borrowed_str(""),
-            Tag::Bytes => visitor.visit_borrowed_bytes(&[]),
             Tag::Complex => self.several(2, visitor),
-            Tag::Slice => visitor.visit_seq(Zeros { s: self.s, left: 0 }),
+            Tag::Slice | Tag::Bytes => visitor.visit_seq(Zeros { s: self.s, left: 0 }),
             Tag::Map => visitor.visit_map(NoEntries),
             // Structs and arrays are never left out, unless they are behind a pointer that is nil.
             Tag::Interface | Tag::Struct | Tag::Array | Tag::Opaque | Tag::Unsupported => {

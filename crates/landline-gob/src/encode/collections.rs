@@ -8,9 +8,10 @@ use serde::ser::{
     Error as _, SerializeMap, SerializeSeq, SerializeTuple, SerializeTupleStruct, SerializeTupleVariant,
 };
 
+use super::byte::Byte;
 use super::fields::ByName;
 use super::pen::{Pen, Place};
-use super::position::{Byte, Element, Key, Position};
+use super::position::{Element, Key, Position};
 use super::ser::Ser;
 use crate::error::Error;
 use crate::number::{put_uint, take_uint, to_float, to_int};
@@ -22,106 +23,128 @@ pub(super) struct Items<'p, P> {
     pen: &'p mut Pen,
     elem: Elem,
     kind: Kind,
-    len: Option<usize>,
-    count: usize,
-    /// What comes before the elements, when it is not written because their number, or whether they are all zero,
-    /// is not known.
-    position: Option<P>,
-    place: Place,
     /// Whether an interface holds it.
     content: bool,
+    len: Option<usize>,
+    count: usize,
+    later: Option<Box<Later<P>>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Each,
     Bytes,
-    Complex,
-    /// A field without elements, which is left out.
-    Omitted,
+}
+
+/// What comes before the elements, when it cannot be written because their number, or whether they are all zero, is not
+/// known.
+struct Later<P> {
+    /// Nothing when it has been written.
+    position: Option<P>,
+    place: Place,
+    complex: bool,
 }
 
 impl<'p, P: Position> Items<'p, P> {
-    #[inline]
+    #[inline(always)]
     pub(super) fn begin(ser: Ser<'p, P>, len: Option<usize>) -> Result<Self, Error> {
-        let Ser { graph, elem: of, .. } = ser;
-        let (elem, kind, fixed) = match &graph.node(of.node).shape {
-            Shape::Slice { elem, .. } => (*elem, Kind::Each, None),
-            Shape::Bytes => (basic::UINT8, Kind::Bytes, None),
-            Shape::Array { elem, len } => (*elem, Kind::Each, Some(*len)),
-            Shape::Complex(_) => (basic::FLOAT64, Kind::Complex, Some(2)),
-            Shape::Interface { open: true, .. } => return Self::any(ser, len),
-            _ => return Err(Error::mismatch(ser.name(), "a sequence")),
+        let (elem, kind) = match (&ser.graph.node(ser.elem.node).shape, len) {
+            (Shape::Slice { elem, .. }, Some(_)) => (*elem, Kind::Each),
+            (Shape::Bytes, Some(_)) => (basic::UINT8, Kind::Bytes),
+            _ => return Self::begin_other(ser, len),
         };
-        if let (Some(fixed), Some(len)) = (fixed, len)
-            && fixed != len
-        {
-            return Err(Error::mismatch(format!("{fixed} elements"), len.to_string()));
+        let len = len.unwrap_or_default();
+        let Ser { graph, pen, position, .. } = ser;
+        pen.descend()?;
+        if !(P::OMITS && len == 0) {
+            position.put(pen, len as u64);
         }
-        Self::with(ser, elem, kind, fixed.or(len), fixed.is_some(), false)
+        Ok(Items { graph, pen, elem, kind, content: false, len: Some(len), count: 0, later: None })
     }
 
-    /// What an interface that takes anything holds.
     #[cold]
-    fn any(ser: Ser<'p, P>, len: Option<usize>) -> Result<Self, Error> {
-        let Ser { graph, pen, position, .. } = ser;
-        position.open(&mut pen.bytes);
-        pen.counted(b"[]interface {}");
-        pen.begin_content(basic::ANY_SLICE);
-        pen.descend()?;
-        let place = pen.here();
-        if let Some(len) = len {
-            pen.uint(len as u64);
+    #[inline(never)]
+    fn begin_other(ser: Ser<'p, P>, len: Option<usize>) -> Result<Self, Error> {
+        match &ser.graph.node(ser.elem.node).shape {
+            Shape::Slice { elem, .. } => Self::begin_later(ser, *elem, Kind::Each),
+            Shape::Bytes => Self::begin_later(ser, basic::UINT8, Kind::Bytes),
+            Shape::Array { elem, len: fixed } => {
+                if let Some(len) = len
+                    && len != *fixed
+                {
+                    return Err(Error::mismatch(format!("{fixed} elements"), len.to_string()));
+                }
+                let (elem, fixed) = (*elem, *fixed);
+                let Ser { graph, pen, position, .. } = ser;
+                pen.descend()?;
+                // Unlike a slice, an array is never left out.
+                position.open(pen);
+                pen.uint(fixed as u64);
+                let len = Some(fixed);
+                Ok(Items { graph, pen, elem, kind: Kind::Each, content: false, len, count: 0, later: None })
+            }
+            Shape::Complex(_) if len.is_none_or(|len| len == 2) => {
+                let mut items = Self::begin_later(ser, basic::FLOAT64, Kind::Each)?;
+                items.len = Some(2);
+                if let Some(later) = &mut items.later {
+                    later.complex = true;
+                }
+                Ok(items)
+            }
+            Shape::Interface { open: true, .. } => {
+                let Ser { graph, pen, position, .. } = ser;
+                position.open(pen);
+                pen.counted(b"[]interface {}");
+                pen.begin_content(basic::ANY_SLICE);
+                match len {
+                    Some(len) => {
+                        pen.descend()?;
+                        pen.uint(len as u64);
+                        let (elem, len) = (basic::ANY, Some(len));
+                        Ok(Items {
+                            graph,
+                            pen,
+                            elem,
+                            kind: Kind::Each,
+                            content: true,
+                            len,
+                            count: 0,
+                            later: None,
+                        })
+                    }
+                    None => {
+                        let place = pen.here();
+                        let later = Some(Box::new(Later { position: None, place, complex: false }));
+                        pen.descend()?;
+                        let elem = basic::ANY;
+                        Ok(Items { graph, pen, elem, kind: Kind::Each, content: true, len, count: 0, later })
+                    }
+                }
+            }
+            _ => Err(Error::mismatch(ser.name(), "a sequence")),
         }
-        Ok(Items {
-            graph,
-            pen,
-            elem: basic::ANY,
-            kind: Kind::Each,
-            len,
-            count: 0,
-            position: None,
-            place,
-            content: true,
-        })
     }
 
-    #[inline]
-    fn with(
-        ser: Ser<'p, P>,
-        elem: Elem,
-        kind: Kind,
-        len: Option<usize>,
-        fixed: bool,
-        content: bool,
-    ) -> Result<Self, Error> {
+    #[cold]
+    fn begin_later(ser: Ser<'p, P>, elem: Elem, kind: Kind) -> Result<Self, Error> {
         let Ser { graph, pen, position, .. } = ser;
         pen.descend()?;
-        let place = pen.here();
-        let mut items =
-            Items { graph, pen, elem, kind, len, count: 0, position: Some(position), place, content };
-        match len {
-            _ if kind == Kind::Complex => {}
-            Some(0) if P::OMITS && !fixed => items.kind = Kind::Omitted,
-            Some(len) => {
-                if let Some(position) = items.position.take() {
-                    position.open(&mut items.pen.bytes);
-                }
-                items.pen.uint(len as u64);
-            }
-            None => {}
-        }
-        Ok(items)
+        let later = Later { position: Some(position), place: pen.here(), complex: false };
+        let later = Some(Box::new(later));
+        Ok(Items { graph, pen, elem, kind, content: false, len: None, count: 0, later })
     }
 
     pub(super) fn into_content(self) -> Self {
         Items { content: true, ..self }
     }
 
-    #[inline]
+    #[inline(always)]
     fn item<T: Serialize + ?Sized>(&mut self, item: &T) -> Result<(), Error> {
         let done = match self.kind {
-            Kind::Bytes => item.serialize(Ser::new(self.graph, self.pen, self.elem, Byte)),
+            Kind::Bytes => {
+                let mut byte = 0;
+                item.serialize(Byte(&mut byte)).map(|()| self.pen.bytes.push(byte))
+            }
             _ => item.serialize(Ser::new(self.graph, self.pen, self.elem, Element)),
         };
         match done {
@@ -133,38 +156,16 @@ impl<'p, P: Position> Items<'p, P> {
         }
     }
 
+    #[inline(always)]
     fn finish(self) -> Result<(), Error> {
-        let Items { pen, kind, len, count, position, place, content, .. } = self;
-        if let Some(len) = len.filter(|len| *len != count) {
-            return Err(Error::custom(format!(
-                "a sequence says that it has {len} elements, and has {count}"
-            )));
+        let Items { pen, content, len, count, later, .. } = self;
+        if let Some(len) = len
+            && len != count
+        {
+            return Err(miscounted(len, count));
         }
-        match position {
-            Some(position) if kind == Kind::Complex => {
-                let mut parts = &pen.bytes[place.byte..];
-                let (real, imaginary) = (to_float(take_uint(&mut parts)?), to_float(take_uint(&mut parts)?));
-                if P::OMITS && real == 0.0 && imaginary == 0.0 {
-                    pen.retract(place);
-                } else {
-                    let mut head = Vec::new();
-                    position.open(&mut head);
-                    pen.insert(place, &head);
-                }
-            }
-            Some(position) if len.is_none() && (count > 0 || !P::OMITS) => {
-                let mut head = Vec::new();
-                position.open(&mut head);
-                put_uint(&mut head, count as u64);
-                pen.insert(place, &head);
-            }
-            Some(_) => {}
-            None if len.is_none() => {
-                let mut head = Vec::new();
-                put_uint(&mut head, count as u64);
-                pen.insert(place, &head);
-            }
-            None => {}
+        if let Some(later) = later {
+            Self::finish_later(pen, *later, count)?;
         }
         pen.ascend();
         if content {
@@ -172,6 +173,118 @@ impl<'p, P: Position> Items<'p, P> {
         }
         Ok(())
     }
+
+    #[cold]
+    fn finish_later(pen: &mut Pen, later: Later<P>, count: usize) -> Result<(), Error> {
+        let Later { position, place, complex } = later;
+        let mut head = Vec::new();
+        if complex {
+            let mut parts = &pen.bytes[place.byte..];
+            let zero = to_float(take_uint(&mut parts)?) == 0.0 && to_float(take_uint(&mut parts)?) == 0.0;
+            if P::OMITS && zero {
+                pen.retract(place);
+                return Ok(());
+            }
+        } else {
+            put_uint(&mut head, count as u64);
+        }
+        if let Some(position) = position {
+            if P::OMITS && count == 0 {
+                return Ok(());
+            }
+            let count = std::mem::take(&mut head);
+            position.head(&mut pen.last, &mut head);
+            head.extend(count);
+        }
+        pen.insert(place, &head);
+        Ok(())
+    }
+}
+
+/// The same of all elements at once.
+#[inline(always)]
+pub(super) fn collect<P: Position, I: Iterator>(ser: Ser<'_, P>, items: I) -> Result<(), Error>
+where
+    I::Item: Serialize,
+{
+    let len = match items.size_hint() {
+        (least, Some(most)) if least == most => least,
+        _ => return collect_other(ser, items, None),
+    };
+    match ser.elem.tag {
+        Tag::Bytes => collect_bytes(ser, len, items),
+        Tag::Slice => match &ser.graph.node(ser.elem.node).shape {
+            Shape::Slice { elem, .. } => collect_slice(ser, *elem, len, items),
+            _ => collect_other(ser, items, Some(len)),
+        },
+        _ => collect_other(ser, items, Some(len)),
+    }
+}
+
+#[inline(always)]
+fn collect_slice<P: Position, I: Iterator>(
+    ser: Ser<'_, P>,
+    elem: Elem,
+    len: usize,
+    items: I,
+) -> Result<(), Error>
+where
+    I::Item: Serialize,
+{
+    let Ser { graph, pen, position, .. } = ser;
+    pen.descend()?;
+    if !(P::OMITS && len == 0) {
+        position.put(pen, len as u64);
+    }
+    let mut count = 0;
+    for item in items {
+        if let Err(error) = item.serialize(Ser::new(graph, pen, elem, Element)) {
+            return Err(error.at_index(count));
+        }
+        count += 1;
+    }
+    pen.ascend();
+    if count == len { Ok(()) } else { Err(miscounted(len, count)) }
+}
+
+#[inline(always)]
+fn collect_bytes<P: Position, I: Iterator>(ser: Ser<'_, P>, len: usize, items: I) -> Result<(), Error>
+where
+    I::Item: Serialize,
+{
+    let Ser { pen, position, .. } = ser;
+    if !(P::OMITS && len == 0) {
+        position.put(pen, len as u64);
+    }
+    let start = pen.bytes.len();
+    pen.bytes.resize(start + len, 0);
+    let mut count = 0;
+    // Without a look at what may come after them: so it is a copy where they are bytes already.
+    for (byte, item) in pen.bytes[start..].iter_mut().zip(items) {
+        if let Err(error) = item.serialize(Byte(byte)) {
+            return Err(error.at_index(count));
+        }
+        count += 1;
+    }
+    if count == len { Ok(()) } else { Err(miscounted(len, count)) }
+}
+
+#[cold]
+#[inline(never)]
+fn collect_other<P: Position, I: Iterator>(ser: Ser<'_, P>, items: I, len: Option<usize>) -> Result<(), Error>
+where
+    I::Item: Serialize,
+{
+    let mut list = Items::begin(ser, len)?;
+    for item in items {
+        list.item(&item)?;
+    }
+    list.finish()
+}
+
+#[cold]
+fn miscounted(len: usize, count: usize) -> Error {
+    Error::custom(format!("a sequence says that it has {len} elements, and has {count}"))
 }
 
 macro_rules! items {
@@ -180,11 +293,12 @@ macro_rules! items {
             type Ok = ();
             type Error = Error;
 
-            #[inline]
+            #[inline(always)]
             fn $method<T: Serialize + ?Sized>(&mut self, item: &T) -> Result<(), Error> {
                 self.item(item)
             }
 
+            #[inline(always)]
             fn end(self) -> Result<(), Error> {
                 self.finish()
             }
@@ -232,7 +346,7 @@ impl<'p> Entries<'p> {
             Shape::Struct { fields, .. } => {
                 let Ser { pen, position, .. } = ser;
                 pen.descend()?;
-                position.open(&mut pen.bytes);
+                position.open(pen);
                 let to = To::Fields { fields: ByName::new(fields, pen.here()), name: String::new() };
                 return Ok(Entries { graph, pen, to, count: 0, content: false });
             }
@@ -242,7 +356,7 @@ impl<'p> Entries<'p> {
         let Ser { pen, position, .. } = ser;
         pen.descend()?;
         // Unlike a slice, a map without entries is sent: to Go it is not the same as none.
-        position.open(&mut pen.bytes);
+        position.open(pen);
         if content {
             pen.counted(b"map[string]interface {}");
             pen.begin_content(basic::ANY_MAP);

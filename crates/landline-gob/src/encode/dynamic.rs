@@ -23,12 +23,12 @@ pub(super) fn put<P: Position>(ser: Ser<'_, P>) -> Result<(), Error> {
             return ser.nothing();
         }
         let Ser { pen, position, .. } = ser;
-        position.open(&mut pen.bytes);
+        position.open(pen);
         return content(&value.graph, &mut bytes, pen);
     }
     let name = registered(&value)?;
     let Ser { pen, position, .. } = ser;
-    position.open(&mut pen.bytes);
+    position.open(pen);
     pen.counted(name.as_bytes());
     let elem = pen.place_of(&value.graph, value.elem.node)?;
     pen.begin_content(elem);

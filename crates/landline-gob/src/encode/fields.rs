@@ -20,14 +20,15 @@ pub(super) struct StructFields<'p> {
     fields: &'p [Field],
     /// The place at which the next field is expected.
     next: usize,
-    last: u32,
+    /// The field of what this one is in that was written last.
+    outer: u32,
     /// For structs that need not know the order of the type they were given.
-    by_name: Option<ByName<'p>>,
+    by_name: Option<Box<ByName<'p>>>,
     content: bool,
 }
 
 impl<'p> StructFields<'p> {
-    #[inline]
+    #[inline(always)]
     pub(super) fn begin<P: Position>(ser: Ser<'p, P>) -> Result<Self, Error> {
         let graph = ser.graph;
         let Shape::Struct { fields, .. } = &graph.node(ser.elem.node).shape else {
@@ -35,22 +36,23 @@ impl<'p> StructFields<'p> {
         };
         let Ser { pen, position, .. } = ser;
         pen.descend()?;
-        position.open(&mut pen.bytes);
-        let by_name = pen.given.then(|| ByName::new(fields, pen.here()));
-        Ok(StructFields { graph, pen, fields, next: 0, last: Numbered::NONE, by_name, content: false })
+        position.open(pen);
+        let by_name = if pen.given { Some(ByName::boxed(fields, pen)) } else { None };
+        let outer = std::mem::replace(&mut pen.last, Numbered::NONE);
+        Ok(StructFields { graph, pen, fields, next: 0, outer, by_name, content: false })
     }
 
     pub(super) fn into_content(self) -> Self {
         StructFields { content: true, ..self }
     }
 
-    #[inline]
+    #[inline(always)]
     fn field<T: Serialize + ?Sized>(&mut self, key: &'static str, value: &T) -> Result<(), Error> {
         if let Some(by_name) = &mut self.by_name {
             return by_name.field(self.graph, self.pen, key, value);
         }
         let field = self.find(key)?;
-        let position = Numbered { number: (self.next - 1) as u32, last: &mut self.last };
+        let position = Numbered((self.next - 1) as u32);
         match value.serialize(Ser::new(self.graph, self.pen, field.elem, position)) {
             Ok(()) => Ok(()),
             Err(error) => Err(error.at_field(key)),
@@ -58,7 +60,7 @@ impl<'p> StructFields<'p> {
     }
 
     /// The field of that name, after those that were given before.
-    #[inline]
+    #[inline(always)]
     fn find(&mut self, key: &'static str) -> Result<&'p Field, Error> {
         if let Some(field) = self.fields.get(self.next)
             && field.key.load(Relaxed) == key.as_ptr().addr()
@@ -70,6 +72,7 @@ impl<'p> StructFields<'p> {
         self.find_by_name(key)
     }
 
+    #[cold]
     fn find_by_name(&mut self, key: &'static str) -> Result<&'p Field, Error> {
         let left = &self.fields[self.next.min(self.fields.len())..];
         for (passed, field) in left.iter().enumerate() {
@@ -93,8 +96,10 @@ impl<'p> StructFields<'p> {
         )))
     }
 
+    #[inline(always)]
     fn finish(self) -> Result<(), Error> {
-        let StructFields { pen, by_name, content, .. } = self;
+        let StructFields { pen, outer, by_name, content, .. } = self;
+        pen.last = outer;
         match by_name {
             Some(by_name) => by_name.finish(pen),
             None => pen.bytes.push(0),
@@ -122,7 +127,7 @@ impl SerializeStruct for StructFields<'_> {
     type Ok = ();
     type Error = Error;
 
-    #[inline]
+    #[inline(always)]
     fn serialize_field<T: Serialize + ?Sized>(&mut self, key: &'static str, value: &T) -> Result<(), Error> {
         self.field(key, value)
     }
@@ -155,6 +160,12 @@ pub(super) struct ByName<'p> {
 impl<'p> ByName<'p> {
     pub(super) fn new(fields: &'p [Field], place: Place) -> Self {
         ByName { fields, place, pieces: Vec::new() }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn boxed(fields: &'p [Field], pen: &Pen) -> Box<Self> {
+        Box::new(ByName::new(fields, pen.here()))
     }
 
     pub(super) fn field<T: Serialize + ?Sized>(

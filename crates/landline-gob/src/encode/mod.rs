@@ -1,5 +1,6 @@
 //! Rust values to gob.
 
+mod byte;
 mod collections;
 mod descriptor;
 mod dynamic;
@@ -98,8 +99,9 @@ impl<T: Serialize + Deserialize<'static>> Encode for T {
 pub struct Encoder {
     types: Types,
     pen: Pen,
-    /// Rust types that were encoded before.
+    /// Rust types that were encoded before, and the one that was last.
     roots: HashMap<TypeId, Elem, ByTypeId>,
+    last_root: Option<(TypeId, Elem)>,
     /// Graphs of given types and of dynamic values, kept alive as long as `pen.brought` knows them by their address.
     graphs: Vec<Arc<Graph>>,
     limits: Limits,
@@ -121,7 +123,14 @@ impl Encoder {
         let limits = Limits::default();
         let mut pen = Pen::default();
         pen.deepest = limits.depth;
-        Encoder { types: Types::new(), pen, roots: HashMap::default(), graphs: Vec::new(), limits }
+        Encoder {
+            types: Types::new(),
+            pen,
+            roots: HashMap::default(),
+            last_root: None,
+            graphs: Vec::new(),
+            limits,
+        }
     }
 
     /// Writes the entries of maps in the order of their keys, so that equal values are equal bytes; off by default, when they
@@ -160,9 +169,9 @@ impl Encoder {
     /// stream goes on as if the value had not been there.
     #[inline]
     pub fn encode<T: Encode>(&mut self, value: &T, out: &mut Vec<u8>) -> Result<(), Error> {
-        let root = match self.roots.get(&typeid::of::<T>()) {
-            Some(root) => *root,
-            None => self.new_root::<T>()?,
+        let root = match self.last_root {
+            Some((id, root)) if id == typeid::of::<T>() => root,
+            _ => self.root::<T>()?,
         };
         self.write(root, false, out, |graph, pen| value.serialize(Ser::new(graph, pen, root, Element)))
     }
@@ -243,10 +252,17 @@ impl Encoder {
         Ok(())
     }
 
-    #[cold]
-    fn new_root<T: Encode>(&mut self) -> Result<Elem, Error> {
-        let root = self.types.import(&T::gob_type()?)?;
-        self.roots.insert(typeid::of::<T>(), root);
+    fn root<T: Encode>(&mut self) -> Result<Elem, Error> {
+        let id = typeid::of::<T>();
+        let root = match self.roots.get(&id) {
+            Some(root) => *root,
+            None => {
+                let root = self.types.import(&T::gob_type()?)?;
+                self.roots.insert(id, root);
+                root
+            }
+        };
+        self.last_root = Some((id, root));
         Ok(root)
     }
 

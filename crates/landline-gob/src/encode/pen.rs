@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::position::Numbered;
 use super::types::Types;
 use crate::error::{Error, ErrorKind, Signal};
 use crate::limits::Limit;
-use crate::number::{LONGEST, int_len, put_int, put_uint};
+use crate::number::{LONGEST, int_len, put_int, put_uint, put_uint_and_bytes, put_uints};
 use crate::schema::{Elem, Graph, Tag};
 
 /// The bytes of one value, but for what belongs between them where interfaces hold something.
@@ -19,6 +20,8 @@ pub(super) struct Pen {
     pub(super) bytes: Vec<u8>,
     marks: Vec<Mark>,
     depth: usize,
+    /// The field of the innermost struct that was written last.
+    pub(super) last: u32,
     pub(super) deepest: usize,
     pub(super) sorted: bool,
     /// Whether the type was given: then what is written may be of another kind that can become it.
@@ -50,10 +53,12 @@ enum What {
 }
 
 impl Pen {
+    #[inline]
     pub(super) fn begin(&mut self, given: bool) {
         self.bytes.clear();
         self.marks.clear();
         self.depth = 0;
+        self.last = Numbered::NONE;
         self.given = given;
         self.wanted = None;
     }
@@ -73,13 +78,31 @@ impl Pen {
         self.depth -= 1;
     }
 
+    #[inline]
     pub(super) fn uint(&mut self, value: u64) {
         put_uint(&mut self.bytes, value);
     }
 
+    #[inline]
     pub(super) fn counted(&mut self, bytes: &[u8]) {
         put_uint(&mut self.bytes, bytes.len() as u64);
         self.bytes.extend_from_slice(bytes);
+    }
+
+    /// A field, by its number, that is a number.
+    ///
+    /// Never inlined, as the next, so that what is around them is small enough to be.
+    #[inline(never)]
+    pub(super) fn field(&mut self, number: u32, value: u64) {
+        put_uints(&mut self.bytes, number.wrapping_sub(self.last), value);
+        self.last = number;
+    }
+
+    /// A field that is bytes, with their count before them.
+    #[inline(never)]
+    pub(super) fn field_of_bytes(&mut self, number: u32, bytes: &[u8]) {
+        put_uint_and_bytes(&mut self.bytes, number.wrapping_sub(self.last), bytes);
+        self.last = number;
     }
 
     /// Begins what an interface holds, after the name of its type.
@@ -107,6 +130,7 @@ impl Pen {
     }
 
     /// Where the next bytes will be.
+    #[inline]
     pub(super) fn here(&self) -> Place {
         Place { byte: self.bytes.len(), mark: self.marks.len() }
     }
@@ -141,15 +165,9 @@ impl Pen {
     }
 
     /// Writes the value as one message or, where interfaces bring types, as several.
+    #[inline]
     pub(super) fn finish(&mut self, types: &mut Types, root: Elem, out: &mut Vec<u8>) {
-        let mut bodies = Vec::new();
-        types.identify(root);
-        types.describe(root, &mut bodies);
-        for body in &bodies {
-            put_uint(out, body.len() as u64);
-            out.extend_from_slice(body);
-        }
-        let id = types.id(root);
+        let id = types.known_id(root).unwrap_or_else(|| introduce(types, root, out));
         if self.marks.is_empty() {
             out.reserve(2 * LONGEST + self.bytes.len());
             put_uint(out, (int_len(id) + self.bytes.len()) as u64);
@@ -193,6 +211,19 @@ impl Pen {
         out.extend_from_slice(&self.bytes[copied..]);
         close(out, start);
     }
+}
+
+/// Describes a type to the peer, and gives its id.
+#[cold]
+fn introduce(types: &mut Types, root: Elem, out: &mut Vec<u8>) -> i64 {
+    let mut bodies = Vec::new();
+    types.identify(root);
+    types.describe(root, &mut bodies);
+    for body in &bodies {
+        put_uint(out, body.len() as u64);
+        out.extend_from_slice(body);
+    }
+    types.id(root)
 }
 
 /// Puts the length before what begins at `start`.

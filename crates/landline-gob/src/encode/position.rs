@@ -1,17 +1,38 @@
 //! Where a value stands, which decides whether it is written when it is zero, and what is written before it.
 
+use super::pen::Pen;
 use crate::number::put_uint;
 
-pub(super) trait Position {
+pub(super) trait Position: Sized {
     /// Whether the zero value is left out.
     const OMITS: bool;
-    /// Whether it is one of the bytes of a `[]byte`.
-    const BYTE: bool = false;
     /// Whether it is the key of a map.
     const KEY: bool = false;
+    /// Whether its type can be one that was given, and not that of the Rust value.
+    const GIVEN: bool = true;
 
-    /// Writes what comes before the value, once it is known that there will be one.
-    fn open(self, bytes: &mut Vec<u8>);
+    /// Writes what comes before the value, once it is known that there will be one. `last` is the field before.
+    fn head(self, last: &mut u32, out: &mut Vec<u8>);
+
+    /// The same where the pen is.
+    #[inline(always)]
+    fn open(self, pen: &mut Pen) {
+        self.head(&mut pen.last, &mut pen.bytes);
+    }
+
+    /// The same, and a number.
+    #[inline(always)]
+    fn put(self, pen: &mut Pen, value: u64) {
+        self.open(pen);
+        put_uint(&mut pen.bytes, value);
+    }
+
+    /// The same, and bytes with their count before them.
+    #[inline(always)]
+    fn put_bytes(self, pen: &mut Pen, bytes: &[u8]) {
+        self.put(pen, bytes.len() as u64);
+        pen.bytes.extend_from_slice(bytes);
+    }
 }
 
 /// By itself, or as one of several: always there.
@@ -20,59 +41,57 @@ pub(super) struct Element;
 /// As the key of a map.
 pub(super) struct Key;
 
-/// As one of the bytes of a `[]byte`.
-pub(super) struct Byte;
-
 /// As a field, whose number is written later.
 pub(super) struct Detached;
 
 /// As a field, after its number, which is written as the difference from that of the field before.
-pub(super) struct Numbered<'l> {
-    pub(super) number: u32,
-    pub(super) last: &'l mut u32,
-}
+pub(super) struct Numbered(pub(super) u32);
 
-impl Numbered<'_> {
-    /// What `last` is before the first field.
+impl Numbered {
+    /// What the last field is before the first one.
     pub(super) const NONE: u32 = u32::MAX;
 }
 
 impl Position for Element {
     const OMITS: bool = false;
 
-    #[inline]
-    fn open(self, _: &mut Vec<u8>) {}
+    #[inline(always)]
+    fn head(self, _: &mut u32, _: &mut Vec<u8>) {}
 }
 
 impl Position for Key {
     const OMITS: bool = false;
     const KEY: bool = true;
 
-    #[inline]
-    fn open(self, _: &mut Vec<u8>) {}
-}
-
-impl Position for Byte {
-    const OMITS: bool = false;
-    const BYTE: bool = true;
-
-    #[inline]
-    fn open(self, _: &mut Vec<u8>) {}
+    #[inline(always)]
+    fn head(self, _: &mut u32, _: &mut Vec<u8>) {}
 }
 
 impl Position for Detached {
     const OMITS: bool = true;
 
-    #[inline]
-    fn open(self, _: &mut Vec<u8>) {}
+    #[inline(always)]
+    fn head(self, _: &mut u32, _: &mut Vec<u8>) {}
 }
 
-impl Position for Numbered<'_> {
+impl Position for Numbered {
     const OMITS: bool = true;
+    // The fields of a type that was given are put in its order first.
+    const GIVEN: bool = false;
 
     #[inline]
-    fn open(self, bytes: &mut Vec<u8>) {
-        put_uint(bytes, self.number.wrapping_sub(*self.last).into());
-        *self.last = self.number;
+    fn head(self, last: &mut u32, out: &mut Vec<u8>) {
+        put_uint(out, self.0.wrapping_sub(*last).into());
+        *last = self.0;
+    }
+
+    #[inline(always)]
+    fn put(self, pen: &mut Pen, value: u64) {
+        pen.field(self.0, value);
+    }
+
+    #[inline(always)]
+    fn put_bytes(self, pen: &mut Pen, bytes: &[u8]) {
+        pen.field_of_bytes(self.0, bytes);
     }
 }

@@ -2,13 +2,13 @@
 
 use serde::{Serialize, Serializer};
 
-use super::collections::{Entries, Items};
+use super::collections::{self, Entries, Items};
 use super::fields::StructFields;
 use super::pen::Pen;
 use super::position::{Element, Position};
 use crate::error::{Error, ErrorKind};
 use crate::go::token::{self, Token};
-use crate::number::{put_float, put_int, put_uint};
+use crate::number::{of_float, of_int};
 use crate::schema::{Content, Elem, Graph, Shape, Tag, basic};
 use crate::value;
 
@@ -24,65 +24,58 @@ pub(super) struct Ser<'p, P> {
 }
 
 impl<'p, P: Position> Ser<'p, P> {
-    #[inline]
+    #[inline(always)]
     pub(super) fn new(graph: &'p Graph, pen: &'p mut Pen, elem: Elem, position: P) -> Self {
         Ser { graph, pen, elem, position, through: false, compact: false }
     }
 
-    #[inline]
+    #[inline(always)]
     fn int(self, value: i64) -> Result<(), Error> {
-        if self.elem.tag != Tag::Int || self.pen.given {
-            return self.other_int(value.into());
+        if self.elem.tag != Tag::Int || (P::GIVEN && self.pen.given) {
+            return other_int(self.graph, self.pen, self.elem, self.position, (value < 0, value as u64));
         }
         self.put_int(value);
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn uint(self, value: u64) -> Result<(), Error> {
-        if self.elem.tag != Tag::Uint || self.pen.given {
-            return self.other_int(value.into());
+        if self.elem.tag != Tag::Uint || (P::GIVEN && self.pen.given) {
+            return other_int(self.graph, self.pen, self.elem, self.position, (false, value));
         }
         self.put_uint(value);
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn put_int(self, value: i64) {
         if !(P::OMITS && value == 0) {
-            self.position.open(&mut self.pen.bytes);
-            put_int(&mut self.pen.bytes, value);
+            self.position.put(self.pen, of_int(value));
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn put_uint(self, value: u64) {
-        if P::BYTE {
-            self.pen.bytes.push(value as u8);
-        } else if !(P::OMITS && value == 0) {
-            self.position.open(&mut self.pen.bytes);
-            put_uint(&mut self.pen.bytes, value);
+        if !(P::OMITS && value == 0) {
+            self.position.put(self.pen, value);
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn put_float(self, value: f64) {
         if !(P::OMITS && value == 0.0) {
-            self.position.open(&mut self.pen.bytes);
-            put_float(&mut self.pen.bytes, value);
+            self.position.put(self.pen, of_float(value));
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn put_bytes(self, bytes: &[u8]) {
         if !(P::OMITS && bytes.is_empty()) {
-            self.position.open(&mut self.pen.bytes);
-            self.pen.counted(bytes);
+            self.position.put_bytes(self.pen, bytes);
         }
     }
 
     /// A number whose type is not simply that of its place.
-    #[cold]
     fn other_int(self, value: i128) -> Result<(), Error> {
         let name = self.name();
         match &self.graph.node(self.elem.node).shape {
@@ -164,13 +157,13 @@ impl<'p, P: Position> Ser<'p, P> {
     }
 
     fn put_opaque(self, bytes: &[u8]) {
-        self.position.open(&mut self.pen.bytes);
+        self.position.open(self.pen);
         self.pen.counted(bytes);
     }
 
     /// Writes content of a type that Go has registered from the start into an interface.
     fn any(self, name: &str, elem: Elem, put: impl FnOnce(Ser<'_, Element>)) -> Result<(), Error> {
-        self.position.open(&mut self.pen.bytes);
+        self.position.open(self.pen);
         self.pen.counted(name.as_bytes());
         self.pen.begin_content(elem);
         put(Ser::new(self.graph, self.pen, elem, Element));
@@ -220,16 +213,30 @@ impl<'p, P: Position> Ser<'p, P> {
             Content::Type(elem) => *elem,
             Content::Unsupported(why) => return Err(Error::unsupported(format!("{name}: {why}"))),
         };
-        self.position.open(&mut self.pen.bytes);
+        self.position.open(self.pen);
         self.pen.counted(name.as_bytes());
         self.pen.begin_content(elem);
         Ok((self.graph, self.pen, elem))
     }
 }
 
+/// The same, of parts: nothing has to be put together before it is known that this is needed.
+#[cold]
+#[inline(never)]
+fn other_int<P: Position>(
+    graph: &Graph,
+    pen: &mut Pen,
+    elem: Elem,
+    position: P,
+    (negative, bits): (bool, u64),
+) -> Result<(), Error> {
+    let value = if negative { (bits as i64).into() } else { i128::from(bits) };
+    Ser::new(graph, pen, elem, position).other_int(value)
+}
+
 macro_rules! numbers {
     ($($method:ident $type:ty, $through:ident;)*) => {
-        $(#[inline]
+        $(#[inline(always)]
         fn $method(self, value: $type) -> Result<(), Error> {
             self.$through(value.into())
         })*
@@ -270,7 +277,7 @@ impl<'p, P: Position> Serializer for Ser<'p, P> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn serialize_bool(self, value: bool) -> Result<(), Error> {
         match self.elem.tag {
             Tag::Bool => {
@@ -284,7 +291,7 @@ impl<'p, P: Position> Serializer for Ser<'p, P> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn serialize_f64(self, value: f64) -> Result<(), Error> {
         if self.elem.tag != Tag::Float {
             return self.other_float(value);
@@ -300,7 +307,7 @@ impl<'p, P: Position> Serializer for Ser<'p, P> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn serialize_str(self, value: &str) -> Result<(), Error> {
         if self.elem.tag != Tag::Text {
             return if P::KEY && self.pen.given { self.key_of_text(value) } else { self.other_text(value) };
@@ -333,7 +340,7 @@ impl<'p, P: Position> Serializer for Ser<'p, P> {
     fn serialize_unit(self) -> Result<(), Error> {
         match self.elem.tag {
             Tag::Struct if self.graph.fields(self.elem.node).is_empty() && !self.pen.given => {
-                self.position.open(&mut self.pen.bytes);
+                self.position.open(self.pen);
                 self.pen.bytes.push(0);
                 Ok(())
             }
@@ -389,9 +396,18 @@ impl<'p, P: Position> Serializer for Ser<'p, P> {
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn serialize_seq(self, len: Option<usize>) -> Result<Items<'p, P>, Error> {
         Items::begin(self, len)
+    }
+
+    #[inline(always)]
+    fn collect_seq<I>(self, items: I) -> Result<(), Error>
+    where
+        I: IntoIterator,
+        I::Item: Serialize,
+    {
+        collections::collect(self, items.into_iter())
     }
 
     fn serialize_tuple(self, len: usize) -> Result<Items<'p, P>, Error> {
@@ -417,7 +433,7 @@ impl<'p, P: Position> Serializer for Ser<'p, P> {
         Entries::begin(self, len)
     }
 
-    #[inline]
+    #[inline(always)]
     fn serialize_struct(self, _: &'static str, _: usize) -> Result<StructFields<'p>, Error> {
         StructFields::begin(self)
     }

@@ -163,6 +163,15 @@ impl Types {
         }
     }
 
+    /// The id by which the peer knows a type, if it was told of it.
+    #[inline]
+    pub(super) fn known_id(&self, elem: Elem) -> Option<i64> {
+        match self.sent.get(elem.node as usize) {
+            Some(sent) if sent.described => Some(sent.id),
+            _ => elem.tag.known_id(),
+        }
+    }
+
     /// The id by which the peer knows a type.
     pub(super) fn id(&self, elem: Elem) -> i64 {
         elem.tag.known_id().unwrap_or(self.sent[elem.node as usize].id)

@@ -281,19 +281,23 @@ impl Graph {
         Elem { node: place, tag, pointers: 0 }
     }
 
+    #[inline]
     pub(crate) fn find(&self, place: u32) -> Option<&Node> {
         self.nodes.get(place as usize)?.as_deref()
     }
 
     /// A type that is known to be described.
+    #[inline]
     pub(crate) fn node(&self, place: u32) -> &Node {
         self.find(place).expect("types are described before they are used")
     }
 
+    #[inline]
     pub(crate) fn elem(&self, place: u32) -> Elem {
         Elem { node: place, tag: self.node(place).shape.tag(), pointers: 0 }
     }
 
+    #[inline]
     pub(crate) fn fields(&self, place: u32) -> &[Field] {
         match &self.node(place).shape {
             Shape::Struct { fields, .. } => fields,

@@ -7,6 +7,10 @@ use crate::go;
 
 /// A type without a name of its own cannot contain itself in Go; in Rust it can.
 const DEEPEST: usize = 64;
+/// Nor can its name be of any length; but types that a peer has described can be in each other so often that theirs has
+/// no end in sight. Bytes of a name, and of a definition, from which on the rest is left out.
+const LONGEST_NAME: usize = 16 << 10;
+const LONGEST_DEFINITION: usize = 256 << 10;
 
 /// The name by which Go knows a type: `[]*main.Point`, `map[string]int`.
 ///
@@ -23,7 +27,8 @@ fn write_name(graph: &Graph, elem: Elem, package: &str, depth: usize, out: &mut 
         out.push_str(word);
         return;
     }
-    let Some(node) = graph.find(elem.node).filter(|_| depth < DEEPEST) else {
+    let is_long = depth >= DEEPEST || out.len() >= LONGEST_NAME;
+    let Some(node) = graph.find(elem.node).filter(|_| !is_long) else {
         out.push_str("...");
         return;
     };
@@ -63,6 +68,9 @@ fn write_name(graph: &Graph, elem: Elem, package: &str, depth: usize, out: &mut 
                 out.push_str(&field.name);
                 out.push(' ');
                 write_name(graph, field.elem, package, depth + 1, out);
+                if out.len() >= LONGEST_NAME {
+                    break;
+                }
             }
             out.push_str(" }");
         }
@@ -113,7 +121,34 @@ pub(crate) fn is_identifier(name: &str) -> bool {
 
 /// Writes a type as its definition: named types once with what they are, and then by their names.
 pub(crate) fn write_definition(graph: &Graph, elem: Elem, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    Definition { graph, written: vec![false; graph.len()] }.elem(elem, 0, f)
+    let mut out = Bounded { f, left: LONGEST_DEFINITION, is_full: false };
+    let written = Definition { graph, written: vec![false; graph.len()] }.elem(elem, 0, &mut out);
+    match written {
+        Err(_) if out.is_full => f.write_str("..."),
+        written => written,
+    }
+}
+
+/// Writes so many bytes, and refuses more.
+struct Bounded<'a, 'f> {
+    f: &'a mut fmt::Formatter<'f>,
+    left: usize,
+    is_full: bool,
+}
+
+impl fmt::Write for Bounded<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        match self.left.checked_sub(text.len()) {
+            Some(left) => {
+                self.left = left;
+                self.f.write_str(text)
+            }
+            None => {
+                self.is_full = true;
+                Err(fmt::Error)
+            }
+        }
+    }
 }
 
 struct Definition<'a> {
@@ -122,7 +157,7 @@ struct Definition<'a> {
 }
 
 impl Definition<'_> {
-    fn elem(&mut self, elem: Elem, depth: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn elem(&mut self, elem: Elem, depth: usize, f: &mut Bounded<'_, '_>) -> fmt::Result {
         for _ in 0..elem.pointers {
             f.write_char('*')?;
         }

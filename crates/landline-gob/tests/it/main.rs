@@ -3,6 +3,7 @@
 mod collections;
 mod interfaces;
 mod numbers;
+mod rules;
 mod standard;
 mod structs;
 mod vectors;

@@ -137,7 +137,7 @@ where
             // Of the time it takes the watch knows.
             .header_read_timeout(None::<Duration>)
             .max_buf_size(self.settings.max_head.max(8192))
-            .half_close(true)
+            .half_close(self.settings.half_close)
             .serve_connection(io, handler);
         let mut conn = Some(conn);
         let mut told = false;

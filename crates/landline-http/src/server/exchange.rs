@@ -1,10 +1,10 @@
 //! One request and its response, from the complete head to the last byte.
 
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
 
 use http::{Method, Request, StatusCode, Uri, Version};
 use landline::Context;
+use tokio::time::Instant;
 use tracing::Level;
 
 use super::state::State;

@@ -62,6 +62,7 @@ impl<F: Future> Future for Sound<F> {
 }
 
 type Boxed = Pin<Box<dyn Future<Output = Response<Body>>>>;
+type Handler = Arc<dyn Fn(Request<RequestBody>) -> Boxed + Send + Sync>;
 
 /// Many handlers, chosen by the patterns of [`ServeMux`]. What none is for is answered with 404, or 405 and `Allow`; a path
 /// that is not clean, or lacks a slash, with a redirect.
@@ -80,7 +81,7 @@ type Boxed = Pin<Box<dyn Future<Output = Response<Body>>>>;
 /// ```
 #[derive(Clone, Default)]
 pub struct Router {
-    mux: Arc<ServeMux<Arc<dyn Fn(Request<RequestBody>) -> Boxed + Send + Sync>>>,
+    mux: Arc<ServeMux<Handler>>,
 }
 
 /// What the wildcards of the pattern matched; among the extensions of a request that a [`Router`] routed. See

@@ -70,7 +70,7 @@ impl AsyncWrite for Io {
     }
 
     fn is_write_vectored(&self) -> bool {
-        (&self.state.conn).is_write_vectored()
+        AsyncWrite::is_write_vectored(&&self.state.conn)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

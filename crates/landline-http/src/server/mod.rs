@@ -181,6 +181,14 @@ impl Server {
         self
     }
 
+    /// Whether a client of HTTP/1.1 that has shut down its side after a request is still answered. Off by default: that it
+    /// has left is noticed at once then, and its handler dropped, which else goes on until it has something to write.
+    #[must_use]
+    pub fn half_close(mut self, on: bool) -> Server {
+        self.settings.half_close = on;
+        self
+    }
+
     /// How many requests of one conn may be under way in HTTP/2; 200 by default.
     #[must_use]
     pub fn max_streams(mut self, streams: u32) -> Server {

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use http::header::{self, HeaderValue};
+use http::header::{self, HeaderMap, HeaderValue};
 use http::{Request, Response, StatusCode};
 use http_body::Body as _;
 use hyper::body::Incoming;
@@ -107,7 +107,12 @@ where
                 // Polled again after its end, it has none.
                 let Some(mut exchange) = this.exchange.take() else { return Poll::Pending };
                 exchange.answered(response.status());
-                return Poll::Ready(Ok(response.map(|body| Sent::by_handler(body, exchange))));
+                let closes = exchange.state().is_ending() && exchange.state().speaks_http1();
+                let mut response = response.map(|body| Sent::by_handler(body, exchange));
+                if closes {
+                    say_close(response.headers_mut());
+                }
+                return Poll::Ready(Ok(response));
             }
             Ok(Poll::Ready(Step::Answered(Err(error)))) => {
                 tracing::error!(target: "landline_http", error = %error.into(), "handler");
@@ -124,18 +129,24 @@ where
         };
         let Some(mut exchange) = this.exchange.take() else { return Poll::Pending };
         exchange.answered(status);
-        if status != StatusCode::EXPECTATION_FAILED {
-            // What follows on this conn may not be what it seems.
-            exchange.state().end();
-        }
+        // What follows on this conn may not be what it seems.
+        let closes = status != StatusCode::EXPECTATION_FAILED && exchange.state().speaks_http1();
         let mut response = Response::new(Sent::words(words, exchange));
         *response.status_mut() = status;
         let headers = response.headers_mut();
+        if closes {
+            say_close(headers);
+        }
         if !words.is_empty() {
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
         }
         Poll::Ready(Ok(response))
     }
+}
+
+/// Has hyper end the conn behind this response, whatever was read behind its request.
+fn say_close(headers: &mut HeaderMap) {
+    headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
 }
 
 enum Step<R, E> {

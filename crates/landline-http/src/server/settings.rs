@@ -13,6 +13,7 @@ pub(super) struct Settings {
     pub(super) max_head: usize,
     pub(super) max_body: u64,
     pub(super) max_requests: u32,
+    pub(super) half_close: bool,
     pub(super) http2: Http2,
 }
 
@@ -35,6 +36,7 @@ impl Default for Settings {
             max_head: 1 << 20,
             max_body: 1 << 30,
             max_requests: u32::MAX,
+            half_close: false,
             http2: Http2 { max_streams: 200, max_header_list: 64 << 10, max_resets: 20 },
         }
     }

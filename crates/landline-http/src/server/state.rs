@@ -118,6 +118,10 @@ impl State {
         self.heading_since.store(0, Relaxed);
     }
 
+    pub(super) fn speaks_http1(&self) -> bool {
+        self.has_heads.load(Relaxed)
+    }
+
     pub(super) fn read(&self, count: usize) {
         self.counts.received.add(count as u64);
         if self.in_flight.load(Relaxed) == 0

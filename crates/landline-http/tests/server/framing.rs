@@ -29,10 +29,11 @@ const POST: &str = "POST / HTTP/1.1\r\nHost: a\r\n";
 
 #[tokio::test]
 async fn errors_are_refused_and_have_no_handler() {
-    let seen = Arc::default();
+    let seen = Arc::new(AtomicUsize::new(0));
     let serving = serve(&seen).await;
     let long = "a".repeat(20 * 1024);
     let many: String = (0..200).map(|index| format!("x-{index}: 1\r\n")).collect();
+    let mut failed = Vec::new();
     for request in [
         // Section 2.2: the line, and what is around it.
         "\r\nGET\r\n\r\n",
@@ -98,22 +99,24 @@ async fn errors_are_refused_and_have_no_handler() {
         let request = format!("{request}GET /smuggled HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
         let answer = say(&serving, &request).await;
         let shown = &request[..request.len().min(120)];
-        assert!(
-            !answer.contains(" 200 ")
-                || answer.starts_with("HTTP/1.1 200 ")
-                    && answer.matches("HTTP/1.1").count() == 1
-                    && is_broken_body(&request),
-            "{shown:?}: {answer:?}"
-        );
-        if !answer.is_empty() && !is_broken_body(&request) {
-            let status = &answer[9..12];
-            assert!(["400", "414", "431", "505", "417"].contains(&status), "{shown:?}: {answer:?}");
+        let statuses: Vec<&str> =
+            answer.match_indices("HTTP/1.1 ").map(|(at, it)| &answer[at + it.len()..][..3]).collect();
+        let is_well = match statuses[..] {
+            [] => true,
+            // The head is one, so there is a handler, which fails to read the body.
+            ["200"] => is_broken_body(&request),
+            [one] => ["400", "414", "431", "505"].contains(&one),
+            _ => false,
+        };
+        if !is_well || seen.load(Ordering::Relaxed) > 0 {
+            failed.push(format!("{shown:?}: {answer:?}"));
+            seen.store(0, Ordering::Relaxed);
         }
-        assert_eq!(seen.load(Ordering::Relaxed), 0, "{shown:?} had a handler: {answer:?}");
     }
+    assert!(failed.is_empty(), "{failed:#?}");
 }
 
-/// The head is one, and the handler, which fails to read the body, may answer.
+/// What is wrong comes behind the head.
 fn is_broken_body(request: &str) -> bool {
     request.contains("Transfer-Encoding: chunked\r\n\r\n") && !request.contains("HTTP/1.0")
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use http::{Request, Response};
 use landline::Conn;
 use landline_http::Body;
-use landline_http::server::{RequestBody, Server, Serving, handle};
+use landline_http::server::{Counters, RequestBody, Server, Serving, handle};
 
 /// Only what hangs takes so long.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -80,4 +80,15 @@ async fn response(conn: &Conn) -> String {
     };
     tokio::time::timeout(PATIENCE, reading).await.expect("a response");
     String::from_utf8(all).unwrap()
+}
+
+/// Waits until the counters are such: what ends a conn is counted a little after its peer sees the end.
+async fn until(serving: &Serving, holds: impl Fn(&Counters) -> bool) {
+    let waiting = async {
+        while !holds(&serving.http_counters()) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let waited = tokio::time::timeout(PATIENCE, waiting).await;
+    waited.unwrap_or_else(|_| panic!("{:?}", serving.http_counters()));
 }

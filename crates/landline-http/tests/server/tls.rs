@@ -4,7 +4,7 @@ use base64::Engine as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use http::{Request, Response, Version};
 use landline::{Conn, Dialer};
@@ -15,8 +15,9 @@ use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 use tempfile::TempDir;
+use tokio::time::Instant;
 
-use super::{dial, one, rest};
+use super::{dial, one, rest, until};
 
 /// An authority, and what it signs.
 struct Authority {
@@ -208,5 +209,5 @@ async fn a_handshake_that_takes_too_long_ends_the_conn() {
         server.serve("tcp", "127.0.0.1:0", handle(async |_| Response::new(Body::empty()))).await.unwrap();
     let conn = dial(&serving).await;
     assert_eq!(rest(&conn).await, "");
-    assert_eq!(serving.http_counters().late, 1);
+    until(&serving, |counters| counters.late == 1).await;
 }

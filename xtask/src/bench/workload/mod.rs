@@ -6,6 +6,7 @@ mod dial;
 mod echo;
 mod file;
 mod forward;
+mod gob;
 mod lookup;
 
 use super::{
@@ -46,6 +47,8 @@ pub(crate) enum Shape {
     Forwarder { load: &'static [&'static str] },
     /// The peer is the client of a helper with these arguments, and reads its own account.
     Client { helper: &'static [&'static str] },
+    /// The peer has nothing to do with anyone, and reads its own account.
+    Alone,
 }
 
 /// Who runs where.
@@ -82,7 +85,7 @@ pub(crate) const OURS: &str = "landline";
 /// The peer that does nothing but what the kernel demands.
 pub(crate) const LIMIT: &str = "bare";
 
-pub(crate) const ALL: [&Workload; 18] = [
+pub(crate) const ALL: [&Workload; 22] = [
     &echo::ECHO,
     &echo::ECHO_1000,
     &echo::CHURN,
@@ -101,6 +104,10 @@ pub(crate) const ALL: [&Workload; 18] = [
     &calls::ONE,
     &calls::MANY,
     &calls::MANY_CONNS,
+    &gob::ENCODE_STRUCT,
+    &gob::DECODE_STRUCT,
+    &gob::ENCODE_SLICE,
+    &gob::DECODE_SLICE,
 ];
 
 const fn bench(name: &'static str, what: &'static str, args: &'static [&'static str]) -> Peer {

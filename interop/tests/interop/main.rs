@@ -13,7 +13,7 @@ mod mux;
 mod names;
 mod proxies;
 mod reverse_proxies;
+mod serves;
 
 // Where the values of the gob crate's own tests look for it.
 use gob::vectors;
-mod serves;

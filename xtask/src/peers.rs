@@ -36,6 +36,8 @@ pub(crate) const INTEROP: &[Peer] = &[
     HAPROXY,
     peer("socat", "socat"),
     peer("curl", "curl"),
+    peer("wget", "wget"),
+    peer("chromium", "chromium"),
     peer("squid", "squid"),
     peer("tinyproxy", "tinyproxy-bin"),
     peer("microsocks", "microsocks"),

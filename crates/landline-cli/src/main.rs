@@ -14,6 +14,7 @@ mod lookup;
 mod output;
 mod proxy;
 mod resolver;
+mod serve;
 mod signals;
 mod tour;
 mod usage;
@@ -39,6 +40,7 @@ Examples:
   landline gob cache.gob                        print what a program in Go has written
   landline proxy :3128                          be a proxy for HTTP and SOCKS5
   landline get https://example.com/ --explain   ask a web server, and see where the time went
+  landline serve site :8080                     be a web server, of the files in site
 
 Exit status: 0 done, 1 the network said no, 2 bad usage; 128 and its number when a signal ended it,
 so 130 after Ctrl-C.")]
@@ -58,6 +60,7 @@ enum Command {
     Call(call::Call),
     Gob(gob::Gob),
     Get(get::Get),
+    Serve(serve::Serve),
 }
 
 fn main() -> ExitCode {
@@ -83,7 +86,7 @@ fn main() -> ExitCode {
         }
     };
     // A server takes signals itself, to let its conns finish.
-    let drains = matches!(cli.command, Command::Proxy(_) | Command::Forward(_));
+    let drains = matches!(cli.command, Command::Proxy(_) | Command::Forward(_) | Command::Serve(_));
     let status = runtime.block_on(async {
         tokio::select! {
             biased;
@@ -121,5 +124,6 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Call(call) => call.run().await,
         Command::Gob(gob) => gob.run().await,
         Command::Get(get) => Box::pin(get.run()).await,
+        Command::Serve(serve) => serve.run().await,
     }
 }

@@ -15,6 +15,7 @@ fn help_of_every_command() {
         ("call", &["call", "--help"]),
         ("gob", &["gob", "--help"]),
         ("get", &["get", "--help"]),
+        ("serve", &["serve", "--help"]),
     ] {
         let done = run(arguments).expect(0);
         assert_eq!(done.stderr, "");

@@ -5,11 +5,16 @@
 
 #![allow(missing_docs)] // Each is named after what it parses.
 
-use http::header::SET_COOKIE;
+use std::time::UNIX_EPOCH;
+
+use http::header::{
+    ACCEPT_ENCODING, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, SET_COOKIE,
+};
 use http::{HeaderMap, HeaderValue, Method, Uri};
 
 use crate::client::Cookies;
 use crate::client::origin::{Origin, resolve};
+use crate::files::{Place, Selection, Validators, Verdict, accepted, escape, evaluate, select};
 use crate::mux::{Pattern, Route, ServeMux};
 
 /// Takes any input, and panics where something does not hold.
@@ -21,6 +26,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("cookie_file", cookie_file),
     ("location", location),
     ("mux", mux),
+    ("range", range),
     ("reverse_proxy", reverse_proxy),
 ];
 
@@ -127,6 +133,46 @@ pub fn mux(data: &[u8]) {
             Route::NotFound => {}
         }
     }
+}
+
+/// The input is a list of lines, all that a file server reads of a request: a `Range` and the length of the file, the path,
+/// `Accept-Encoding`, and the conditions.
+pub fn range(data: &[u8]) {
+    let mut lines = data.split(|&byte| byte == b'\n');
+    let mut line = || lines.next().unwrap_or_default();
+    let (value, length) = (line(), line());
+    let length: u64 =
+        std::str::from_utf8(length).ok().and_then(|length| length.parse().ok()).unwrap_or(10_000);
+    if let Selection::Parts(parts) = select(value, length) {
+        assert!((1..=100).contains(&parts.len()));
+        assert!(parts.iter().all(|part| part.start < part.end && part.end <= length), "{parts:?}");
+        assert!(parts.iter().map(|part| u128::from(part.end - part.start)).sum::<u128>() <= length.into());
+        // Written anew, they select the same.
+        let ranges: Vec<String> =
+            parts.iter().map(|part| format!("{}-{}", part.start, part.end - 1)).collect();
+        let again = select(format!("bytes={}", ranges.join(", ")).as_bytes(), length);
+        assert_eq!(again, Selection::Parts(parts));
+    }
+    let path = String::from_utf8_lossy(line());
+    if let Ok(place) = Place::locate(&path, false) {
+        let relative = place.relative();
+        let segments: Vec<&[u8]> = relative.split(|&byte| byte == b'/').collect();
+        assert!(!relative.contains(&0) && relative.len() <= 4096);
+        assert!(place.is_root() || segments.iter().all(|segment| !matches!(*segment, b"" | b"." | b"..")));
+        // The same place, by a path that is clean.
+        let clean: String = segments.iter().map(|segment| format!("/{}", escape(segment))).collect();
+        assert_eq!(Place::locate(&clean, false).map(|place| place.relative()), Ok(relative));
+    }
+    let mut headers = HeaderMap::new();
+    for name in [ACCEPT_ENCODING, IF_MATCH, IF_NONE_MATCH, IF_RANGE, IF_MODIFIED_SINCE, IF_UNMODIFIED_SINCE] {
+        if let Ok(value) = HeaderValue::from_bytes(line()) {
+            headers.append(name, value);
+        }
+    }
+    assert!(accepted(&headers).len() <= 3);
+    let current = Validators { tag: "\"a,b\"".to_owned(), modified: Some(UNIX_EPOCH) };
+    let verdict = evaluate(&Method::HEAD, &headers, &current, UNIX_EPOCH);
+    assert_ne!(verdict, Verdict::Proceed { with_range: true });
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ mod addresses;
 mod calls;
 mod dials;
 mod errors;
+mod files;
 mod forwards;
 mod gets;
 mod gob;
@@ -12,6 +13,7 @@ mod mux;
 mod names;
 mod proxies;
 mod reverse_proxies;
+mod serves;
 
 // Where the values of the gob crate's own tests look for it.
 use gob::vectors;

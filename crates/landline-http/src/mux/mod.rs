@@ -18,6 +18,7 @@ use std::fmt;
 
 use http::Method;
 
+pub(crate) use path::has_whole_escapes;
 pub use pattern::{Pattern, PatternError};
 
 use path::{clean, unescape};

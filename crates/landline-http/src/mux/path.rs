@@ -47,7 +47,8 @@ pub(crate) fn unescape(segment: &str) -> Cow<'_, str> {
     percent_decode_str(segment).decode_utf8().unwrap_or(Cow::Borrowed(segment))
 }
 
-fn has_whole_escapes(text: &str) -> bool {
+/// Whether every `%` begins an escape.
+pub(crate) fn has_whole_escapes(text: &str) -> bool {
     text.split('%')
         .skip(1)
         .all(|rest| rest.as_bytes().get(..2).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit)))

@@ -1,5 +1,6 @@
 //! TLS: protocols, names, certificates that change, and clients that have one.
 
+use base64::Engine as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,6 +26,12 @@ struct Authority {
     pem: String,
 }
 
+/// RFC 7468, whose readers take lines of any length.
+fn pem(label: &str, der: &[u8]) -> String {
+    let text = base64::engine::general_purpose::STANDARD.encode(der);
+    format!("-----BEGIN {label}-----\n{text}\n-----END {label}-----\n")
+}
+
 impl Authority {
     fn new() -> Authority {
         let key = KeyPair::generate().unwrap();
@@ -33,7 +40,7 @@ impl Authority {
         let certificate = params.self_signed(&key).unwrap();
         Authority {
             certificate: certificate.der().clone(),
-            pem: certificate.pem(),
+            pem: pem("CERTIFICATE", certificate.der()),
             issuer: Issuer::new(params, key),
         }
     }
@@ -42,7 +49,11 @@ impl Authority {
         let key = KeyPair::generate().unwrap();
         let certificate =
             CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, &self.issuer).unwrap();
-        (certificate.pem(), key.serialize_pem(), certificate.der().clone())
+        (
+            pem("CERTIFICATE", certificate.der()),
+            pem("PRIVATE KEY", &key.serialize_der()),
+            certificate.der().clone(),
+        )
     }
 
     /// Files of a certificate and its key.

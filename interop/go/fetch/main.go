@@ -72,11 +72,13 @@ func main() {
 	var group sync.WaitGroup
 	var whole atomic.Int32
 	for range 64 {
-		group.Go(func() {
+		group.Add(1)
+		go func() {
+			defer group.Done()
 			if _, text := ask("GET", "/page", "", "", nil); len(text) == 10 {
 				whole.Add(1)
 			}
-		})
+		}()
 	}
 	group.Wait()
 	fmt.Println(whole.Load(), "times 10")

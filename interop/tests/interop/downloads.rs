@@ -38,11 +38,11 @@ fn a_full_disk_is_named() {
     let url = format!("http://{address}/large");
     let done = finish(Command::new(&program).args(["get", &url, "-o", "/dev/full"]));
     assert_eq!((done.code, done.stderr.lines().count()), (1, 1), "{done:?}");
-    assert!(done.stderr.contains("/dev/full: no space left on device"), "{done:?}");
+    assert!(done.stderr.contains("/dev/full: No space left on device"), "{done:?}");
     let script = "exec \"$0\" get \"$1\" > /dev/full";
     let done = finish(Command::new("sh").args(["-c", script]).arg(&program).arg(&url));
     assert_eq!((done.code, done.stderr.lines().count()), (1, 1), "{done:?}");
-    assert!(done.stderr.contains("no space left on device"), "{done:?}");
+    assert!(done.stderr.contains("No space left on device"), "{done:?}");
 
     // A disk that is full only after a while; it is gone with the namespace of its mount.
     let disk = directory.path().join("disk");
@@ -56,7 +56,7 @@ fn a_full_disk_is_named() {
         return skip("downloads to a small disk: mounting one needs root");
     }
     assert_eq!((done.code, done.stderr.lines().count()), (1, 1), "{done:?}");
-    assert!(done.stderr.contains("/disk/got: no space left on device"), "{done:?}");
+    assert!(done.stderr.contains("/disk/got: No space left on device"), "{done:?}");
     // What could be kept is, for whoever makes room and resumes.
     assert_eq!(done.stdout.trim(), "1048576", "{done:?}");
 }

@@ -68,9 +68,10 @@ fn h2load_has_an_answer_to_every_request() {
         let done = finish(command.args(["-n", "300", "-c", "10"]).args(arguments).args(urls));
         let said = done.success();
         // An answer of 404 counts as failed.
-        for expected in
-            ["300 total, 300 started, 300 done, 200 succeeded, 100 failed, 0 errored", "200 2xx, 0 3xx, 100 4xx"]
-        {
+        for expected in [
+            "300 total, 300 started, 300 done, 200 succeeded, 100 failed, 0 errored",
+            "200 2xx, 0 3xx, 100 4xx",
+        ] {
             assert!(said.contains(expected), "{scheme} {arguments:?}: {said}");
         }
         site.end();
@@ -82,7 +83,8 @@ fn nghttp_has_large_files_beside_others_in_one_conn() {
     let (Some(program), Some(nghttp)) = (program(), peer("nghttp")) else { return };
     let site = Site::start(&program, &[]);
     // The same one twice it would ask for once.
-    let urls = ["large?1", "page?2", "large?3", "page?4"].map(|name| format!("http://{}/{name}", site.address));
+    let urls =
+        ["large?1", "page?2", "large?3", "page?4"].map(|name| format!("http://{}/{name}", site.address));
     let done = finish(Command::new(nghttp).args(urls));
     done.success();
     // What answers to requests under way at once say may be mixed.

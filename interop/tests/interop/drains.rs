@@ -23,7 +23,14 @@ struct Download {
 
 impl Download {
     /// Of `size` bytes, of which no more than `rate` are taken in a second.
-    fn begin(program: &Path, curl: &Path, options: &[&str], protocol: &str, size: u64, rate: &str) -> Download {
+    fn begin(
+        program: &Path,
+        curl: &Path,
+        options: &[&str],
+        protocol: &str,
+        size: u64,
+        rate: &str,
+    ) -> Download {
         let (directory, address) = (TempDir::new().unwrap(), free_address());
         // A hole: nothing is written to the disk.
         File::create(directory.path().join("large")).unwrap().set_len(size).unwrap();
@@ -53,8 +60,9 @@ fn a_download_is_finished_and_nobody_else_is_let_in() {
     for protocol in ["--http1.1", "--http2-prior-knowledge"] {
         let download = Download::begin(&program, &curl, &["--drain", "1m"], protocol, size, "16M");
         download.ask_to_end();
-        let refused =
-            || TcpStream::connect(download.address).is_err_and(|it| it.kind() == ErrorKind::ConnectionRefused);
+        let refused = || {
+            TcpStream::connect(download.address).is_err_and(|it| it.kind() == ErrorKind::ConnectionRefused)
+        };
         until("others to be refused", refused);
         let (curl, said) = download.curl.wait();
         assert!(curl.success(), "{protocol}: {said}");

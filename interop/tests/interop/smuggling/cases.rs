@@ -207,11 +207,9 @@ pub(super) fn all() -> Vec<String> {
         for (length, body) in
             [(by_length, format!("0\r\n\r\n{INNER}")), (by_chunks, format!("{size}\r\n{INNER}\r\n0\r\n\r\n"))]
         {
-            for fields in [
-                format!("{length}\r\n{coding}"),
-                format!("{coding}\r\n{length}"),
-                (*coding).to_owned(),
-            ] {
+            for fields in
+                [format!("{length}\r\n{coding}"), format!("{coding}\r\n{length}"), (*coding).to_owned()]
+            {
                 cases.push(format!("{}{body}", head("POST", "case-NUMBER", &fields)));
             }
         }

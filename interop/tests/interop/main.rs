@@ -2,7 +2,10 @@
 
 mod addresses;
 mod calls;
+mod clients;
 mod dials;
+mod downloads;
+mod drains;
 mod errors;
 mod files;
 mod forwards;
@@ -14,6 +17,7 @@ mod names;
 mod proxies;
 mod reverse_proxies;
 mod serves;
+mod smuggling;
 
 // Where the values of the gob crate's own tests look for it.
 use gob::vectors;

@@ -195,7 +195,7 @@ impl Get {
             }
             if is_good {
                 let store = place.store(head.status, &head.headers)?;
-                return fill(store, &mut body, length).await;
+                return fill(store, &mut body, length, name).await;
             }
             // An error page is not what the file is for.
             return Err(refused());
@@ -206,7 +206,7 @@ impl Get {
         if self.include {
             stdout.write_all(&request::head(&head)).await.map_err(gone)?;
         }
-        while let Some(chunk) = body.chunk().await.map_err(failure)? {
+        while let Some(chunk) = body.chunk().await.map_err(|error| broken(name, &error))? {
             if !is_silent {
                 stdout.write_all(&chunk).await.map_err(gone)?;
             }
@@ -273,10 +273,15 @@ impl Get {
 }
 
 /// Writes the body to its file, telling how far it is.
-async fn fill(mut store: Store, body: &mut ResponseBody, length: Option<u64>) -> Result<(), Failure> {
+async fn fill(
+    mut store: Store,
+    body: &mut ResponseBody,
+    length: Option<u64>,
+    name: &str,
+) -> Result<(), Failure> {
     let mut progress = Progress::new(store.written(), length.map(|length| store.written() + length));
     let filled = async {
-        while let Some(chunk) = body.chunk().await.map_err(failure)? {
+        while let Some(chunk) = body.chunk().await.map_err(|error| broken(name, &error))? {
             store.write(&chunk).await?;
             progress.show(store.written());
         }
@@ -287,6 +292,12 @@ async fn fill(mut store: Store, body: &mut ResponseBody, length: Option<u64>) ->
     // What has come is kept, so that it can be resumed.
     let finished = store.finish().await;
     filled.and(finished)
+}
+
+/// A response that does not come to its end: of several URLs, the reader wants to know which.
+fn broken(name: &str, error: &Error) -> Failure {
+    let message = error.to_string();
+    Failure::Refused(if error.url().is_some() { message } else { format!("{name}: {message}") })
 }
 
 #[allow(clippy::needless_pass_by_value)] // `map_err` hands it over.

@@ -1,6 +1,7 @@
 //! Bodies, as they come from the peer and go to it.
 
 use std::error::Error as StdError;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -25,6 +26,30 @@ pub struct RequestBody {
     body: Incoming,
     state: Arc<State>,
     left: u64,
+    /// There while more is waited for.
+    waiting: Option<Waiting>,
+    /// Until all has come; dropped behind `body`, so that hyper knows first.
+    unread: Option<Unread>,
+}
+
+/// Keeps a conn from being taken for idle: a handler may answer and read on in a task of its own, and what is still to come
+/// of the body must not be heard as a request.
+#[derive(Debug)]
+struct Unread(Arc<State>);
+
+impl Drop for Unread {
+    fn drop(&mut self) {
+        self.0.body_ended();
+    }
+}
+
+#[derive(Debug)]
+struct Waiting(Arc<State>);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.ends_to_wait();
+    }
 }
 
 /// A body is longer than the server allows ([`Server::max_body`](super::Server::max_body)).
@@ -41,7 +66,11 @@ impl StdError for TooLong {}
 
 impl RequestBody {
     pub(super) fn new(body: Incoming, state: Arc<State>, most: u64) -> RequestBody {
-        RequestBody { body, state, left: most }
+        let unread = (!body.is_end_stream()).then(|| {
+            state.body_began();
+            Unread(state.clone())
+        });
+        RequestBody { body, state, left: most, waiting: None, unread }
     }
 }
 
@@ -54,7 +83,17 @@ impl Body for RequestBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let polled = Pin::new(&mut self.body).poll_frame(cx);
-        self.state.waits_for_body(polled.is_pending());
+        match polled {
+            Poll::Ready(_) => self.waiting = None,
+            Poll::Pending if self.waiting.is_none() => {
+                self.state.begins_to_wait();
+                self.waiting = Some(Waiting(self.state.clone()));
+            }
+            Poll::Pending => {}
+        }
+        if matches!(polled, Poll::Ready(None)) {
+            self.unread = None;
+        }
         polled.map(|frame| {
             let frame = match frame? {
                 Ok(frame) => frame,
@@ -83,12 +122,6 @@ impl Body for RequestBody {
     }
 }
 
-impl Drop for RequestBody {
-    fn drop(&mut self) {
-        self.state.waits_for_body(false);
-    }
-}
-
 pin_project! {
     /// A response's body on its way out, or the words of the server's own.
     pub(super) struct Sent<B> {
@@ -106,12 +139,14 @@ pin_project! {
     }
 }
 
-impl<B> Sent<B> {
-    pub(super) fn by_handler(body: B, exchange: Exchange) -> Sent<B> {
+impl<B: Body> Sent<B> {
+    pub(super) fn by_handler(body: B, mut exchange: Exchange) -> Sent<B> {
+        exchange.expects(body.size_hint().exact());
         Sent { kind: Kind::Handler { body }, exchange }
     }
 
-    pub(super) fn words(words: &'static str, exchange: Exchange) -> Sent<B> {
+    pub(super) fn words(words: &'static str, mut exchange: Exchange) -> Sent<B> {
+        exchange.complete();
         Sent { kind: Kind::Words { words: Some(words).filter(|words| !words.is_empty()) }, exchange }
     }
 }
@@ -129,24 +164,31 @@ where
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Self::Data>, BoxError>>> {
         let this = self.project();
-        match this.kind.project() {
+        let body = match this.kind.project() {
             KindProjection::Words { words } => {
-                Poll::Ready(words.take().map(|words| Ok(Frame::data(Portion::Words(words.as_bytes())))))
+                let frame = words.take().map(|words| Ok(Frame::data(Portion::Words(words.as_bytes()))));
+                return Poll::Ready(frame);
             }
-            KindProjection::Handler { body } => body.poll_frame(cx).map(|frame| match frame {
-                None => {
-                    this.exchange.complete();
-                    None
+            KindProjection::Handler { body } => body,
+        };
+        // It is a handler's as well, and its panic the end of its conn alone.
+        let Ok(polled) = catch_unwind(AssertUnwindSafe(|| body.poll_frame(cx))) else {
+            this.exchange.state().counts.panicked.add(1);
+            return Poll::Ready(Some(Err("the body of the response panicked".into())));
+        };
+        polled.map(|frame| match frame {
+            None => {
+                this.exchange.complete();
+                None
+            }
+            Some(Ok(frame)) => {
+                if let Some(data) = frame.data_ref() {
+                    this.exchange.sent(data.remaining());
                 }
-                Some(Ok(frame)) => {
-                    if let Some(data) = frame.data_ref() {
-                        this.exchange.sent(data.remaining());
-                    }
-                    Some(Ok(frame.map_data(Portion::Body)))
-                }
-                Some(Err(error)) => Some(Err(error.into())),
-            }),
-        }
+                Some(Ok(frame.map_data(Portion::Body)))
+            }
+            Some(Err(error)) => Some(Err(error.into())),
+        })
     }
 
     fn is_end_stream(&self) -> bool {

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
 use hyper::server::conn::{http1, http2};
+use hyper_util::rt::TokioTimer;
 use landline::{Conn, TlsConn};
 use tower_service::Service;
 
@@ -36,6 +37,9 @@ pub(super) struct Serving<S> {
     pub(super) tls: Option<Arc<rustls::ServerConfig>>,
     pub(super) service: S,
 }
+
+/// How long the answer to a PING may take.
+const PING_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Which protocol a conn speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +72,13 @@ where
             None => (conn, None),
             Some(config) => {
                 let accepting = TlsConn::accept(conn, config.clone());
-                match tokio::time::timeout(self.settings.handshake_timeout, accepting).await {
+                let accepting = tokio::time::timeout(self.settings.handshake_timeout, accepting);
+                let accepted = tokio::select! {
+                    accepted = accepting => accepted,
+                    // Nothing was asked for yet.
+                    () = self.worker.draining.begun() => return,
+                };
+                match accepted {
                     Ok(Ok(tls)) => {
                         let alpn = tls.alpn_protocol();
                         (Conn::from(tls), alpn)
@@ -181,6 +191,9 @@ where
             .max_concurrent_streams(limits.max_streams)
             .max_header_list_size(limits.max_header_list)
             .max_pending_accept_reset_streams(limits.max_resets)
+            .timer(TokioTimer::new())
+            .keep_alive_interval(limits.ping_interval)
+            .keep_alive_timeout(PING_TIMEOUT)
             .serve_connection(io, self.handler(&state));
         let mut conn = pin!(conn);
         drive(&state, |cx, ends| {
@@ -242,6 +255,7 @@ async fn hear(state: &State, heard: Bytes) -> Result<Option<Bytes>, BoxError> {
 
 /// Waits until nobody else has the conn: a handler that was given it by an upgrade may.
 async fn until_given_back(state: &Arc<State>, _watch: Rc<Watch>) {
+    state.leaves();
     poll_fn(|cx| {
         state.drive(cx);
         if state.is_taken() { Poll::Pending } else { Poll::Ready(()) }

@@ -18,7 +18,7 @@ pub struct Counters {
     pub in_flight: u64,
     /// Responses by the first digit of their status, from 1xx to 5xx.
     pub responses: [u64; 5],
-    /// Requests whose conn or handler went before their response was complete.
+    /// Requests that had no response, or not all of it, because their conn, handler or body ended before.
     pub aborted: u64,
     /// Handlers that panicked.
     pub panicked: u64,
@@ -62,12 +62,14 @@ pub(super) struct Counts {
 }
 
 impl Counts {
-    pub(super) fn ended(&self, status: Option<StatusCode>, time: Duration) {
+    pub(super) fn ended(&self, status: Option<StatusCode>, is_whole: bool, time: Duration) {
         self.ended.add(1);
         self.nanos.add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
-        match status.map(|status| usize::from(status.as_u16() / 100)) {
-            Some(class @ 1..=5) => self.responses[class - 1].add(1),
-            _ => self.aborted.add(1),
+        if let Some(class @ 1..=5) = status.map(|status| usize::from(status.as_u16() / 100)) {
+            self.responses[class - 1].add(1);
+        }
+        if status.is_none() || !is_whole {
+            self.aborted.add(1);
         }
     }
 
@@ -95,8 +97,8 @@ mod tests {
     fn workers_are_added_up() {
         let counts = Counts::default();
         counts.requests.add(3);
-        counts.ended(Some(StatusCode::OK), Duration::from_millis(2));
-        counts.ended(None, Duration::from_millis(1));
+        counts.ended(Some(StatusCode::OK), true, Duration::from_millis(2));
+        counts.ended(None, false, Duration::from_millis(1));
         let mut all = Counters::default();
         counts.add_to(&mut all);
         counts.add_to(&mut all);

@@ -20,6 +20,9 @@ pub(super) struct Exchange {
     status: Option<StatusCode>,
     is_complete: bool,
     bytes: u64,
+    /// How long the body is, where it is known: then its end is not asked for.
+    expected: Option<u64>,
+    is_head: bool,
     /// There only if somebody wants to know.
     log: Option<Box<Line>>,
 }
@@ -51,6 +54,8 @@ impl Exchange {
             status: None,
             is_complete: false,
             bytes: 0,
+            expected: None,
+            is_head: request.method() == Method::HEAD,
             log,
         }
     }
@@ -67,6 +72,10 @@ impl Exchange {
         self.status = Some(status);
     }
 
+    pub(super) fn expects(&mut self, length: Option<u64>) {
+        self.expected = length;
+    }
+
     pub(super) fn sent(&mut self, count: usize) {
         self.bytes += count as u64;
     }
@@ -76,13 +85,25 @@ impl Exchange {
     }
 }
 
+impl Exchange {
+    /// Whether hyper had all of the response to send.
+    fn has_gone(&self) -> bool {
+        let has_no_body = |status: StatusCode| {
+            self.is_head || status.is_informational() || matches!(status.as_u16(), 204 | 304)
+        };
+        self.status.is_some_and(has_no_body)
+            || self.is_complete
+            || self.expected.is_some_and(|expected| self.bytes >= expected)
+    }
+}
+
 impl Drop for Exchange {
     fn drop(&mut self) {
         if let Some(context) = self.context.get() {
             context.cancel();
         }
         let time = self.began.elapsed();
-        self.state.counts.ended(self.status, time);
+        self.state.counts.ended(self.status, self.has_gone(), time);
         self.state.request_ended();
         if let Some(line) = self.log.take() {
             tracing::info!(
@@ -93,6 +114,7 @@ impl Drop for Exchange {
                 version = ?line.version,
                 status = self.status.map(|status| status.as_u16()),
                 bytes = self.bytes,
+                whole = self.has_gone(),
                 micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX),
                 "request"
             );

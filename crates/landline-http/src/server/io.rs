@@ -75,8 +75,9 @@ impl AsyncWrite for Io {
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let flushed = Pin::new(&mut &self.state.conn).poll_flush(cx);
-        if flushed.is_pending() {
-            self.state.cannot_write();
+        match &flushed {
+            Poll::Ready(_) => self.state.flushed(),
+            Poll::Pending => self.state.cannot_write(),
         }
         flushed
     }

@@ -137,14 +137,16 @@ impl Server {
         self
     }
 
-    /// How long a client may send nothing of a body that a handler waits for; 30 s by default. Then the conn is cut.
+    /// How long a client may send nothing while a handler waits for a body; 30 s by default. Then the conn is cut. In HTTP/2
+    /// whatever the client sends counts, for any of its requests.
     #[must_use]
     pub fn body_timeout(mut self, timeout: Duration) -> Server {
         self.settings.body_timeout = timeout;
         self
     }
 
-    /// How long a client may take nothing of a response; 30 s by default. Then the conn is cut.
+    /// How long a client may take nothing of a response; 30 s by default. Then the conn is cut. In HTTP/2 a client that takes
+    /// all there is, but opens no window for more, is not noticed by this.
     #[must_use]
     pub fn write_timeout(mut self, timeout: Duration) -> Server {
         self.settings.write_timeout = timeout;
@@ -208,6 +210,14 @@ impl Server {
     #[must_use]
     pub fn max_pending_resets(mut self, resets: usize) -> Server {
         self.settings.http2.max_resets = resets;
+        self
+    }
+
+    /// How often a PING asks in HTTP/2 whether the client is still there (RFC 9113 section 6.7); every 30 s by default, and
+    /// `None` never. A conn whose client does not answer within 20 s ends.
+    #[must_use]
+    pub fn ping_interval(mut self, interval: impl Into<Option<Duration>>) -> Server {
+        self.settings.http2.ping_interval = interval.into();
         self
     }
 

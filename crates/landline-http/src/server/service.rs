@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Request, Response, StatusCode};
-use http_body::Body as _;
+use http_body::Body;
 use hyper::body::Incoming;
 use pin_project_lite::pin_project;
 use tower_service::Service;
@@ -33,6 +33,7 @@ impl<S, B> hyper::service::Service<Request<Incoming>> for Handler<S>
 where
     S: Service<Request<RequestBody>, Response = Response<B>> + Clone,
     S::Error: Into<BoxError>,
+    B: Body,
 {
     type Response = Response<Sent<B>>;
     type Error = BoxError;
@@ -94,6 +95,7 @@ impl<S, B> Future for Answering<S>
 where
     S: Service<Request<RequestBody>, Response = Response<B>>,
     S::Error: Into<BoxError>,
+    B: Body,
 {
     type Output = Result<Response<Sent<B>>, BoxError>;
 

@@ -23,6 +23,7 @@ pub(super) struct Http2 {
     pub(super) max_streams: u32,
     pub(super) max_header_list: u32,
     pub(super) max_resets: usize,
+    pub(super) ping_interval: Option<Duration>,
 }
 
 impl Default for Settings {
@@ -37,7 +38,12 @@ impl Default for Settings {
             max_body: 1 << 30,
             max_requests: u32::MAX,
             half_close: false,
-            http2: Http2 { max_streams: 200, max_header_list: 64 << 10, max_resets: 20 },
+            http2: Http2 {
+                max_streams: 200,
+                max_header_list: 64 << 10,
+                max_resets: 20,
+                ping_interval: Some(Duration::from_secs(30)),
+            },
         }
     }
 }

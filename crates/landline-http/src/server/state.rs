@@ -44,8 +44,12 @@ pub(super) struct State {
     heading_since: AtomicU32,
     idle_since: AtomicU32,
     body_since: AtomicU32,
+    /// How many bodies are waited for.
+    waited_bodies: AtomicU32,
     writing_since: AtomicU32,
     requests: AtomicU32,
+    /// HTTP is over, and somebody has the conn.
+    has_left: AtomicBool,
     /// A head is waited for byte by byte, which is not so in HTTP/2.
     has_heads: AtomicBool,
     /// No further request is wanted.
@@ -91,8 +95,10 @@ impl State {
             heading_since: AtomicU32::new(now),
             idle_since: AtomicU32::new(now),
             body_since: AtomicU32::new(0),
+            waited_bodies: AtomicU32::new(0),
             writing_since: AtomicU32::new(0),
             requests: AtomicU32::new(0),
+            has_left: AtomicBool::new(false),
             has_heads: AtomicBool::new(true),
             is_ending: AtomicBool::new(false),
             wants_parking: AtomicBool::new(false),
@@ -103,6 +109,10 @@ impl State {
     }
 
     pub(super) fn doing(&self) -> Doing {
+        if self.has_left.load(Relaxed) {
+            // How long it takes is the matter of whoever has it.
+            return Doing { in_flight: 1, ..Doing::default() };
+        }
         Doing {
             in_flight: self.in_flight.load(Relaxed),
             heading_since: self.heading_since.load(Relaxed),
@@ -124,6 +134,9 @@ impl State {
 
     pub(super) fn read(&self, count: usize) {
         self.counts.received.add(count as u64);
+        if self.waited_bodies.load(Relaxed) > 0 {
+            self.body_since.store(self.clock.now(), Relaxed);
+        }
         if self.in_flight.load(Relaxed) == 0
             && self.heading_since.load(Relaxed) == 0
             && self.has_heads.load(Relaxed)
@@ -137,19 +150,34 @@ impl State {
         self.writing_since.store(0, Relaxed);
     }
 
+    pub(super) fn flushed(&self) {
+        self.writing_since.store(0, Relaxed);
+    }
+
     pub(super) fn cannot_write(&self) {
         if self.writing_since.load(Relaxed) == 0 {
             self.writing_since.store(self.clock.now(), Relaxed);
         }
     }
 
-    pub(super) fn waits_for_body(&self, waits: bool) {
-        let since = match (waits, self.body_since.load(Relaxed)) {
-            (false, _) => 0,
-            (true, 0) => self.clock.now(),
-            (true, since) => since,
-        };
-        self.body_since.store(since, Relaxed);
+    /// A handler waits for more of a body than is there.
+    pub(super) fn begins_to_wait(&self) {
+        self.waited_bodies.fetch_add(1, Relaxed);
+        if self.body_since.load(Relaxed) == 0 {
+            self.body_since.store(self.clock.now(), Relaxed);
+        }
+    }
+
+    /// It has come, or is no longer waited for.
+    pub(super) fn ends_to_wait(&self) {
+        if self.waited_bodies.fetch_sub(1, Relaxed) == 1 {
+            self.body_since.store(0, Relaxed);
+        }
+    }
+
+    /// HTTP is over; whoever took the conn over has it for as long as he likes.
+    pub(super) fn leaves(&self) {
+        self.has_left.store(true, Relaxed);
     }
 
     /// A request has come. Returns which it is on this conn, from 1.
@@ -161,7 +189,18 @@ impl State {
 
     /// Its response has gone, or never will.
     pub(super) fn request_ended(&self) {
-        self.body_since.store(0, Relaxed);
+        if self.in_flight.fetch_sub(1, Relaxed) == 1 {
+            self.idle_since.store(self.clock.now(), Relaxed);
+        }
+    }
+
+    /// A body is still to be read, which may be so when the response has gone.
+    pub(super) fn body_began(&self) {
+        self.in_flight.fetch_add(1, Relaxed);
+    }
+
+    /// All of it was read, or nobody wants it.
+    pub(super) fn body_ended(&self) {
         if self.in_flight.fetch_sub(1, Relaxed) == 1 {
             self.idle_since.store(self.clock.now(), Relaxed);
         }

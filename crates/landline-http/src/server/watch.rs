@@ -14,7 +14,7 @@ use super::state::{Clock, State};
 /// What one worker's conns share.
 pub(super) struct Worker {
     pub(super) clock: Arc<Clock>,
-    draining: Draining,
+    pub(super) draining: Draining,
     /// There while there are conns.
     watch: RefCell<Weak<Watch>>,
 }

@@ -262,3 +262,81 @@ async fn the_conn_after_a_refused_request_ends() {
     let answer = say(&serving, b"GET / HTTP/1.1\r\n\r\n").await;
     assert!(answer.starts_with("HTTP/1.1 400 ") && answer.ends_with("no Host"), "{answer}");
 }
+
+#[tokio::test]
+async fn the_rest_of_a_body_is_no_request_after_an_early_answer() {
+    let (send, mut bodies) = tokio::sync::mpsc::unbounded_channel();
+    let early = handle(move |request: Request<RequestBody>| {
+        let send = send.clone();
+        async move {
+            tokio::task::spawn_local(async move {
+                let read = request.into_body().collect().await;
+                let _ = send.send(read.map(|body| body.to_bytes()).map_err(|error| error.to_string()));
+            });
+            Response::new(Body::from("early"))
+        }
+    });
+    let serving = Server::new().transport(one()).serve("tcp", "127.0.0.1:0", early).await.unwrap();
+    let conn = dial(&serving).await;
+    let head = format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n", GET.len());
+    conn.write_all(head.as_bytes()).await.unwrap();
+    assert!(response(&conn).await.ends_with("early"));
+    // Longer than it takes until an idle conn is parked.
+    sleep(Duration::from_millis(1_700)).await;
+    conn.write_all(GET).await.unwrap();
+    let body = tokio::time::timeout(Duration::from_secs(30), bodies.recv()).await.unwrap().unwrap();
+    assert_eq!(body.as_deref(), Ok(GET));
+    assert_eq!(serving.http_counters().requests, 1);
+}
+
+#[tokio::test]
+async fn a_conn_that_left_http_has_none_of_its_times() {
+    let back = handle(async |mut request: Request<RequestBody>| {
+        let upgraded = Upgraded::of(&mut request);
+        tokio::spawn(async move {
+            let upgraded = upgraded.await.unwrap();
+            let mut buffer = [0; 16];
+            while let Ok(count @ 1..) = upgraded.conn().read(&mut buffer).await {
+                upgraded.conn().write_all(&buffer[..count]).await.unwrap();
+            }
+        });
+        Response::builder().status(101).header("upgrade", "x").body(Body::empty()).unwrap()
+    });
+    let server = Server::new().transport(one()).head_timeout(SHORT).idle_timeout(SHORT).write_timeout(SHORT);
+    let serving = server.serve("tcp", "127.0.0.1:0", back).await.unwrap();
+    let conn = dial(&serving).await;
+    conn.write_all(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n").await.unwrap();
+    let mut buffer = [0; 1024];
+    assert_ne!(conn.read(&mut buffer).await.unwrap(), 0);
+    for _ in 0..5 {
+        conn.write_all(b"ping").await.unwrap();
+        assert_eq!(conn.read(&mut buffer).await.unwrap(), 4);
+        sleep(Duration::from_millis(500)).await;
+    }
+    assert_eq!(serving.http_counters().late, 0);
+}
+
+#[tokio::test]
+async fn responses_that_break_off_are_counted_as_such() {
+    let longer = handle(async |request: Request<RequestBody>| {
+        assert!(request.uri().path() != "/none", "as it was asked to");
+        let parts = [
+            Ok(hyper::body::Frame::data(bytes::Bytes::from("begun"))),
+            Err(std::io::Error::other("no more")),
+        ];
+        let broken = http_body_util::StreamBody::new(futures_util::stream::iter(parts));
+        if request.uri().path() == "/broken" {
+            Response::new(Body::wrap(broken))
+        } else {
+            Response::new(Body::from("whole"))
+        }
+    });
+    let serving = Server::new().transport(one()).serve("tcp", "127.0.0.1:0", longer).await.unwrap();
+    for path in ["/broken", "/whole", "/none"] {
+        say(&serving, format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")).await;
+    }
+    say(&serving, "HEAD /whole HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await;
+    until(&serving, |counters| (counters.requests, counters.in_flight) == (4, 0)).await;
+    let counters = serving.http_counters();
+    assert_eq!((counters.responses, counters.aborted), ([0, 3, 0, 0, 1], 1), "{counters:?}");
+}

@@ -195,3 +195,21 @@ async fn apps_of_axum_run_as_they_are() {
     assert_eq!(text, "and back");
     assert_eq!(client.get(&url("/none")).await.unwrap().status(), 404);
 }
+
+#[tokio::test]
+async fn a_body_that_panics_ends_its_conn_alone() {
+    let panics = handle(async |_| {
+        let parts =
+            futures_util::stream::poll_fn(|_| -> std::task::Poll<Option<std::io::Result<Frame<Bytes>>>> {
+                panic!("as it was asked to")
+            });
+        Response::new(Body::wrap(StreamBody::new(parts)))
+    });
+    let serving = Server::new().transport(one()).serve("tcp", "127.0.0.1:0", panics).await.unwrap();
+    for _ in 0..2 {
+        let answer = say(&serving, GET).await;
+        assert!(!answer.ends_with("0\r\n\r\n"), "{answer}");
+    }
+    until(&serving, |counters| (counters.panicked, counters.aborted) == (2, 2)).await;
+    assert_eq!(serving.counters().total().panicked, 0, "the task goes on");
+}

@@ -211,3 +211,34 @@ async fn a_handshake_that_takes_too_long_ends_the_conn() {
     assert_eq!(rest(&conn).await, "");
     until(&serving, |counters| counters.late == 1).await;
 }
+
+#[tokio::test]
+async fn a_slow_handler_is_no_slow_client() {
+    let (authority, folder) = (Authority::new(), TempDir::new().unwrap());
+    let (certificate, key) = authority.write(folder.path(), "localhost");
+    let slow = handle(async |_| {
+        tokio::time::sleep(Duration::from_millis(2_500)).await;
+        Response::new(Body::from(vec![b'x'; 4 << 20]))
+    });
+    let short = Duration::from_millis(500);
+    let server = Server::new().transport(one()).write_timeout(short).head_timeout(short).idle_timeout(short);
+    let server = server.tls(Tls::new(certificate, key).unwrap().into_config().unwrap());
+    let serving = server.serve("tcp", "127.0.0.1:0", slow).await.unwrap();
+    let text = client(&authority).get(&url(&serving)).await.unwrap().into_body().text(8 << 20).await.unwrap();
+    assert_eq!((text.len(), serving.http_counters().late), (4 << 20, 0));
+}
+
+#[tokio::test]
+async fn a_drain_does_not_wait_for_a_handshake() {
+    let (authority, folder) = (Authority::new(), TempDir::new().unwrap());
+    let (certificate, key) = authority.write(folder.path(), "localhost");
+    let serving = serve(Tls::new(certificate, key).unwrap()).await;
+    let conn = dial(&serving).await;
+    while serving.counters().total().conns == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let began = Instant::now();
+    serving.shutdown(Duration::from_secs(60)).await;
+    assert!(began.elapsed() < Duration::from_secs(8));
+    assert_eq!(rest(&conn).await, "");
+}

@@ -54,6 +54,8 @@ pub(crate) enum Serve {
     Datagrams { peer: Datagrams },
     /// Answer calls.
     Rpc { peer: Rpc },
+    /// Answer each request with a short text.
+    Http { peer: Http },
     /// Accept, wait for the end, reset.
     Accept,
     /// Answer A and AAAA for every name.
@@ -144,6 +146,29 @@ pub(crate) enum Load {
         #[command(flatten)]
         span: Span,
     },
+    /// One request at a time over each of many conns.
+    Http {
+        #[command(flatten)]
+        server: Server,
+        #[arg(long, default_value_t = 64)]
+        conns: usize,
+        #[command(flatten)]
+        span: Span,
+    },
+    /// Conns that make one request and stay, and one client beside them.
+    HttpIdle {
+        #[command(flatten)]
+        server: Server,
+        #[arg(long, default_value_t = 10_000)]
+        conns: usize,
+    },
+    /// Conns that send a request byte by byte, and one client beside them.
+    HttpSlow {
+        #[command(flatten)]
+        server: Server,
+        #[arg(long, default_value_t = 1_000)]
+        conns: usize,
+    },
 }
 
 /// Of the peers that do not have one thread for each core.
@@ -190,6 +215,23 @@ pub(crate) enum Rpc {
     Tarpc,
 }
 
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Http {
+    Bare,
+    Landline,
+    Hyper,
+    Axum,
+    Actix,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum HttpClient {
+    Bare,
+    Landline,
+    HyperUtil,
+    Reqwest,
+}
+
 #[derive(Clone, Copy, Debug, Subcommand)]
 pub(crate) enum Measure {
     /// Dial an IP literal and close, over and over.
@@ -212,6 +254,16 @@ pub(crate) enum Measure {
     /// Look up both kinds of addresses of names never asked for before.
     Lookup {
         peer: Resolver,
+        #[arg(long)]
+        to: SocketAddrV4,
+        #[arg(long, default_value_t = 64)]
+        in_flight: usize,
+        #[command(flatten)]
+        span: Span,
+    },
+    /// Get a short text over kept conns.
+    HttpClient {
+        peer: HttpClient,
         #[arg(long)]
         to: SocketAddrV4,
         #[arg(long, default_value_t = 64)]

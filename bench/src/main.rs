@@ -7,7 +7,7 @@
 //! |---|---|---|
 //! | `serve WORKLOAD PEER` | a server under test | from outside, by `load` |
 //! | `load WORKLOAD` | the lean client that drives it | the server, by its pid |
-//! | `measure dial PEER`, `measure lookup PEER` | a client under test | itself |
+//! | `measure dial PEER`, `measure lookup PEER`, `measure http-client PEER` | a client under test | itself |
 //! | `measure gob WHAT` | what has nothing to do with anyone | itself |
 //! | `serve accept`, `serve names` | the lean servers that those clients use | nobody |
 //!
@@ -28,6 +28,9 @@ mod echo;
 mod file;
 mod forward;
 mod gob;
+mod head;
+mod http;
+mod http_client;
 mod idle;
 mod load;
 mod lookup;
@@ -76,6 +79,7 @@ fn run_server(serve: Serve) -> io::Result<()> {
         Serve::File { peer, file } => file::serve(peer, &file),
         Serve::Datagrams { peer } => datagrams::serve(peer),
         Serve::Rpc { peer } => rpc::serve(peer),
+        Serve::Http { peer } => http::serve(peer),
         Serve::Accept => dial::acceptor::serve(),
         Serve::Names => lookup::names::serve(),
     }
@@ -102,6 +106,9 @@ fn run_load(load: Load) -> io::Result<Outcome> {
         Load::Datagrams { server: Server { to, pid }, in_flight, size, span } => {
             datagrams::load::run(to, pid, in_flight, size, span)
         }
+        Load::Http { server: Server { to, pid }, conns, span } => http::load::run(to, pid, conns, span),
+        Load::HttpIdle { server: Server { to, pid }, conns } => http::load::run_idle(to, pid, conns),
+        Load::HttpSlow { server: Server { to, pid }, conns } => http::slow::run(to, pid, conns),
     }
 }
 
@@ -113,6 +120,7 @@ fn run_client(measure: Measure) -> io::Result<Outcome> {
             Dialer::LandlineHeard => dial::on_landline::run(dial::on_landline::heard(), to, plain, span),
             Dialer::Tokio => dial::on_tokio::run(to, plain, span),
         },
+        Measure::HttpClient { peer, to, in_flight, span } => http_client::run(peer, to, in_flight, span),
         Measure::Gob { what, span } => gob::run(what, span),
         Measure::Lookup { peer, to, in_flight, span } => match peer {
             Resolver::Bare => lookup::bare::run(to, in_flight, span),

@@ -40,19 +40,31 @@ pub(crate) struct Load {
     conns: Vec<OwnedFd>,
     behind: Vec<OwnedFd>,
     message: Vec<u8>,
+    /// Bytes that come back for each.
+    answer: usize,
     /// From each message's sending to its echo's arrival, in nanoseconds.
     latencies: Vec<u32>,
 }
 
 impl Load {
     pub(crate) fn open(to: SocketAddrV4, conns: usize, size: usize) -> io::Result<Self> {
+        Self::asking(to, conns, vec![b'e'; size], size)
+    }
+
+    /// One whose messages have answers of another length.
+    pub(crate) fn asking(
+        to: SocketAddrV4,
+        conns: usize,
+        message: Vec<u8>,
+        answer: usize,
+    ) -> io::Result<Self> {
         let poller = Poller::new()?;
         let conns = (0..conns).map(|_| load::connect(to)).collect::<io::Result<Vec<_>>>()?;
         for (key, conn) in (0..).zip(&conns) {
             rustix::io::ioctl_fionbio(conn, true)?;
             poller.add(conn, key, READ)?;
         }
-        Ok(Self { poller, conns, behind: Vec::new(), message: vec![b'e'; size], latencies: Vec::new() })
+        Ok(Self { poller, conns, behind: Vec::new(), message, answer, latencies: Vec::new() })
     }
 
     /// Accepts as many conns as were opened and echoes on them.
@@ -68,15 +80,24 @@ impl Load {
     }
 
     pub(crate) fn measure(&mut self, pid: u32, span: Span) -> io::Result<Outcome> {
-        let mut outcome = load::measure(pid, span, |until| self.drive(until))?;
-        outcome.p99_ns = load::p99(&mut self.latencies);
+        let mut outcome = load::measure(pid, span, |until| self.drive(until, || Ok(())))?;
+        outcome.p99_ns = self.p99();
         Ok(outcome)
     }
 
+    /// The time, in nanoseconds, that 99 of 100 of the last drive's answers took at most.
+    pub(crate) fn p99(&mut self) -> Option<u64> {
+        load::p99(&mut self.latencies)
+    }
+
     /// Sends on every conn, answers every echo with the next message until it is time, and waits for the
-    /// echoes still under way. Returns the number of messages echoed.
-    fn drive(&mut self, until: Until) -> io::Result<u64> {
-        let Self { poller, conns, behind, message, latencies } = self;
+    /// echoes still under way; with `meanwhile` done in each turn. Returns the number of messages echoed.
+    pub(crate) fn drive(
+        &mut self,
+        until: Until,
+        mut meanwhile: impl FnMut() -> io::Result<()>,
+    ) -> io::Result<u64> {
+        let Self { poller, conns, behind, message, answer, latencies } = self;
         latencies.clear();
         let mut sent_at = vec![clock::wall(); conns.len()];
         for conn in &*conns {
@@ -85,9 +106,10 @@ impl Load {
         let mut sent = conns.len() as u64;
         let mut echoed = 0;
         let mut received = vec![0; conns.len()];
-        let mut buffer = vec![0; message.len()];
+        let mut buffer = vec![0; *answer];
         let mut events = Events::new();
         while echoed < sent {
+            meanwhile()?;
             poller.look(&mut events)?;
             for (key, _) in events.iter() {
                 if key >= BEHIND {
@@ -98,8 +120,11 @@ impl Load {
                 }
                 let index = key as usize;
                 received[index] += receive(&conns[index], &mut buffer)?;
-                if received[index] < message.len() {
+                if received[index] < *answer {
                     continue;
+                }
+                if received[index] > *answer {
+                    return Err(io::Error::other("the server said more than the answer"));
                 }
                 received[index] = 0;
                 echoed += 1;

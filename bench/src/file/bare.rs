@@ -11,6 +11,7 @@ use rustix::{fs::sendfile, io::Errno};
 
 use crate::{
     bare::{self, Fate, Service, Sockets, Told, fate_of},
+    head,
     poller::{EventFlags, READ_WRITE},
     sockets,
 };
@@ -69,7 +70,7 @@ impl Sender {
     fn begin(&self, conn: &mut Conn) -> rustix::io::Result<()> {
         let mut request = [0; super::REQUEST];
         let len = rustix::io::read(&conn.socket, &mut request)?;
-        if !request[..len].ends_with(super::END) {
+        if !request[..len].ends_with(head::END) {
             return Err(Errno::PROTO);
         }
         rustix::io::write(&conn.socket, self.header.as_bytes())?;

@@ -9,6 +9,7 @@ use rustix::{
 
 use crate::{
     args::Span,
+    head,
     load::{self, Until},
     outcome::Outcome,
     poller::{Events, Poller, READ},
@@ -49,17 +50,17 @@ impl Client {
     /// Asks for one file and returns its length.
     fn fetch(&mut self) -> io::Result<u64> {
         rustix::io::write(&self.conn, REQUEST)?;
-        let mut head = Vec::new();
+        let mut heard = Vec::new();
         let (length, begin) = loop {
             // A few bytes at a time, as what is read here is read in earnest.
             let mut part = [0; 512];
             let len = self.receive(&mut part, RecvFlags::empty())?;
-            head.extend_from_slice(&part[..len]);
-            if let Some(found) = body(&head)? {
+            heard.extend_from_slice(&part[..len]);
+            if let Some(found) = head::body(&heard)? {
                 break found;
             }
         };
-        let mut left = length - (head.len() - begin) as u64;
+        let mut left = length - (heard.len() - begin) as u64;
         let mut room = std::mem::take(&mut self.room);
         while left > 0 {
             let most = room.len().min(left as usize);
@@ -83,36 +84,5 @@ impl Client {
     fn nothing_new(&mut self) -> io::Result<bool> {
         self.poller.look(&mut self.events)?;
         Ok(self.events.iter().next().is_none())
-    }
-}
-
-/// The body's length and where it begins, once the header is whole.
-fn body(head: &[u8]) -> io::Result<Option<(u64, usize)>> {
-    let Some(end) = head.windows(super::END.len()).position(|part| part == super::END) else {
-        return Ok(None);
-    };
-    let text = String::from_utf8_lossy(&head[..end]);
-    let length = text.lines().skip(1).find_map(|line| {
-        let (name, value) = line.split_once(':')?;
-        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse().ok())?
-    });
-    match length {
-        Some(length) if text.starts_with("HTTP/1.1 200 ") => Ok(Some((length, end + super::END.len()))),
-        _ => Err(io::Error::other(format!("the server answered {text:?}"))),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_length_and_the_beginning_of_a_body_are_read_from_a_whole_header() {
-        assert_eq!(body(b"HTTP/1.1 200 OK\r\ncontent-length: 7\r\n").unwrap(), None);
-        let whole = b"HTTP/1.1 200 OK\r\nServer: x\r\ncontent-length: 7\r\n\r\nbody";
-        assert_eq!(body(whole).unwrap(), Some((7, whole.len() - 4)));
-        assert_eq!(body(super::super::header(9).as_bytes()).unwrap().map(|(length, _)| length), Some(9));
-        let why = body(b"HTTP/1.1 404 Not Found\r\ncontent-length: 7\r\n\r\n").unwrap_err();
-        assert!(why.to_string().contains("404 Not Found"), "{why}");
     }
 }

@@ -9,9 +9,6 @@ use std::{fs::File, io, path::Path};
 
 use crate::{args::Files, runtime::Threads};
 
-/// The end of a request, of which nothing else is looked at.
-const END: &[u8] = b"\r\n\r\n";
-
 /// What a request fits into.
 const REQUEST: usize = 1024;
 

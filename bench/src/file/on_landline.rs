@@ -4,7 +4,7 @@ use std::{io, path::Path};
 
 use landline::Conn;
 
-use crate::serving;
+use crate::{head, serving};
 
 pub(crate) fn serve(file: &Path) -> io::Result<()> {
     let file = file.to_owned();
@@ -18,7 +18,7 @@ async fn send(conn: Conn, file: &Path) -> io::Result<()> {
     let mut request = [0; super::REQUEST];
     loop {
         let len = conn.read(&mut request).await?;
-        if !request[..len].ends_with(super::END) {
+        if !request[..len].ends_with(head::END) {
             return Ok(());
         }
         let (file, length) = super::open(file)?;

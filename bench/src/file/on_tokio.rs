@@ -11,7 +11,10 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::runtime::{self, Threads};
+use crate::{
+    head,
+    runtime::{self, Threads},
+};
 
 pub(crate) fn serve(threads: Threads, file: &Path) -> io::Result<()> {
     let file = file.to_owned();
@@ -22,7 +25,7 @@ async fn send(mut conn: TcpStream, file: PathBuf) -> io::Result<()> {
     let mut request = [0; super::REQUEST];
     loop {
         let len = conn.read(&mut request).await?;
-        if !request[..len].ends_with(super::END) {
+        if !request[..len].ends_with(head::END) {
             return Ok(());
         }
         let mut file = File::open(&file).await?;

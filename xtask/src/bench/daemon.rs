@@ -20,7 +20,7 @@ pub(crate) struct Daemon {
     args: &'static [&'static str],
 }
 
-/// One process, which serves files with sendfile.
+/// One process, which serves files with sendfile, and a short text.
 pub(crate) const NGINX: Daemon = Daemon {
     peer: &peers::NGINX,
     config: "\
@@ -38,7 +38,11 @@ http {
   fastcgi_temp_path DIRECTORY/nginx-fastcgi;
   uwsgi_temp_path DIRECTORY/nginx-uwsgi;
   scgi_temp_path DIRECTORY/nginx-scgi;
-  server { listen LISTEN; location / { root DIRECTORY; } }
+  server {
+    listen LISTEN;
+    location / { root DIRECTORY; }
+    location = / { default_type 'text/plain; charset=utf-8'; return 200 'Hello, world!'; }
+  }
 }
 ",
     args: &["-e", "DIRECTORY/nginx.log", "-p", "DIRECTORY", "-c", "CONFIG"],

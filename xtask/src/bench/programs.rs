@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     process::{Core, Server},
-    workload::{FILE_BYTES, Peer, Program, Workload},
+    workload::{FILE_BYTES, Peer, Program, Shape, Workload},
 };
 use crate::{go, paths, peers};
 
@@ -55,10 +55,15 @@ impl Programs {
                 programs.built.entry(source).or_insert_with(|| build_c(source, library, package));
             }
         }
-        let daemons = all_peers().filter_map(|peer| match peer.program {
-            Program::Daemon(daemon) => Some(daemon.peer),
+        let helpers = workloads.iter().filter_map(|workload| match &workload.shape {
+            Shape::Client { helper } => Some(helper),
             _ => None,
         });
+        let daemons =
+            all_peers().map(|peer| &peer.program).chain(helpers).filter_map(|program| match program {
+                Program::Daemon(daemon) => Some(daemon.peer),
+                _ => None,
+            });
         for missing in peers::provide(daemons) {
             eprintln!("without {missing}");
         }
@@ -79,21 +84,21 @@ impl Programs {
             Program::Daemon(daemon) => peers::find(daemon.peer.program)
                 .map(drop)
                 .ok_or_else(|| format!("there is no program {}", daemon.peer.program)),
-            _ => self.command(peer, &Places::default()).map(drop),
+            _ => self.command(&peer.program, &Places::default()).map(drop),
         }
     }
 
-    /// Starts a peer that serves.
-    pub(crate) fn start(&self, peer: &Peer, places: &Places, core: Core) -> Result<Server, String> {
-        match peer.program {
+    /// Starts a program that serves.
+    pub(crate) fn start(&self, program: &Program, places: &Places, core: Core) -> Result<Server, String> {
+        match program {
             Program::Daemon(daemon) => daemon.start(&tools(), places.sink.as_deref(), core),
-            _ => Server::start(self.command(peer, places)?, core),
+            _ => Server::start(self.command(program, places)?, core),
         }
     }
 
-    /// The command of a peer, or why it is skipped.
-    pub(crate) fn command(&self, peer: &Peer, places: &Places) -> Result<Command, String> {
-        let (program, args) = match peer.program {
+    /// The command of a program, or why it cannot be had.
+    pub(crate) fn command(&self, program: &Program, places: &Places) -> Result<Command, String> {
+        let (program, args) = match *program {
             Program::Bench(args) => (&self.bench, args),
             Program::Go(source, args) | Program::C { source, args, .. } => {
                 let built = self.built.get(source).ok_or_else(|| format!("{source} was not built"))?;

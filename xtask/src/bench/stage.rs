@@ -33,7 +33,7 @@ impl Stage {
                     Cores::Apart => (Core::Measured, Core::Driving),
                     Cores::Shared => (Core::Any, Core::Any),
                 };
-                let standing = programs.start(peer, &Places::default(), measured)?;
+                let standing = programs.start(&peer.program, &Places::default(), measured)?;
                 Ok(Self {
                     last: drive(programs, load, &standing),
                     standing: Some(standing),
@@ -45,19 +45,20 @@ impl Stage {
             Shape::Forwarder { load } => {
                 let sink = listener()?;
                 let address = sink.local_addr().map_err(|error| error.to_string())?.to_string();
-                let standing = programs.start(peer, &Places { sink: Some(address) }, Core::Measured)?;
+                let standing =
+                    programs.start(&peer.program, &Places { sink: Some(address) }, Core::Measured)?;
                 let last = drive(programs, load, &standing);
                 let input = Some(sink.into());
                 let standing = Some(standing);
                 Ok(Self { standing, last, core: Core::Driving, input, measures_standing: true })
             }
-            Shape::Client { helper } => {
-                let standing = Server::start(programs.bench(helper), Core::Driving)?;
-                let mut last = programs.command(peer, &Places::default())?;
+            Shape::Client { ref helper } => {
+                let standing = programs.start(helper, &Places::default(), Core::Driving)?;
+                let mut last = programs.command(&peer.program, &Places::default())?;
                 last.args(["--to", &standing.address]);
                 Ok(Self::of_last(Some(standing), last))
             }
-            Shape::Alone => Ok(Self::of_last(None, programs.command(peer, &Places::default())?)),
+            Shape::Alone => Ok(Self::of_last(None, programs.command(&peer.program, &Places::default())?)),
         }
     }
 

@@ -270,8 +270,14 @@ async fn the_rest_of_a_body_is_no_request_after_an_early_answer() {
         let send = send.clone();
         async move {
             tokio::task::spawn_local(async move {
-                let read = request.into_body().collect().await;
-                let _ = send.send(read.map(|body| body.to_bytes()).map_err(|error| error.to_string()));
+                let mut body = request.into_body();
+                let mut read = Vec::new();
+                while read.len() < GET.len()
+                    && let Some(Ok(frame)) = body.frame().await
+                {
+                    read.extend(frame.into_data().unwrap());
+                }
+                let _ = send.send(read);
             });
             Response::new(Body::from("early"))
         }
@@ -285,7 +291,7 @@ async fn the_rest_of_a_body_is_no_request_after_an_early_answer() {
     sleep(Duration::from_millis(1_700)).await;
     conn.write_all(GET).await.unwrap();
     let body = tokio::time::timeout(Duration::from_secs(30), bodies.recv()).await.unwrap().unwrap();
-    assert_eq!(body.as_deref(), Ok(GET));
+    assert_eq!(body, GET);
     assert_eq!(serving.http_counters().requests, 1);
 }
 

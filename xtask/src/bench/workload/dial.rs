@@ -1,6 +1,6 @@
 //! Dialling.
 
-use super::{COUNT, Metric, RATES, Shape, Unit, Workload, bench, go, micros};
+use super::{COUNT, Metric, Program, RATES, Shape, Unit, Workload, bench, go, micros};
 use crate::bench::goal::{at_least, within};
 
 const DIALLING: Unit = micros("dial");
@@ -9,7 +9,7 @@ pub(super) const DIAL: Workload = Workload {
     name: "dial",
     title: "dial an IP literal on loopback and close; no-delay and keep-alive (five options) set by all",
     unit: &DIALLING,
-    shape: Shape::Client { helper: &["serve", "accept"] },
+    shape: Shape::Client { helper: Program::Bench(&["serve", "accept"]) },
     is_timed: true,
     ready_ms: 250,
     metrics: RATES,

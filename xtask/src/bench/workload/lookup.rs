@@ -9,7 +9,7 @@ pub(super) const LOOKUP: Workload = Workload {
     name: "lookup",
     title: "A and AAAA of names never asked for before, 64 lookups in flight, a local name server, no cache",
     unit: &LOOKING_UP,
-    shape: Shape::Client { helper: &["serve", "names"] },
+    shape: Shape::Client { helper: Program::Bench(&["serve", "names"]) },
     is_timed: true,
     ready_ms: 250,
     metrics: RATES,

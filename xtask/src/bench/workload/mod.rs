@@ -7,6 +7,7 @@ mod echo;
 mod file;
 mod forward;
 mod gob;
+mod http;
 mod lookup;
 
 use super::{
@@ -45,8 +46,8 @@ pub(crate) enum Shape {
     Server { load: &'static [&'static str], cores: Cores },
     /// The same, and the load is behind it too.
     Forwarder { load: &'static [&'static str] },
-    /// The peer is the client of a helper with these arguments, and reads its own account.
-    Client { helper: &'static [&'static str] },
+    /// The peer is the client of a helper, and reads its own account.
+    Client { helper: Program },
     /// The peer has nothing to do with anyone, and reads its own account.
     Alone,
 }
@@ -85,7 +86,7 @@ pub(crate) const OURS: &str = "landline";
 /// The peer that does nothing but what the kernel demands.
 pub(crate) const LIMIT: &str = "bare";
 
-pub(crate) const ALL: [&Workload; 22] = [
+pub(crate) const ALL: [&Workload; 26] = [
     &echo::ECHO,
     &echo::ECHO_1000,
     &echo::CHURN,
@@ -108,6 +109,10 @@ pub(crate) const ALL: [&Workload; 22] = [
     &gob::DECODE_STRUCT,
     &gob::ENCODE_SLICE,
     &gob::DECODE_SLICE,
+    &http::HELLO,
+    &http::CLIENT,
+    &http::IDLE,
+    &http::SLOW,
 ];
 
 const fn bench(name: &'static str, what: &'static str, args: &'static [&'static str]) -> Peer {

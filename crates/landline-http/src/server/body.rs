@@ -39,7 +39,7 @@ struct Unread(Arc<State>);
 
 impl Drop for Unread {
     fn drop(&mut self) {
-        self.0.body_ended();
+        self.0.done();
     }
 }
 
@@ -67,7 +67,7 @@ impl StdError for TooLong {}
 impl RequestBody {
     pub(super) fn new(body: Incoming, state: Arc<State>, most: u64) -> RequestBody {
         let unread = (!body.is_end_stream()).then(|| {
-            state.body_began();
+            state.busy();
             Unread(state.clone())
         });
         RequestBody { body, state, left: most, waiting: None, unread }

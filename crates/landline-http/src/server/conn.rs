@@ -106,7 +106,7 @@ where
         drop(cut);
     }
 
-    /// Boxed, so that a conn that waits for its first byte is small.
+    /// What speaks is boxed, so that a conn that waits for its first byte is small.
     async fn speak(self: Rc<Self>, state: &Arc<State>, spoken: Spoken) -> Result<(), BoxError> {
         let mut ahead = Bytes::new();
         let mut spoken = spoken;
@@ -143,30 +143,24 @@ where
     async fn speak_http1(self: Rc<Self>, io: Io) -> Result<Spent, BoxError> {
         let state = io.state.clone();
         let handler = self.handler(&state);
-        let conn = http1::Builder::new()
+        let mut conn = http1::Builder::new()
             // Of the time it takes the watch knows.
             .header_read_timeout(None::<Duration>)
             .max_buf_size(self.settings.max_head.max(8192))
             .half_close(self.settings.half_close)
             .serve_connection(io, handler);
-        let mut conn = Some(conn);
-        let mut told = false;
-        let parked = poll_fn(|cx| {
-            state.drive(cx);
-            let Some(speaking) = conn.as_mut() else { return Poll::Ready(Ok(Step::Over)) };
-            if state.is_ending() && !told {
-                told = true;
-                Pin::new(&mut *speaking).graceful_shutdown();
+        let step = drive(&state, |cx, ends| {
+            if ends {
+                Pin::new(&mut conn).graceful_shutdown();
             }
-            match Pin::new(speaking).poll(cx) {
+            match Pin::new(&mut conn).poll(cx) {
                 Poll::Ready(ended) => Poll::Ready(ended.map(|()| Step::Over)),
                 Poll::Pending if state.wants_upgrade() => Poll::Ready(Ok(Step::Upgrade)),
                 Poll::Pending if state.take_parking() => Poll::Ready(Ok(Step::Park)),
                 Poll::Pending => Poll::Pending,
             }
         });
-        let step = parked.await?;
-        let Some(conn) = conn else { return Ok(Spent::Over) };
+        let step = step.await?;
         match step {
             Step::Over => Ok(Spent::Over),
             Step::Park => Ok(Spent::Parked(conn.into_parts().read_buf)),
@@ -225,7 +219,8 @@ async fn drive<T>(state: &State, mut poll: impl FnMut(&mut Context<'_>, bool) ->
     let mut told = false;
     poll_fn(|cx| {
         state.drive(cx);
-        let ends = state.is_ending() && !std::mem::replace(&mut told, state.is_ending());
+        let ends = state.is_ending() && !told;
+        told |= ends;
         poll(cx, ends)
     })
     .await

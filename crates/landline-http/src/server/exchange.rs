@@ -83,9 +83,7 @@ impl Exchange {
     pub(super) fn complete(&mut self) {
         self.is_complete = true;
     }
-}
 
-impl Exchange {
     /// Whether hyper had all of the response to send.
     fn has_gone(&self) -> bool {
         let has_no_body = |status: StatusCode| {
@@ -104,7 +102,7 @@ impl Drop for Exchange {
         }
         let time = self.began.elapsed();
         self.state.counts.ended(self.status, self.has_gone(), time);
-        self.state.request_ended();
+        self.state.done();
         if let Some(line) = self.log.take() {
             tracing::info!(
                 target: LOG,

@@ -63,7 +63,7 @@ pub(super) fn ticks(time: Duration) -> u32 {
 /// What a conn is doing, and since when.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Doing {
-    /// Requests that the handler has, or whose responses are on their way.
+    /// Requests that the handler has, responses on their way, and bodies still to be read.
     pub(super) in_flight: u32,
     /// A head has begun and is not complete.
     pub(super) heading_since: Tick,

@@ -180,27 +180,20 @@ impl State {
         self.has_left.store(true, Relaxed);
     }
 
-    /// A request has come. Returns which it is on this conn, from 1.
+    /// A request has come, which keeps the conn busy until [`State::done`]. Returns which it is on this conn, from 1.
     pub(super) fn request_began(&self) -> u32 {
         self.heading_since.store(0, Relaxed);
-        self.in_flight.fetch_add(1, Relaxed);
+        self.busy();
         self.requests.fetch_add(1, Relaxed) + 1
     }
 
-    /// Its response has gone, or never will.
-    pub(super) fn request_ended(&self) {
-        if self.in_flight.fetch_sub(1, Relaxed) == 1 {
-            self.idle_since.store(self.clock.now(), Relaxed);
-        }
-    }
-
-    /// A body is still to be read, which may be so when the response has gone.
-    pub(super) fn body_began(&self) {
+    /// Something more goes on than the next head: a response is on its way, or a body still to be read.
+    pub(super) fn busy(&self) {
         self.in_flight.fetch_add(1, Relaxed);
     }
 
-    /// All of it was read, or nobody wants it.
-    pub(super) fn body_ended(&self) {
+    /// It has come to its end, or never will.
+    pub(super) fn done(&self) {
         if self.in_flight.fetch_sub(1, Relaxed) == 1 {
             self.idle_since.store(self.clock.now(), Relaxed);
         }

@@ -39,6 +39,8 @@ impl Download {
         command.args(["serve", directory.path().to_str().unwrap(), &address.to_string()]).args(options);
         let server = Running::start(&mut command);
         until_bound("tcp", &address.to_string());
+        // Conns are taken a moment before; it says where it serves only after, but on stderr.
+        until("it to listen for SIGTERM", || catches_sigterm(server.id()));
         let mut command = Command::new(curl);
         command.args(["-sS", "--noproxy", "*", protocol, "--limit-rate", rate, "-o"]).arg(&output);
         let curl = Running::start(command.arg(format!("http://{address}/large")));
@@ -50,6 +52,14 @@ impl Download {
     fn ask_to_end(&self) {
         assert!(Command::new("kill").arg(self.server.id().to_string()).status().unwrap().success());
     }
+}
+
+/// Whether a process has a handler for it (proc_pid_status(5)).
+fn catches_sigterm(id: u32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask & 1 << (15 - 1) != 0)
 }
 
 #[test]

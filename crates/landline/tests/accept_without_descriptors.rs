@@ -1,12 +1,15 @@
 //! Accepting while the process has no descriptors left. One test, and a process of its own, because the limit is the
 //! whole process's.
 
-use std::fs::File;
+mod descriptors;
+
 use std::io::Read;
 use std::time::Duration;
 
 use landline::ListenConfig;
 use tokio::time::{Instant, sleep, timeout};
+
+use descriptors::take_all_descriptors;
 
 #[tokio::test]
 async fn accept_pauses_then_sheds_then_goes_on() {
@@ -60,23 +63,6 @@ async fn accept_pauses_then_sheds_then_goes_on() {
         timeout(Duration::from_secs(5), async { tokio::join!(waiting, closing) }).await.unwrap();
     assert!(error.is_closed(), "{error}");
     drop(hoard);
-}
-
-/// Lowers the limit to a little above what is open, and opens files up to it.
-fn take_all_descriptors() -> Vec<File> {
-    let mut limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
-    limit.current = Some(256);
-    rustix::process::setrlimit(rustix::process::Resource::Nofile, limit).unwrap();
-    let mut hoard = Vec::new();
-    loop {
-        match File::open("/dev/null") {
-            Ok(file) => hoard.push(file),
-            Err(error) => {
-                assert_eq!(error.raw_os_error(), Some(rustix::io::Errno::MFILE.raw_os_error()));
-                return hoard;
-            }
-        }
-    }
 }
 
 fn processor_time() -> Duration {

@@ -1,7 +1,8 @@
 //! A drain while the process has no descriptors left. One test, and a process of its own, because the limit is the whole
 //! process's.
 
-use std::fs::File;
+mod descriptors;
+
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -10,6 +11,8 @@ use landline::{Conn, Server};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
+
+use descriptors::take_all_descriptors;
 
 const LONG: Duration = Duration::from_secs(30);
 
@@ -58,21 +61,4 @@ async fn a_drain_waits_for_descriptors_and_serves_what_is_queued() {
     }
     let drained = draining.await.unwrap();
     assert_eq!((drained.cut, serving.counters().total().finished), (0, 4));
-}
-
-/// Lowers the limit to a little above what is open, and opens files up to it.
-fn take_all_descriptors() -> Vec<File> {
-    let mut limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
-    limit.current = Some(256);
-    rustix::process::setrlimit(rustix::process::Resource::Nofile, limit).unwrap();
-    let mut hoard = Vec::new();
-    loop {
-        match File::open("/dev/null") {
-            Ok(file) => hoard.push(file),
-            Err(error) => {
-                assert_eq!(error.raw_os_error(), Some(rustix::io::Errno::MFILE.raw_os_error()));
-                return hoard;
-            }
-        }
-    }
 }

@@ -2,14 +2,19 @@
 
 use std::process::Command;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use landline_interop::{Running, finish, go_program, program};
 use landline_rpc::{Client, ClientConfig, Error, Reconnect, Server, Wire};
 use serde::{Deserialize, Serialize};
-use tokio::sync::Notify;
 use tokio::task::JoinSet;
+
+#[allow(dead_code)] // The crate's own tests use all of it.
+#[path = "../../../crates/landline-rpc/tests/common/gate.rs"]
+mod gate;
+
+use gate::Gate;
 
 /// As long as a loaded machine may need.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -28,52 +33,6 @@ struct Args {
 struct Quotient {
     quo: i64,
     rem: i64,
-}
-
-/// Calls of `Gate.Wait` go on until it is opened.
-#[derive(Default)]
-struct Gate {
-    opened: Notify,
-    begun: AtomicUsize,
-    changed: Notify,
-    ended: AtomicUsize,
-}
-
-struct Ended<'a>(&'a Gate);
-
-impl Drop for Ended<'_> {
-    fn drop(&mut self) {
-        self.0.ended.fetch_add(1, Ordering::SeqCst);
-        self.0.changed.notify_waiters();
-    }
-}
-
-impl Gate {
-    async fn wait(self: Arc<Gate>, number: u64) -> Result<u64, Error> {
-        let opened = self.opened.notified();
-        tokio::pin!(opened);
-        opened.as_mut().enable();
-        let _ended = Ended(&self);
-        self.begun.fetch_add(1, Ordering::SeqCst);
-        self.changed.notify_waiters();
-        opened.await;
-        Ok(number)
-    }
-
-    async fn until(&self, is_so: impl Fn(&Gate) -> bool) {
-        let waiting = async {
-            loop {
-                let changed = self.changed.notified();
-                tokio::pin!(changed);
-                changed.as_mut().enable();
-                if is_so(self) {
-                    return;
-                }
-                changed.await;
-            }
-        };
-        tokio::time::timeout(PATIENCE, waiting).await.expect("calls begin and end");
-    }
 }
 
 /// The same as the program in Go.

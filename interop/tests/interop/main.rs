@@ -19,5 +19,5 @@ mod reverse_proxies;
 mod serves;
 mod smuggling;
 
-// Where the values of the gob crate's own tests look for it.
-use gob::vectors;
+// Where the gob crate's own tests look for them.
+use gob::{samples, vectors};

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::samples::{Inner, Point, map, text};
 use crate::vectors::Stream;
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -18,27 +19,6 @@ struct Celsius(f64);
 struct Color(isize);
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Octet(u8);
-
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Inner {
-    x: isize,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Point {
-    x: isize,
-    y: isize,
-}
-
-fn text(text: &str) -> String {
-    text.to_owned()
-}
-
-fn map<K: std::hash::Hash + Eq, V, const N: usize>(entries: [(K, V); N]) -> HashMap<K, V> {
-    HashMap::from(entries)
-}
 
 #[test]
 fn slices() {

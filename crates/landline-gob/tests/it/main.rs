@@ -4,6 +4,7 @@ mod collections;
 mod interfaces;
 mod numbers;
 mod rules;
+mod samples;
 mod standard;
 mod structs;
 mod vectors;

@@ -5,28 +5,8 @@ use std::collections::HashMap;
 use landline_gob::go::Complex;
 use serde::{Deserialize, Serialize};
 
+use crate::samples::{Inner, Point, map, text};
 use crate::vectors::Stream;
-
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Inner {
-    x: isize,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Point {
-    x: isize,
-    y: isize,
-}
-
-fn text(text: &str) -> String {
-    text.to_owned()
-}
-
-fn map<K: std::hash::Hash + Eq, V, const N: usize>(entries: [(K, V); N]) -> HashMap<K, V> {
-    HashMap::from(entries)
-}
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Empty {}

@@ -8,4 +8,6 @@ mod harness;
 mod limits;
 mod proxied;
 mod redirects;
+#[path = "../self_signed/mod.rs"]
+mod self_signed;
 mod tls;

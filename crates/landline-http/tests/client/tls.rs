@@ -11,9 +11,10 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use landline::TlsConn;
 use landline_http::client::{Body, Client, ConnInfo};
-use rustls::pki_types::PrivateKeyDer;
-use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use rustls::ClientConfig;
 use tokio::task::JoinSet;
+
+use crate::self_signed::self_signed;
 
 struct Server {
     address: String,
@@ -24,24 +25,7 @@ struct Server {
 
 /// A server that offers these protocols and echoes bodies.
 async fn serve(protocols: &[&[u8]]) -> Server {
-    let key = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let private = PrivateKeyDer::Pkcs8(key.signing_key.serialize_der().into());
-    let mut config = ServerConfig::builder_with_provider(provider.clone())
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![key.cert.der().clone()], private)
-        .unwrap();
-    config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
-    let config = Arc::new(config);
-    let mut roots = RootCertStore::empty();
-    roots.add(key.cert.der().clone()).unwrap();
-    let client = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+    let (config, client) = self_signed(protocols);
 
     let listener = landline::listen("tcp", "127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().as_socket().unwrap().port();

@@ -6,6 +6,8 @@ mod harness;
 mod heads;
 mod health;
 mod names;
+#[path = "../self_signed/mod.rs"]
+mod self_signed;
 mod tls;
 
 mod upgrades;

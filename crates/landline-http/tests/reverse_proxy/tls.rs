@@ -1,7 +1,6 @@
 //! Backends that speak TLS, and HTTP/2 where they like.
 
 use std::convert::Infallible;
-use std::sync::Arc;
 
 use http::{HeaderValue, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
@@ -10,14 +9,14 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use landline::TlsConn;
 use landline_http::reverse_proxy::ReverseProxy;
-use rustls::pki_types::PrivateKeyDer;
-use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use rustls::ClientConfig;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::harness::{LONG, front, header, read_until, say};
+use crate::self_signed::self_signed;
 
 /// Says by what version it was asked and for whom, echoes bodies, and can change to `echo`.
 async fn answer(mut request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
@@ -44,24 +43,7 @@ async fn answer(mut request: Request<Incoming>) -> Result<Response<Full<Bytes>>,
 
 /// A backend, its port, and what its clients have to trust.
 async fn backend() -> (JoinSet<()>, u16, ClientConfig) {
-    let key = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let private = PrivateKeyDer::Pkcs8(key.signing_key.serialize_der().into());
-    let mut config = ServerConfig::builder_with_provider(provider.clone())
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![key.cert.der().clone()], private)
-        .unwrap();
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    let config = Arc::new(config);
-    let mut roots = RootCertStore::empty();
-    roots.add(key.cert.der().clone()).unwrap();
-    let client = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+    let (config, client) = self_signed(&[b"h2", b"http/1.1"]);
     let listener = landline::listen("tcp", "127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port().unwrap();
     let mut tasks = JoinSet::new();

@@ -2,6 +2,8 @@
 
 #![allow(dead_code)] // Each test uses some of it.
 
+mod gate;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +11,8 @@ use landline::Serving;
 use landline_rpc::codec::Codec;
 use landline_rpc::{Client, Error, Server, Wire};
 use serde::{Deserialize, Serialize};
-use tokio::sync::Notify;
+
+pub(crate) use gate::Gate;
 
 /// As long as a loaded machine may need.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -25,62 +28,6 @@ pub(crate) struct Args {
 
 pub(crate) fn args(a: i64, b: i64) -> Args {
     Args { a, b }
-}
-
-/// Calls of `Gate.Wait` go on until it is opened.
-#[derive(Default)]
-pub(crate) struct Gate {
-    pub(crate) opened: Notify,
-    /// How many have begun, and how many have been dropped or ended.
-    pub(crate) begun: std::sync::atomic::AtomicUsize,
-    pub(crate) ended: std::sync::atomic::AtomicUsize,
-    pub(crate) changed: Notify,
-}
-
-struct Ended<'a>(&'a Gate);
-
-impl Drop for Ended<'_> {
-    fn drop(&mut self) {
-        self.0.ended.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
-        self.0.changed.notify_waiters();
-    }
-}
-
-impl Gate {
-    async fn wait(self: Arc<Gate>, number: u64) -> Result<u64, Error> {
-        let opened = self.opened.notified();
-        tokio::pin!(opened);
-        opened.as_mut().enable();
-        let _ended = Ended(&self);
-        self.begun.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
-        self.changed.notify_waiters();
-        opened.await;
-        Ok(number)
-    }
-
-    /// Waits until so many have begun.
-    pub(crate) async fn until_begun(&self, count: usize) {
-        self.until(|gate| gate.begun.load(std::sync::atomic::Ordering::SeqCst) >= count).await;
-    }
-
-    pub(crate) async fn until_ended(&self, count: usize) {
-        self.until(|gate| gate.ended.load(std::sync::atomic::Ordering::SeqCst) >= count).await;
-    }
-
-    async fn until(&self, is_so: impl Fn(&Gate) -> bool) {
-        let waiting = async {
-            loop {
-                let changed = self.changed.notified();
-                tokio::pin!(changed);
-                changed.as_mut().enable();
-                if is_so(self) {
-                    return;
-                }
-                changed.await;
-            }
-        };
-        tokio::time::timeout(PATIENCE, waiting).await.expect("calls begin and end");
-    }
 }
 
 pub(crate) fn server() -> (Server, Arc<Gate>) {

@@ -14,6 +14,8 @@ mod collections;
 mod interfaces;
 #[path = "../../../../crates/landline-gob/tests/it/numbers.rs"]
 mod numbers;
+#[path = "../../../../crates/landline-gob/tests/it/samples.rs"]
+pub(crate) mod samples;
 #[path = "../../../../crates/landline-gob/tests/it/standard.rs"]
 mod standard;
 #[path = "../../../../crates/landline-gob/tests/it/structs.rs"]

@@ -1,15 +1,17 @@
 //! What a response carries.
 
 use std::collections::VecDeque;
+use std::fs;
 use std::io;
 use std::ops::Range;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
-use super::read::Reader;
+use super::read::{Reader, cached_length};
 use super::root::File;
 
 /// The body of a [`FileServer`](super::FileServer)'s response: bytes, and ranges of a file, which are read 64 KiB at a
@@ -25,6 +27,9 @@ pub struct Body {
     pieces: VecDeque<Piece>,
     reader: Option<Reader>,
 }
+
+/// So many bytes of a file are worth being sent by the kernel itself (sendfile(2)).
+const WORTH_SENDING: u64 = 32 * 1024;
 
 /// Neither is ever empty.
 pub(super) enum Piece {
@@ -50,6 +55,29 @@ impl Body {
             pieces: pieces.into_iter().filter(Piece::is_some).collect(),
             reader: Some(Reader::new(file.descriptor.clone())),
         }
+    }
+
+    /// Takes a part of the file that comes next, as what is to be sent by other means than reading it: of `most` bytes at
+    /// most, and only where that pays and nobody has to wait for a disk.
+    pub(crate) fn take_part(&mut self, most: usize) -> Option<(Arc<fs::File>, Range<u64>)> {
+        let Body { pieces, reader } = self;
+        let (Some(Piece::Range(range)), Some(reader)) = (pieces.front_mut(), reader) else { return None };
+        let file = reader.idle_file()?;
+        let length = (range.end - range.start).min(most as u64);
+        if length < WORTH_SENDING {
+            return None;
+        }
+        let length = cached_length(file, range.start, length);
+        if length < WORTH_SENDING {
+            return None;
+        }
+        let part = range.start..range.start + length;
+        range.start = part.end;
+        let file = file.clone();
+        if range.is_empty() {
+            pieces.pop_front();
+        }
+        Some((file, part))
     }
 
     /// How many bytes are left.
@@ -82,7 +110,7 @@ impl http_body::Body for Body {
                 let read = ready!(reader.poll_read(cx, range.start, range.end - range.start));
                 match read {
                     Ok(bytes) if bytes.is_empty() => {
-                        Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the file has become shorter"))
+                        Err(shorter())
                     }
                     Ok(bytes) => {
                         range.start += bytes.len() as u64;
@@ -110,6 +138,11 @@ impl http_body::Body for Body {
     fn size_hint(&self) -> SizeHint {
         SizeHint::with_exact(self.length())
     }
+}
+
+/// The error of a file that ends before its length.
+pub(crate) fn shorter() -> io::Error {
+    io::Error::new(io::ErrorKind::UnexpectedEof, "the file has become shorter")
 }
 
 impl std::fmt::Debug for Body {

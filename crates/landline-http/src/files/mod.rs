@@ -38,6 +38,7 @@ use http::{HeaderMap, Method, Request, Response, Uri};
 use tower_service::Service;
 
 pub use body::Body;
+pub(crate) use body::shorter;
 
 #[cfg(any(test, fuzzing))]
 pub(crate) use {

@@ -12,7 +12,9 @@ use hyper::body::Incoming;
 use pin_project_lite::pin_project;
 
 use super::exchange::Exchange;
+use super::send_file::{self, Next, Stretch};
 use super::state::State;
+use crate::files;
 
 type BoxError = Box<dyn StdError + Send + Sync>;
 
@@ -127,7 +129,8 @@ pin_project! {
     pub(super) struct Sent<B> {
         #[pin]
         kind: Kind<B>,
-        exchange: Exchange,
+        // Until the last of a file takes it along.
+        exchange: Option<Exchange>,
     }
 }
 
@@ -135,19 +138,25 @@ pin_project! {
     #[project = KindProjection]
     enum Kind<B> {
         Handler { #[pin] body: B },
+        File { body: files::Body },
         Words { words: Option<&'static str> },
     }
 }
 
-impl<B: Body> Sent<B> {
+impl<B: Body + 'static> Sent<B> {
     pub(super) fn by_handler(body: B, mut exchange: Exchange) -> Sent<B> {
         exchange.expects(body.size_hint().exact());
-        Sent { kind: Kind::Handler { body }, exchange }
+        let kind = match send_file::unwrapped(body, exchange.state()) {
+            Ok(body) => Kind::File { body },
+            Err(Some(body)) => Kind::Handler { body },
+            Err(None) => Kind::Words { words: None },
+        };
+        Sent { kind, exchange: Some(exchange) }
     }
 
     pub(super) fn words(words: &'static str, mut exchange: Exchange) -> Sent<B> {
         exchange.complete();
-        Sent { kind: Kind::Words { words: Some(words).filter(|words| !words.is_empty()) }, exchange }
+        Sent { kind: Kind::Words { words: Some(words).filter(|words| !words.is_empty()) }, exchange: Some(exchange) }
     }
 }
 
@@ -169,31 +178,32 @@ where
                 let frame = words.take().map(|words| Ok(Frame::data(Portion::Words(words.as_bytes()))));
                 return Poll::Ready(frame);
             }
+            KindProjection::File { body } => {
+                let polled = send_file::poll_next(body, this.exchange, cx);
+                let polled = polled.map_ok(|frame| {
+                    frame.map_data(|next| match next {
+                        Next::Stretch(stretch) => Portion::Stretch(stretch),
+                        Next::Read(bytes) => Portion::Read(bytes),
+                    })
+                });
+                return account(this.exchange, polled);
+            }
             KindProjection::Handler { body } => body,
         };
         // It is a handler's as well, and its panic the end of its conn alone.
         let Ok(polled) = catch_unwind(AssertUnwindSafe(|| body.poll_frame(cx))) else {
-            this.exchange.state().counts.panicked.add(1);
+            if let Some(exchange) = this.exchange {
+                exchange.state().counts.panicked.add(1);
+            }
             return Poll::Ready(Some(Err("the body of the response panicked".into())));
         };
-        polled.map(|frame| match frame {
-            None => {
-                this.exchange.complete();
-                None
-            }
-            Some(Ok(frame)) => {
-                if let Some(data) = frame.data_ref() {
-                    this.exchange.sent(data.remaining());
-                }
-                Some(Ok(frame.map_data(Portion::Body)))
-            }
-            Some(Err(error)) => Some(Err(error.into())),
-        })
+        account(this.exchange, polled.map_ok(|frame| frame.map_data(Portion::Body)))
     }
 
     fn is_end_stream(&self) -> bool {
         match &self.kind {
             Kind::Handler { body } => body.is_end_stream(),
+            Kind::File { body } => body.is_end_stream(),
             Kind::Words { words } => words.is_none(),
         }
     }
@@ -201,14 +211,32 @@ where
     fn size_hint(&self) -> SizeHint {
         match &self.kind {
             Kind::Handler { body } => body.size_hint(),
+            Kind::File { body } => body.size_hint(),
             Kind::Words { words } => SizeHint::with_exact(words.map_or(0, str::len) as u64),
         }
     }
 }
 
-/// Some bytes of either.
+/// Notes what a body gave; the exchange is not there where a stretch has it, and notes it as it goes.
+fn account<D: Buf, E: Into<BoxError>>(
+    exchange: &mut Option<Exchange>,
+    polled: Poll<Option<Result<Frame<D>, E>>>,
+) -> Poll<Option<Result<Frame<D>, BoxError>>> {
+    if let (Some(exchange), Poll::Ready(polled)) = (exchange, &polled) {
+        match polled {
+            None => exchange.complete(),
+            Some(Ok(frame)) => exchange.sent(frame.data_ref().map_or(0, Buf::remaining)),
+            Some(Err(_)) => {}
+        }
+    }
+    polled.map_err(Into::into)
+}
+
+/// Some bytes of any of them.
 pub(super) enum Portion<D> {
     Body(D),
+    Read(Bytes),
+    Stretch(Box<Stretch>),
     Words(&'static [u8]),
 }
 
@@ -216,6 +244,8 @@ impl<D: Buf> Buf for Portion<D> {
     fn remaining(&self) -> usize {
         match self {
             Portion::Body(data) => data.remaining(),
+            Portion::Read(bytes) => bytes.len(),
+            Portion::Stretch(stretch) => stretch.remaining(),
             Portion::Words(words) => words.len(),
         }
     }
@@ -223,6 +253,8 @@ impl<D: Buf> Buf for Portion<D> {
     fn chunk(&self) -> &[u8] {
         match self {
             Portion::Body(data) => data.chunk(),
+            Portion::Read(bytes) => bytes,
+            Portion::Stretch(stretch) => stretch.chunk(),
             Portion::Words(words) => words,
         }
     }
@@ -230,6 +262,8 @@ impl<D: Buf> Buf for Portion<D> {
     fn advance(&mut self, count: usize) {
         match self {
             Portion::Body(data) => data.advance(count),
+            Portion::Read(bytes) => bytes.advance(count),
+            Portion::Stretch(stretch) => stretch.advance(count),
             Portion::Words(words) => words.advance(count),
         }
     }
@@ -237,6 +271,8 @@ impl<D: Buf> Buf for Portion<D> {
     fn chunks_vectored<'a>(&'a self, parts: &mut [std::io::IoSlice<'a>]) -> usize {
         match self {
             Portion::Body(data) => data.chunks_vectored(parts),
+            Portion::Read(bytes) => bytes.chunks_vectored(parts),
+            Portion::Stretch(stretch) => stretch.chunks_vectored(parts),
             Portion::Words(words) => words.chunks_vectored(parts),
         }
     }

@@ -9,20 +9,28 @@ use bytes::{Buf, Bytes};
 use hyper::rt;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::send_file::{self, Sending};
 use super::state::{State, Taken};
 
 /// The conn, and before what it has to say, what was read of it already.
-#[derive(Debug)]
 pub(super) struct Io {
     pub(super) state: Arc<State>,
     pub(super) ahead: Bytes,
+    /// The file that goes out now.
+    sending: Option<Sending>,
     /// An upgrade may carry it elsewhere.
     _taken: Taken,
 }
 
 impl Io {
     pub(super) fn new(state: Arc<State>, ahead: Bytes) -> Io {
-        Io { _taken: Taken::new(state.clone()), state, ahead }
+        Io { _taken: Taken::new(state.clone()), state, ahead, sending: None }
+    }
+}
+
+impl std::fmt::Debug for Io {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Io").field("state", &self.state).field("ahead", &self.ahead).finish_non_exhaustive()
     }
 }
 
@@ -46,6 +54,14 @@ impl AsyncRead for Io {
 }
 
 impl Io {
+    /// Whether what comes is what is meant.
+    fn may_write(&self) -> io::Result<()> {
+        match self.state.handover.is_spoiled() {
+            false => Ok(()),
+            true => Err(io::Error::other("bytes were taken that stood for those of a file")),
+        }
+    }
+
     fn written(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         match &written {
             Poll::Ready(Ok(count)) => self.state.wrote(*count),
@@ -57,7 +73,16 @@ impl Io {
 }
 
 impl AsyncWrite for Io {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.may_write()?;
+        if send_file::is_stand_in(bytes) {
+            let Io { sending, state, .. } = &mut *self;
+            return send_file::poll_send(sending, state, bytes.len(), cx);
+        }
         self.written(Pin::new(&mut &self.state.conn).poll_write(cx, bytes))
     }
 
@@ -66,7 +91,12 @@ impl AsyncWrite for Io {
         cx: &mut Context<'_>,
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.written(Pin::new(&mut &self.state.conn).poll_write_vectored(cx, parts))
+        let before = parts.iter().take_while(|part| !send_file::is_stand_in(part)).count();
+        if before == 0 && let Some(part) = parts.first() {
+            return AsyncWrite::poll_write(self, cx, part);
+        }
+        self.may_write()?;
+        self.written(Pin::new(&mut &self.state.conn).poll_write_vectored(cx, &parts[..before]))
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -8,6 +8,7 @@ mod exchange;
 mod handle;
 mod io;
 mod refuse;
+mod send_file;
 mod service;
 mod settings;
 mod state;

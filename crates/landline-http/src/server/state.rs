@@ -11,6 +11,7 @@ use atomic_waker::AtomicWaker;
 use landline::{Addr, Conn};
 
 use super::counters::Counts;
+use super::send_file::Handover;
 use super::settings::{Doing, Tick};
 
 /// A worker's time: it only moves when somebody looks, so that nobody asks the kernel for it.
@@ -58,6 +59,8 @@ pub(super) struct State {
     wants_upgrade: AtomicBool,
     /// How many others have the conn after an upgrade, or wait for it.
     takers: AtomicU32,
+    /// Of files that the kernel sends.
+    pub(super) handover: Handover,
     /// Whoever drives the conn.
     driver: AtomicWaker,
 }
@@ -104,6 +107,7 @@ impl State {
             wants_parking: AtomicBool::new(false),
             wants_upgrade: AtomicBool::new(false),
             takers: AtomicU32::new(0),
+            handover: Handover::default(),
             driver: AtomicWaker::new(),
         }
     }

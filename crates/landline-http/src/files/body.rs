@@ -109,9 +109,7 @@ impl http_body::Body for Body {
             (Some(Piece::Range(range)), Some(reader)) => {
                 let read = ready!(reader.poll_read(cx, range.start, range.end - range.start));
                 match read {
-                    Ok(bytes) if bytes.is_empty() => {
-                        Err(shorter())
-                    }
+                    Ok(bytes) if bytes.is_empty() => Err(shorter()),
                     Ok(bytes) => {
                         range.start += bytes.len() as u64;
                         Ok(bytes)

@@ -156,7 +156,10 @@ impl<B: Body + 'static> Sent<B> {
 
     pub(super) fn words(words: &'static str, mut exchange: Exchange) -> Sent<B> {
         exchange.complete();
-        Sent { kind: Kind::Words { words: Some(words).filter(|words| !words.is_empty()) }, exchange: Some(exchange) }
+        Sent {
+            kind: Kind::Words { words: Some(words).filter(|words| !words.is_empty()) },
+            exchange: Some(exchange),
+        }
     }
 }
 

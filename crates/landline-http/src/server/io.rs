@@ -73,11 +73,7 @@ impl Io {
 }
 
 impl AsyncWrite for Io {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.may_write()?;
         if send_file::is_stand_in(bytes) {
             let Io { sending, state, .. } = &mut *self;
@@ -92,7 +88,9 @@ impl AsyncWrite for Io {
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let before = parts.iter().take_while(|part| !send_file::is_stand_in(part)).count();
-        if before == 0 && let Some(part) = parts.first() {
+        if before == 0
+            && let Some(part) = parts.first()
+        {
             return AsyncWrite::poll_write(self, cx, part);
         }
         self.may_write()?;

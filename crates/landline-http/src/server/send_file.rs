@@ -278,3 +278,29 @@ async fn copy(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_taken_without_having_been_sent_is_noticed() {
+        let handover = Handover::default();
+        handover.begin(Arc::new(tempfile::tempfile().unwrap()), 0);
+        handover.sent(10);
+        handover.heard(4);
+        handover.heard(6);
+        assert!(!handover.is_spoiled());
+        handover.sent(3);
+        assert_eq!(handover.end(), 3);
+        handover.begin(Arc::new(tempfile::tempfile().unwrap()), 0);
+        handover.heard(1);
+        assert!(handover.is_spoiled());
+    }
+
+    #[test]
+    fn only_what_stands_for_a_file_is_taken_for_it() {
+        assert!(is_stand_in(&STAND_IN[..1]) && is_stand_in(&STAND_IN));
+        assert!(!is_stand_in(&STAND_IN[..0]) && !is_stand_in(&[0; 8]) && !is_stand_in(&[]));
+    }
+}

@@ -2,6 +2,7 @@
 #![allow(missing_docs)]
 
 mod conns;
+mod files;
 mod framing;
 mod http2;
 mod requests;

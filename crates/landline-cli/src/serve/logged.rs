@@ -22,11 +22,7 @@ pub(super) struct Logged<S> {
 }
 
 impl<S> Logged<S> {
-    pub(super) fn new(
-        inner: S,
-        log: Log,
-        client: fn(&http::Extensions) -> Option<String>,
-    ) -> Logged<S> {
+    pub(super) fn new(inner: S, log: Log, client: fn(&http::Extensions) -> Option<String>) -> Logged<S> {
         Logged { inner, log, client }
     }
 }

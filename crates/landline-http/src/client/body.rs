@@ -46,7 +46,7 @@ impl Body {
         Body(Kind::Stream(Sized { body: stream, length }.boxed_unsync()))
     }
 
-    /// Any body, trailers too.
+    /// Any body, trailers too. A [`files::Body`] is still known to a [`Server`](crate::server::Server) for what it is.
     pub fn wrap<B>(body: B) -> Body
     where
         B: HttpBody<Data = Bytes> + Send + 'static,

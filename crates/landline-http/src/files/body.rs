@@ -15,7 +15,8 @@ use super::read::{Reader, cached_length};
 use super::root::File;
 
 /// The body of a [`FileServer`](super::FileServer)'s response: bytes, and ranges of a file, which are read 64 KiB at a
-/// time, when they are asked for.
+/// time, when they are asked for; or not at all, where a server has the kernel send them
+/// ([`FileServer`](super::FileServer#what-is-never-read)).
 ///
 /// Its length is known from the start. A file that has become shorter since is an error
 /// ([`UnexpectedEof`](io::ErrorKind::UnexpectedEof)), which ends the conn, as the length was announced.
@@ -29,7 +30,7 @@ pub struct Body {
 }
 
 /// So many bytes of a file are worth being sent by the kernel itself (sendfile(2)).
-const WORTH_SENDING: u64 = 32 * 1024;
+const WORTH_SENDING: u64 = 64 * 1024;
 
 /// Neither is ever empty.
 pub(super) enum Piece {

@@ -9,22 +9,21 @@ use bytes::{Buf, Bytes};
 use hyper::rt;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::send_file::{self, Sending};
+use super::send_file::{self, Sender};
 use super::state::{State, Taken};
 
 /// The conn, and before what it has to say, what was read of it already.
 pub(super) struct Io {
     pub(super) state: Arc<State>,
     pub(super) ahead: Bytes,
-    /// The file that goes out now.
-    sending: Option<Sending>,
+    sender: Sender,
     /// An upgrade may carry it elsewhere.
     _taken: Taken,
 }
 
 impl Io {
     pub(super) fn new(state: Arc<State>, ahead: Bytes) -> Io {
-        Io { _taken: Taken::new(state.clone()), state, ahead, sending: None }
+        Io { _taken: Taken::new(state.clone()), state, ahead, sender: Sender::default() }
     }
 }
 
@@ -62,6 +61,15 @@ impl Io {
         }
     }
 
+    fn poll_send_file(
+        &mut self,
+        cx: &mut Context<'_>,
+        before: &[io::IoSlice<'_>],
+        length: usize,
+    ) -> Poll<io::Result<usize>> {
+        self.sender.poll_send(&self.state, before, length, cx)
+    }
+
     fn written(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         match &written {
             Poll::Ready(Ok(count)) => self.state.wrote(*count),
@@ -76,25 +84,21 @@ impl AsyncWrite for Io {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.may_write()?;
         if send_file::is_stand_in(bytes) {
-            let Io { sending, state, .. } = &mut *self;
-            return send_file::poll_send(sending, state, bytes.len(), cx);
+            return self.poll_send_file(cx, &[], bytes.len());
         }
         self.written(Pin::new(&mut &self.state.conn).poll_write(cx, bytes))
     }
 
     fn poll_write_vectored(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let before = parts.iter().take_while(|part| !send_file::is_stand_in(part)).count();
-        if before == 0
-            && let Some(part) = parts.first()
-        {
-            return AsyncWrite::poll_write(self, cx, part);
-        }
         self.may_write()?;
-        self.written(Pin::new(&mut &self.state.conn).poll_write_vectored(cx, &parts[..before]))
+        if let Some(before) = parts.iter().position(|part| send_file::is_stand_in(part)) {
+            return self.poll_send_file(cx, &parts[..before], parts[before].len());
+        }
+        self.written(Pin::new(&mut &self.state.conn).poll_write_vectored(cx, parts))
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -10,7 +10,7 @@
 
 use std::any::Any;
 use std::fs::File;
-use std::io;
+use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
@@ -191,43 +191,94 @@ impl Drop for Stretch {
     }
 }
 
+/// Sends the parts of files that are among what a conn has to write.
+#[derive(Default)]
+pub(super) struct Sender {
+    sending: Option<Sending>,
+    /// How many bytes went since the conn was waited for.
+    run: usize,
+}
+
+impl Sender {
+    /// Writes what stands before a part of a file, and of that as much as hyper believes to be `length` bytes; as a write, it
+    /// is ready with how many went. Until hyper was told of all of them, it is to be given the same again, or the rest.
+    pub(super) fn poll_send(
+        &mut self,
+        state: &Arc<State>,
+        before: &[IoSlice<'_>],
+        length: usize,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        let sending = match &mut self.sending {
+            Some(sending) => sending,
+            None if self.run >= LONGEST => {
+                self.run = 0;
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            none => none.insert(Sending::begin(state, before, length)?),
+        };
+        let polled = sending.poll(state, cx);
+        match &polled {
+            Poll::Pending => self.run = 0,
+            Poll::Ready(Ok(count)) if sending.told < sending.length => self.run += count,
+            Poll::Ready(ended) => {
+                self.run += ended.as_ref().unwrap_or(&0);
+                self.sending = None;
+            }
+        }
+        polled
+    }
+}
+
 /// A part of a file on its way.
-pub(super) struct Sending {
+struct Sending {
     copying: Pin<Box<dyn Future<Output = io::Result<()>> + Send>>,
     progress: Progress,
+    /// How many bytes stand before it, and how many there are with it.
+    before: usize,
     length: usize,
-    /// How much of it the kernel has, and how much of that hyper was told.
+    /// How many of all the kernel has, and of how many of these hyper was told.
     sent: usize,
     told: usize,
 }
 
 impl Sending {
-    fn begin(state: &Arc<State>, length: usize) -> io::Result<Sending> {
+    fn begin(state: &Arc<State>, before: &[IoSlice<'_>], length: usize) -> io::Result<Sending> {
         let (file, offset) = match &*state.handover.part() {
             Some(part) => (part.file.clone(), part.offset),
             None => return Err(io::Error::other("there is no file to be sent")),
         };
+        let before = before.iter().flat_map(|part| part.iter().copied()).collect::<Vec<u8>>();
         let progress = Progress::new();
-        let copying = Box::pin(copy(state.clone(), file, offset, length, progress.clone()));
-        Ok(Sending { copying, progress, length, sent: 0, told: 0 })
+        let sending = Sending {
+            progress: progress.clone(),
+            before: before.len(),
+            length: before.len() + length,
+            sent: 0,
+            told: 0,
+            // The kernel has what stands before a file wait for it, so that both are in one segment.
+            copying: Box::pin(copy(
+                state.clone(),
+                file,
+                offset,
+                Copier::new().prefix(before).limit(length as u64).progress(&progress),
+            )),
+        };
+        Ok(sending)
     }
 
-    /// Sends more, and says how much has been sent that was not told yet; as a write it is ready or the conn takes no more
-    /// for now.
     fn poll(&mut self, state: &State, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         if self.sent == self.told {
             let polled = self.copying.as_mut().poll(cx);
-            let sent = usize::try_from(self.progress.there()).unwrap_or(usize::MAX);
-            let count = sent - self.sent;
-            self.sent = sent;
-            if count > 0 {
-                state.handover.sent(count);
-                state.counts.sent_from_files.add(count as u64);
-                state.wrote(count);
-            }
+            self.count(state);
             match polled {
+                // It is shorter than it was.
+                Poll::Ready(Ok(())) if self.sent < self.length => {
+                    return Poll::Ready(Err(files::shorter()));
+                }
                 Poll::Ready(ended) => ended?,
-                // It is told at the next time, as this is the one that wakes.
+                // What has gone is told next time, as this is the time that has a waker.
                 Poll::Pending => {
                     state.cannot_write();
                     return Poll::Pending;
@@ -238,50 +289,41 @@ impl Sending {
         self.told = self.sent;
         Poll::Ready(Ok(count))
     }
-}
 
-/// Writes of the file what hyper believes to be `length` bytes.
-pub(super) fn poll_send(
-    sending: &mut Option<Sending>,
-    state: &Arc<State>,
-    length: usize,
-    cx: &mut Context<'_>,
-) -> Poll<io::Result<usize>> {
-    let current = match sending {
-        Some(current) => current,
-        None => sending.insert(Sending::begin(state, length)?),
-    };
-    let polled = current.poll(state, cx);
-    let is_over = match &polled {
-        Poll::Ready(Ok(_)) => current.told == current.length,
-        Poll::Ready(Err(_)) => true,
-        Poll::Pending => false,
-    };
-    if is_over {
-        *sending = None;
+    /// Notes what has gone since.
+    fn count(&mut self, state: &State) {
+        let sent = usize::try_from(self.progress.there()).unwrap_or(usize::MAX);
+        let of_file = sent.saturating_sub(self.before) - self.sent.saturating_sub(self.before);
+        if sent > self.sent {
+            state.wrote(sent - self.sent);
+            state.counts.sent_from_files.add(of_file as u64);
+            state.handover.sent(of_file);
+        }
+        self.sent = sent;
     }
-    polled
 }
 
-async fn copy(
-    state: Arc<State>,
-    file: Arc<File>,
-    offset: u64,
-    length: usize,
-    progress: Progress,
-) -> io::Result<()> {
+async fn copy(state: Arc<State>, file: Arc<File>, offset: u64, copier: Copier) -> io::Result<()> {
     // Nobody else has its cursor: each response opens its file.
     rustix::fs::seek(&file, SeekFrom::Start(offset))?;
-    let copier = Copier::new().limit(length as u64).progress(&progress);
-    if copier.copy(&file, &state.conn).await?.bytes < length as u64 {
-        return Err(files::shorter());
-    }
+    copier.copy(&file, &state.conn).await?;
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
+
+    use hyper::server::conn::http1;
+    use hyper::service::service_fn;
+    use landline::{UnixConn, UnixKind};
+    use tower_service::Service as _;
+
+    use super::super::body::Sent;
+    use super::super::io::Io;
+    use super::super::state::Clock;
     use super::*;
+    use crate::files::FileServer;
 
     #[test]
     fn what_is_taken_without_having_been_sent_is_noticed() {
@@ -296,6 +338,44 @@ mod tests {
         handover.begin(Arc::new(tempfile::tempfile().unwrap()), 0);
         handover.heard(1);
         assert!(handover.is_spoiled());
+    }
+
+    /// What a client hears of a file, through a hyper that writes what it is given, or copies it first.
+    async fn heard(writes_vectored: bool, content: &[u8]) -> (Vec<u8>, bool) {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("a"), content).unwrap();
+        let files = FileServer::new(directory.path()).unwrap();
+        let (ours, theirs) = UnixConn::pair(UnixKind::Stream).unwrap();
+        let state = State::new(ours.into(), false, Arc::new(Clock::new()), Arc::default());
+        let state = Arc::new(state);
+        let io = Io::new(state.clone(), Bytes::new());
+        let service = service_fn(move |request| {
+            state.request_began();
+            let exchange = Exchange::begin(state.clone(), &request);
+            let answer = files.clone().call(request);
+            async move { Ok::<_, Infallible>(answer.await?.map(|body| Sent::by_handler(body, exchange))) }
+        });
+        let serving = http1::Builder::new().writev(writes_vectored).serve_connection(io, service);
+        let asking = async {
+            theirs.write_all(b"GET /a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await.unwrap();
+            let mut heard = Vec::new();
+            let mut buffer = vec![0; 64 << 10];
+            while let Ok(count @ 1..) = theirs.read(&mut buffer).await {
+                heard.extend(&buffer[..count]);
+            }
+            heard
+        };
+        let (served, heard) = tokio::join!(async { serving.await.is_ok() }, asking);
+        (heard, served)
+    }
+
+    #[tokio::test]
+    async fn whoever_copies_sends_nothing() {
+        let content: Vec<u8> = (0..3_000_000_u32).map(|at| (at % 251 + 1) as u8).collect();
+        let (said, is_ok) = heard(true, &content).await;
+        assert!(is_ok && said.ends_with(&content));
+        let (said, is_ok) = heard(false, &content).await;
+        assert!(!is_ok && said.is_empty(), "{} bytes", said.len());
     }
 
     #[test]

@@ -29,7 +29,9 @@ pub struct Body {
     reader: Option<Reader>,
 }
 
-/// So many bytes of a file are worth being sent by the kernel itself (sendfile(2)).
+/// From so many bytes on, it pays that the kernel sends a file by itself (sendfile(2)). Over kept conns on loopback, requests
+/// for 64 KiB so cost the server 0.9 of the CPU that reading and writing them does, for 256 KiB 0.4, and for 64 MiB 0.25; for
+/// 32 KiB they cost the same, and for 16 KiB 1.1 (2026-11-26, Linux 6.18, medians of 9 to 25 interleaved rounds).
 const WORTH_SENDING: u64 = 64 * 1024;
 
 /// Neither is ever empty.

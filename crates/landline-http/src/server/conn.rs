@@ -38,9 +38,6 @@ pub(super) struct Serving<S> {
     pub(super) service: S,
 }
 
-/// How long the answer to a PING may take.
-const PING_TIMEOUT: Duration = Duration::from_secs(20);
-
 /// Which protocol a conn speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Spoken {
@@ -185,9 +182,10 @@ where
             .max_concurrent_streams(limits.max_streams)
             .max_header_list_size(limits.max_header_list)
             .max_pending_accept_reset_streams(limits.max_resets)
+            .max_local_error_reset_streams(limits.max_error_resets)
             .timer(TokioTimer::new())
             .keep_alive_interval(limits.ping_interval)
-            .keep_alive_timeout(PING_TIMEOUT)
+            .keep_alive_timeout(limits.ping_timeout)
             .serve_connection(io, self.handler(&state));
         let mut conn = pin!(conn);
         drive(&state, |cx, ends| {

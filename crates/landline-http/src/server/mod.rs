@@ -213,11 +213,26 @@ impl Server {
         self
     }
 
-    /// How often a PING asks in HTTP/2 whether the client is still there (RFC 9113 section 6.7); every 30 s by default, and
-    /// `None` never. A conn whose client does not answer within 20 s ends.
+    /// How many streams of one conn the server may reset because the client broke the rules; 1024 by default. More is an
+    /// attack (CVE-2025-8671), and ends the conn with `ENHANCE_YOUR_CALM`.
+    #[must_use]
+    pub fn max_error_resets(mut self, resets: usize) -> Server {
+        self.settings.http2.max_error_resets = resets;
+        self
+    }
+
+    /// How often a PING asks in HTTP/2 whether the client is still there (RFC 9113 section 6.7), while it says nothing by
+    /// itself; every 30 s by default, and `None` never. See [`Server::ping_timeout`].
     #[must_use]
     pub fn ping_interval(mut self, interval: impl Into<Option<Duration>>) -> Server {
         self.settings.http2.ping_interval = interval.into();
+        self
+    }
+
+    /// How long the answer to a PING may take; 20 s by default. Then the conn ends, and with it whatever is under way.
+    #[must_use]
+    pub fn ping_timeout(mut self, timeout: Duration) -> Server {
+        self.settings.http2.ping_timeout = timeout;
         self
     }
 

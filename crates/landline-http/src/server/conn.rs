@@ -22,6 +22,7 @@ use super::io::Io;
 use super::service::Handler;
 use super::settings::Settings;
 use super::state::State;
+use super::tls::PeerCertificates;
 use super::watch::{Watch, Worker};
 
 type BoxError = Box<dyn StdError + Send + Sync>;
@@ -65,8 +66,8 @@ where
     B::Error: Into<BoxError>,
 {
     pub(super) async fn serve(self: Rc<Self>, conn: Conn) {
-        let (conn, alpn) = match &self.tls {
-            None => (conn, None),
+        let (conn, alpn, certificates) = match &self.tls {
+            None => (conn, None, None),
             Some(config) => {
                 let accepting = TlsConn::accept(conn, config.clone());
                 let accepting = tokio::time::timeout(self.settings.handshake_timeout, accepting);
@@ -78,15 +79,17 @@ where
                 match accepted {
                     Ok(Ok(tls)) => {
                         let alpn = tls.alpn_protocol();
-                        (Conn::from(tls), alpn)
+                        let certificates = tls.peer_certificates().and_then(PeerCertificates::new);
+                        (Conn::from(tls), alpn, certificates)
                     }
                     Ok(Err(error)) => return tracing::debug!(target: "landline_http", %error, "TLS"),
                     Err(_) => return self.counts.late.add(1),
                 }
             }
         };
-        let state =
-            Arc::new(State::new(conn, self.tls.is_some(), self.worker.clock.clone(), self.counts.clone()));
+        let mut state = State::new(conn, self.tls.is_some(), self.worker.clock.clone(), self.counts.clone());
+        state.certificates = certificates;
+        let state = Arc::new(state);
         let watch = self.worker.watch(&state, &self.settings);
         let cut = CutOnDrop(&state);
         let spoken = match alpn.as_deref() {
@@ -178,7 +181,11 @@ where
     async fn speak_http2(self: Rc<Self>, io: Io) -> Result<(), BoxError> {
         let state = io.state.clone();
         let limits = self.settings.http2;
-        let conn = http2::Builder::new(OnThread)
+        let mut builder = http2::Builder::new(OnThread);
+        if limits.extended_connect {
+            builder.enable_connect_protocol();
+        }
+        let conn = builder
             .max_concurrent_streams(limits.max_streams)
             .max_header_list_size(limits.max_header_list)
             .max_pending_accept_reset_streams(limits.max_resets)

@@ -31,7 +31,7 @@ pub use body::{RequestBody, TooLong};
 pub use caller::Caller;
 pub use counters::Counters;
 pub use handle::{Handle, PathValues, Router, Sound, handle};
-pub use tls::Tls;
+pub use tls::{PeerCertificates, Tls};
 pub use upgrade::Upgraded;
 
 use counters::Counts;
@@ -233,6 +233,16 @@ impl Server {
     #[must_use]
     pub fn ping_timeout(mut self, timeout: Duration) -> Server {
         self.settings.http2.ping_timeout = timeout;
+        self
+    }
+
+    /// Whether clients of HTTP/2 may use extended CONNECT (RFC 8441), as WebSockets do; off by default. Such a request is
+    /// a `CONNECT` with a scheme, a path and a [`Protocol`](hyper::ext::Protocol) among its extensions, which says what it is for. A handler
+    /// answers it with a success, and takes the stream by `hyper::upgrade::on`; see [`Upgraded`] for conns of HTTP/1.1, which
+    /// it is not. Any other answer refuses.
+    #[must_use]
+    pub fn extended_connect(mut self, on: bool) -> Server {
+        self.settings.http2.extended_connect = on;
         self
     }
 

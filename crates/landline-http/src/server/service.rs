@@ -59,6 +59,9 @@ where
         if let Some(peer) = &self.state.peer {
             head.extensions.insert(peer.clone());
         }
+        if let Some(certificates) = &self.state.certificates {
+            head.extensions.insert(certificates.clone());
+        }
         head.extensions.insert(caller);
         let body = RequestBody::new(body, self.state.clone(), self.settings.max_body);
         let request = Some(Request::from_parts(head, body));

@@ -12,6 +12,7 @@ use landline::{Addr, Conn};
 
 use super::counters::Counts;
 use super::settings::{Doing, Tick};
+use super::tls::PeerCertificates;
 
 /// A worker's time: it only moves when somebody looks, so that nobody asks the kernel for it.
 #[derive(Debug)]
@@ -38,6 +39,7 @@ pub(super) struct State {
     pub(super) conn: Conn,
     pub(super) peer: Option<Addr>,
     pub(super) is_secure: bool,
+    pub(super) certificates: Option<PeerCertificates>,
     pub(super) clock: Arc<Clock>,
     pub(super) counts: Arc<Counts>,
     in_flight: AtomicU32,
@@ -88,6 +90,7 @@ impl State {
             peer: conn.peer_addr().ok(),
             conn,
             is_secure,
+            certificates: None,
             clock,
             counts,
             in_flight: AtomicU32::new(0),

@@ -1,6 +1,7 @@
 //! The server, against clients that behave and clients that do not.
 #![allow(missing_docs)]
 
+mod certificates;
 mod conns;
 mod framing;
 mod http2;

@@ -21,7 +21,7 @@ use super::counters::Counts;
 use super::io::Io;
 use super::service::Handler;
 use super::settings::Settings;
-use super::state::State;
+use super::state::{Busy, State};
 use super::tls::PeerCertificates;
 use super::watch::{Watch, Worker};
 
@@ -181,7 +181,7 @@ where
     async fn speak_http2(self: Rc<Self>, io: Io) -> Result<(), BoxError> {
         let state = io.state.clone();
         let limits = self.settings.http2;
-        let mut builder = http2::Builder::new(OnThread);
+        let mut builder = http2::Builder::new(OnThread(state.clone()));
         if limits.extended_connect {
             builder.enable_connect_protocol();
         }
@@ -274,13 +274,18 @@ impl Drop for CutOnDrop<'_> {
     }
 }
 
-/// Streams of HTTP/2 run on the worker's own thread, as their conn does.
-#[derive(Clone, Copy)]
-struct OnThread;
+/// Streams of HTTP/2 run on the worker's own thread, as their conn does. While one does, the conn is not idle: a tunnel
+/// (RFC 9113 section 8.5) may outlast its request.
+#[derive(Clone)]
+struct OnThread(Arc<State>);
 
 impl<F: Future + 'static> hyper::rt::Executor<F> for OnThread {
     fn execute(&self, future: F) {
-        drop(tokio::task::spawn_local(async move { drop(future.await) }));
+        let busy = Busy::new(self.0.clone());
+        drop(tokio::task::spawn_local(async move {
+            drop(future.await);
+            drop(busy);
+        }));
     }
 }
 

@@ -236,10 +236,36 @@ impl Server {
         self
     }
 
-    /// Whether clients of HTTP/2 may use extended CONNECT (RFC 8441), as WebSockets do; off by default. Such a request is
-    /// a `CONNECT` with a scheme, a path and a [`Protocol`](hyper::ext::Protocol) among its extensions, which says what it is for. A handler
-    /// answers it with a success, and takes the stream by `hyper::upgrade::on`; see [`Upgraded`] for conns of HTTP/1.1, which
-    /// it is not. Any other answer refuses.
+    /// Whether clients of HTTP/2 may use extended CONNECT, with which WebSockets open (RFC 8441); off by default. Such a
+    /// request is a `CONNECT` with a scheme, a path and, among its extensions, the `hyper::ext::Protocol` that it is for. A
+    /// handler agrees with a 200, and takes the stream by `hyper::upgrade::on`, in a task of its own; any other answer
+    /// refuses. What takes WebSockets from axum's `WebSocketUpgrade` takes them over HTTP/2 then, too, where it is routed
+    /// for any method.
+    ///
+    /// The conn goes on for as long as the stream does. How long a tunnel may be silent is the handler's matter.
+    ///
+    /// ```
+    /// # use http::{Request, Response, StatusCode};
+    /// # use landline_http::Body;
+    /// # use landline_http::server::RequestBody;
+    /// use hyper_util::rt::TokioIo;
+    ///
+    /// async fn echo(mut request: Request<RequestBody>) -> Response<Body> {
+    ///     let protocol = request.extensions().get::<hyper::ext::Protocol>();
+    ///     let mut response = Response::new(Body::empty());
+    ///     if protocol.is_none_or(|protocol| protocol.as_str() != "echo") {
+    ///         *response.status_mut() = StatusCode::NOT_IMPLEMENTED;
+    ///         return response;
+    ///     }
+    ///     let upgrading = hyper::upgrade::on(&mut request);
+    ///     tokio::spawn(async move {
+    ///         let (mut reader, mut writer) = tokio::io::split(TokioIo::new(upgrading.await?));
+    ///         tokio::io::copy(&mut reader, &mut writer).await?;
+    ///         Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+    ///     });
+    ///     response
+    /// }
+    /// ```
     #[must_use]
     pub fn extended_connect(mut self, on: bool) -> Server {
         self.settings.http2.extended_connect = on;

@@ -64,6 +64,23 @@ pub(super) struct State {
     driver: AtomicWaker,
 }
 
+/// Keeps a conn from being taken for idle.
+#[derive(Debug)]
+pub(super) struct Busy(Arc<State>);
+
+impl Busy {
+    pub(super) fn new(state: Arc<State>) -> Busy {
+        state.busy();
+        Busy(state)
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.done();
+    }
+}
+
 /// Keeps a conn from being closed when HTTP is over.
 #[derive(Debug)]
 pub(super) struct Taken(Arc<State>);

@@ -12,6 +12,7 @@ mod messages;
 mod peer;
 mod pings;
 mod streams;
+mod tunnels;
 mod windows;
 
 use std::time::Duration;

@@ -1,6 +1,8 @@
 //! The server, against clients that behave and clients that do not.
 #![allow(missing_docs)]
 
+mod apps;
+mod bodies;
 mod certificates;
 mod conns;
 mod framing;

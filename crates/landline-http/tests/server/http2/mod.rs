@@ -25,7 +25,8 @@ use landline_http::server::{RequestBody, Server, handle};
 use tokio::time::sleep;
 
 use super::{one, serve_word, until};
-use peer::{Peer, flag, frame, kind};
+pub(super) use peer::{Peer, Step};
+use peer::{flag, frame, kind};
 
 #[tokio::test]
 async fn many_requests_share_a_conn() {

@@ -109,7 +109,7 @@ pub(super) fn get(stream: u32) -> Vec<u8> {
 
 /// Why there is no further frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum NoFrame {
+pub(crate) enum NoFrame {
     /// The server has closed the conn.
     Closed,
     /// It said nothing for [`PATIENCE`].
@@ -118,14 +118,22 @@ pub(super) enum NoFrame {
 
 /// What a response was, once it was whole.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Answer {
+pub(crate) struct Answer {
     pub(super) status: u16,
-    pub(super) body: Vec<u8>,
+    pub(crate) body: Vec<u8>,
     /// How long each DATA frame was.
     pub(super) lengths: Vec<usize>,
 }
 
-pub(super) struct Peer {
+/// What there is to say of a request with a body.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Step {
+    Begin,
+    Part(&'static [u8]),
+    End,
+}
+
+pub(crate) struct Peer {
     pub(super) conn: Conn,
 }
 
@@ -136,7 +144,7 @@ impl Peer {
     }
 
     /// After the preface and the settings of both sides.
-    pub(super) async fn open(serving: &Serving) -> Peer {
+    pub(crate) async fn open(serving: &Serving) -> Peer {
         let peer = Peer::dial(serving).await;
         peer.say(&[PREFACE, &settings(&[])].concat()).await;
         assert_eq!(peer.next().await.unwrap().kind, kind::SETTINGS);
@@ -190,7 +198,7 @@ impl Peer {
         code
     }
 
-    pub(super) async fn end(&self) -> NoFrame {
+    pub(crate) async fn end(&self) -> NoFrame {
         loop {
             if let Err(error) = self.next().await {
                 return error;
@@ -199,7 +207,7 @@ impl Peer {
     }
 
     /// The response on this stream, whole.
-    pub(super) async fn answer(&self, stream: u32) -> Answer {
+    pub(crate) async fn answer(&self, stream: u32) -> Answer {
         let mut answer = Answer::default();
         loop {
             let frame = self.until(|frame| frame.stream == stream || frame.kind == kind::GOAWAY).await;
@@ -216,6 +224,16 @@ impl Peer {
                 return answer;
             }
         }
+    }
+
+    /// A step of a POST to `/`.
+    pub(crate) async fn post(&self, stream: u32, step: Step) {
+        let bytes = match step {
+            Step::Begin => frame(kind::HEADERS, flag::END_HEADERS, stream, &block::post("/")),
+            Step::Part(bytes) => frame(kind::DATA, 0, stream, bytes),
+            Step::End => frame(kind::DATA, flag::END_STREAM, stream, b""),
+        };
+        self.say(&bytes).await;
     }
 
     /// The server is well: it answers a PING, and on this stream a request.

@@ -9,6 +9,7 @@ use landline_http::Body;
 use landline_http::server::{RequestBody, Server, Serving, handle};
 use tokio::io::AsyncWriteExt as _;
 
+use super::super::apps::{serve_websockets, websocket_text};
 use super::super::{one, until};
 use super::block::{field, fields};
 use super::peer::{Answer, PREFACE, Peer, code, flag, frame, kind, reset, settings};
@@ -126,4 +127,32 @@ async fn a_drain_waits_for_tunnels_as_long_as_it_may() {
     };
     let (drained, body) = tokio::join!(serving.shutdown(Duration::from_secs(60)), ending);
     assert_eq!((body, drained.finished, drained.cut), (b"the end".to_vec(), 1, 0));
+}
+
+#[tokio::test]
+async fn websockets_of_axum_open_over_http2() {
+    let serving = serve_websockets(Server::new().extended_connect(true)).await;
+    let peer = Peer::open(&serving).await;
+    // RFC 8441 section 5.
+    let fields = [
+        (":protocol", "websocket"),
+        (":scheme", "http"),
+        (":path", "/ws"),
+        (":authority", "a"),
+        ("sec-websocket-version", "13"),
+    ];
+    for stream in [1, 3] {
+        peer.say(&connect(stream, &fields)).await;
+        agreed(&peer, stream).await;
+    }
+    for (stream, word) in [(3, "hello"), (1, "other"), (3, "again")] {
+        let (said, back) = websocket_text(word);
+        peer.say(&frame(kind::DATA, 0, stream, &said)).await;
+        let mut heard = Vec::new();
+        while heard.len() < back.len() {
+            heard
+                .extend(peer.until(|frame| frame.kind == kind::DATA && frame.stream == stream).await.payload);
+        }
+        assert_eq!(heard, back);
+    }
 }

@@ -4,6 +4,7 @@ mod body;
 mod caller;
 mod conn;
 mod counters;
+pub mod events;
 mod exchange;
 mod handle;
 mod io;

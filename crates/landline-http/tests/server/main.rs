@@ -5,6 +5,7 @@ mod apps;
 mod bodies;
 mod certificates;
 mod conns;
+mod events;
 mod framing;
 mod http2;
 mod requests;

@@ -240,8 +240,7 @@ impl Server {
     /// Whether clients of HTTP/2 may use extended CONNECT, with which WebSockets open (RFC 8441); off by default. Such a
     /// request is a `CONNECT` with a scheme, a path and, among its extensions, the `hyper::ext::Protocol` that it is for. A
     /// handler agrees with a 200, and takes the stream by `hyper::upgrade::on`, in a task of its own; any other answer
-    /// refuses. What takes WebSockets from axum's `WebSocketUpgrade` takes them over HTTP/2 then, too, where it is routed
-    /// for any method.
+    /// refuses.
     ///
     /// The conn goes on for as long as the stream does. How long a tunnel may be silent is the handler's matter.
     ///

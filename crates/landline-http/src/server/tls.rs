@@ -175,7 +175,7 @@ impl ResolvesServerCert for Pairs {
             };
             is(&|known| known == name).or_else(|| is(&|known| is_below(&name, known)))
         });
-        named.or(self.0.first()).map(|pair| pair.current())
+        named.or(self.0.first()).map(Pair::current)
     }
 }
 

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use axum::extract::ws::{Message, WebSocketUpgrade};
-use axum::routing::{any, get, post};
+use axum::routing::{get, post};
 use bytes::Bytes;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::{Request, Response, StatusCode};
@@ -20,7 +19,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::TraceLayer;
 
-use super::{dial, one, say};
+use super::{one, say};
 
 #[tokio::test]
 async fn apps_of_axum_run_as_they_are() {
@@ -143,61 +142,4 @@ async fn layers_of_tower_http_run_in_an_app_of_axum() {
             Request::post(format!("http://{}/", serving.local_addr())).body(Body::from(body)).unwrap();
         assert_eq!(client.send(request).await.unwrap().status(), status, "{body}");
     }
-}
-
-/// Echoes text over WebSockets (RFC 6455), however they were opened.
-pub(super) async fn serve_websockets(server: Server) -> Serving {
-    let app = axum::Router::new().route(
-        "/ws",
-        any(async |upgrade: WebSocketUpgrade| {
-            upgrade.on_upgrade(async |mut socket| {
-                while let Some(Ok(message)) = socket.recv().await {
-                    if let Message::Text(_) = message {
-                        socket.send(message).await.unwrap();
-                    }
-                }
-            })
-        }),
-    );
-    server.transport(one()).serve("tcp", "127.0.0.1:0", app).await.unwrap()
-}
-
-/// A text frame of a client, whose mask changes nothing (RFC 6455 section 5.3), and what comes back.
-pub(super) fn websocket_text(text: &str) -> (Vec<u8>, Vec<u8>) {
-    let length = u8::try_from(text.len()).unwrap();
-    (
-        [&[0x81, 0x80 | length, 0, 0, 0, 0], text.as_bytes()].concat(),
-        [&[0x81, length], text.as_bytes()].concat(),
-    )
-}
-
-#[tokio::test]
-async fn websockets_of_axum_open_over_http1() {
-    let serving = serve_websockets(Server::new()).await;
-    let conn = dial(&serving).await;
-    conn.write_all(
-        b"GET /ws HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
-          Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-    )
-    .await
-    .unwrap();
-    let (frame, back) = websocket_text("hello");
-    let mut heard = Vec::new();
-    let hearing = async {
-        let mut buffer = [0; 1024];
-        let mut has_spoken = false;
-        while !heard.ends_with(&back) {
-            let count = conn.read(&mut buffer).await.unwrap();
-            assert_ne!(count, 0, "{heard:?}");
-            heard.extend(&buffer[..count]);
-            if !has_spoken && heard.ends_with(b"\r\n\r\n") {
-                has_spoken = true;
-                conn.write_all(&frame).await.unwrap();
-            }
-        }
-    };
-    tokio::time::timeout(super::PATIENCE, hearing).await.expect("the echo");
-    let text = String::from_utf8_lossy(&heard);
-    // From section 1.3.
-    assert!(text.contains("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), "{text}");
 }

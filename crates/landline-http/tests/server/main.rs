@@ -10,6 +10,7 @@ mod framing;
 mod http2;
 mod requests;
 mod tls;
+mod websockets;
 
 use std::time::Duration;
 

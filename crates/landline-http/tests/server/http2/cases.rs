@@ -78,21 +78,17 @@ pub(super) struct Case {
 }
 
 /// In one write.
-pub(super) fn case<const N: usize>(name: &'static str, frames: [Vec<u8>; N], allowed: Vec<Ended>) -> Case {
+pub(super) fn case(name: &'static str, frames: &[Vec<u8>], allowed: Vec<Ended>) -> Case {
     Case { name, is_first: false, steps: vec![Step::Say(frames.concat())], allowed }
 }
 
 /// As the first that is said.
 pub(super) fn at_first(name: &'static str, frame: Vec<u8>, allowed: Vec<Ended>) -> Case {
-    Case { is_first: true, ..case(name, [frame], allowed) }
+    Case { is_first: true, ..case(name, &[frame], allowed) }
 }
 
 /// `frames` once there is the whole answer to a request on stream 1.
-pub(super) fn behind_an_answer<const N: usize>(
-    name: &'static str,
-    frames: [Vec<u8>; N],
-    allowed: Vec<Ended>,
-) -> Case {
+pub(super) fn behind_an_answer(name: &'static str, frames: &[Vec<u8>], allowed: Vec<Ended>) -> Case {
     let steps = vec![Step::Say(peer::get(1)), Step::Hear(1), Step::Say(frames.concat())];
     Case { name, is_first: false, steps, allowed }
 }

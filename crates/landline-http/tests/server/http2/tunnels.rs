@@ -9,7 +9,7 @@ use landline_http::Body;
 use landline_http::server::{RequestBody, Server, Serving, handle};
 use tokio::io::AsyncWriteExt as _;
 
-use super::super::apps::{serve_websockets, websocket_text};
+use super::super::websockets::{self, websocket_text};
 use super::super::{one, until};
 use super::block::{field, fields};
 use super::peer::{Answer, PREFACE, Peer, code, flag, frame, kind, reset, settings};
@@ -130,8 +130,8 @@ async fn a_drain_waits_for_tunnels_as_long_as_it_may() {
 }
 
 #[tokio::test]
-async fn websockets_of_axum_open_over_http2() {
-    let serving = serve_websockets(Server::new().extended_connect(true)).await;
+async fn websockets_open_over_http2() {
+    let serving = websockets::serve(Server::new().extended_connect(true)).await;
     let peer = Peer::open(&serving).await;
     // RFC 8441 section 5.
     let fields = [

@@ -13,7 +13,7 @@ use super::http2::{Peer, Step};
 use super::{dial, one, response, rest, until};
 
 /// Long enough for whoever is not kept waiting.
-const LIMIT: Duration = Duration::from_secs(2);
+const LIMIT: Duration = Duration::from_secs(4);
 
 /// Answers with the body; notes how it ended.
 async fn serve(ends: &Arc<Mutex<Vec<bool>>>) -> Serving {
@@ -30,7 +30,7 @@ async fn serve(ends: &Arc<Mutex<Vec<bool>>>) -> Serving {
 }
 
 /// One after the other, each well within the limit and all together beyond it.
-const PARTS: u32 = 8;
+const PARTS: usize = 12;
 const PAUSE: Duration = Duration::from_millis(400);
 
 #[tokio::test]
@@ -38,23 +38,21 @@ async fn a_body_may_come_slowly() {
     let ends = Arc::default();
     let serving = serve(&ends).await;
     let conn = dial(&serving).await;
-    conn.write_all(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 8\r\n\r\n").await.unwrap();
+    conn.write_all(format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {PARTS}\r\n\r\n").as_bytes())
+        .await
+        .unwrap();
+    let peer = Peer::open(&serving).await;
+    peer.post(1, Step::Begin).await;
     let began = Instant::now();
     for _ in 0..PARTS {
         sleep(PAUSE).await;
         conn.write_all(b"x").await.unwrap();
-    }
-    assert!(began.elapsed() > LIMIT);
-    assert!(response(&conn).await.ends_with("xxxxxxxx"));
-    // In HTTP/2, over a stream.
-    let peer = Peer::open(&serving).await;
-    peer.post(1, Step::Begin).await;
-    for _ in 0..PARTS {
-        sleep(PAUSE).await;
         peer.post(1, Step::Part(b"x")).await;
     }
+    assert!(began.elapsed() > LIMIT);
     peer.post(1, Step::End).await;
-    assert_eq!(peer.answer(1).await.body, b"xxxxxxxx");
+    assert!(response(&conn).await.ends_with(&format!("\r\n\r\n{}", "x".repeat(PARTS))));
+    assert_eq!(peer.answer(1).await.body, b"x".repeat(PARTS));
     assert_eq!((serving.http_counters().late, &ends.lock().unwrap()[..]), (0, &[true, true][..]));
 }
 
@@ -64,16 +62,15 @@ async fn a_body_that_stops_coming_ends_the_conn_and_fails() {
     let serving = serve(&ends).await;
     let conn = dial(&serving).await;
     conn.write_all(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 8\r\n\r\nxxx").await.unwrap();
-    assert_eq!(rest(&conn).await, "");
-    until(&serving, |counters| (counters.late, counters.in_flight) == (1, 0)).await;
-    assert_eq!(ends.lock().unwrap()[..], [false]);
     let peer = Peer::open(&serving).await;
     peer.post(1, Step::Begin).await;
     peer.post(1, Step::Part(b"x")).await;
+    assert_eq!(rest(&conn).await, "");
     peer.end().await;
     until(&serving, |counters| (counters.late, counters.in_flight) == (2, 0)).await;
-    // Either its body failed, or it was dropped with its conn.
-    assert!(!ends.lock().unwrap().contains(&true));
+    // In HTTP/2 a handler may be dropped with its conn.
+    let ends = ends.lock().unwrap();
+    assert!(!ends.is_empty() && !ends.contains(&true), "{ends:?}");
 }
 
 #[tokio::test]

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use landline_http::server::{Server, Serving};
 
-use super::super::{say, until};
+use super::super::{PATIENCE, say, until};
 use super::block::{self, field, text};
-use super::peer::{self, Peer, code, flag, frame, kind, reset, settings, window_update};
+use super::peer::{self, PREFACE, Peer, code, flag, frame, kind, reset, settings, window_update};
 
 /// Says it all, and hears with which code the server ends the conn. Meanwhile others are served.
 async fn attack(serving: &Serving, bytes: &[u8]) -> u32 {
@@ -47,17 +47,16 @@ fn open(stream: u32, block: &[u8]) -> Vec<u8> {
     frame(kind::HEADERS, flag::END_HEADERS, stream, block)
 }
 
+/// A field that fills the dynamic table, and then costs a byte each time: 40 MB.
+fn bomb() -> Vec<u8> {
+    let field = [&[0x40][..], &text("x"), &[0x7f, 0x80 | 33, 30], &[b'x'; 4000]].concat();
+    [block::get("/"), field, vec![0xbe; 10_000]].concat()
+}
+
 #[tokio::test]
 async fn floods_end_the_conn_and_say_why() {
     let serving = peer::serve(Server::new()).await;
     let never = block::post("/never");
-    // A field that fills the dynamic table, and then costs a byte each time.
-    let bomb = [
-        block::get("/"),
-        [&[0x40][..], &text("x"), &[0x7f, 0x80 | 33, 30], &[b'x'; 4000]].concat(),
-        vec![0xbe; 10_000],
-    ]
-    .concat();
     for (what, bytes) in [
         // CVE-2023-44487: streams that are reset as soon as they are open.
         (
@@ -82,7 +81,7 @@ async fn floods_end_the_conn_and_say_why() {
             [frame(kind::HEADERS, 0, 1, &never), frame(kind::CONTINUATION, 0, 1, &[]).repeat(2_000)].concat(),
         ),
         // CVE-2016-6581, CVE-2025-53020: much from little.
-        ("indices of a long field", frame(kind::HEADERS, flag::WHOLE, 1, &bomb)),
+        ("indices of a long field", frame(kind::HEADERS, flag::WHOLE, 1, &bomb())),
         // CVE-2019-9518.
         ("empty DATA", [open(1, &never), frame(kind::DATA, 0, 1, &[]).repeat(2_000)].concat()),
         ("DATA of a byte", [open(1, &never), frame(kind::DATA, 0, 1, b"x").repeat(10_000)].concat()),
@@ -145,6 +144,56 @@ async fn who_asks_and_does_not_listen_is_held_back_and_cut() {
         // Nor is it that the server had all of it, and kept the answers.
         assert!(serving.http_counters().received < 64 << 20, "{what}: {:?}", serving.http_counters());
     }
+}
+
+#[tokio::test]
+async fn who_asks_and_listens_keeps_nobody_waiting() {
+    let serving = peer::serve(Server::new()).await;
+    let peer = Peer::open(&serving).await;
+    let is_over = AtomicBool::new(false);
+    let flood = frame(kind::PING, 0, 0, &[0; 8]).repeat(4096);
+    let flooding = async {
+        while !is_over.load(Ordering::Relaxed) {
+            peer.conn.write_all(&flood).await.unwrap();
+        }
+    };
+    let listening = async {
+        let mut buffer = vec![0; 64 << 10];
+        let mut heard = 0;
+        while !is_over.load(Ordering::Relaxed) {
+            heard += peer.conn.read(&mut buffer).await.unwrap();
+        }
+        heard
+    };
+    let asking = async {
+        for _ in 0..50 {
+            let asked = say(&serving, "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+            let answer = tokio::time::timeout(PATIENCE, asked).await.expect("an answer");
+            assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        }
+        is_over.store(true, Ordering::Relaxed);
+    };
+    let ((), heard, ()) = tokio::join!(flooding, listening, asking);
+    assert!(heard > flood.len());
+}
+
+/// A client says by it that it knows the limits (section 6.5.3); they hold before.
+#[tokio::test]
+async fn limits_hold_for_clients_that_never_acknowledge_them() {
+    let serving = peer::serve(Server::new().max_streams(2)).await;
+    let opened = || async {
+        let peer = Peer::dial(&serving).await;
+        peer.say(&[PREFACE, &settings(&[])].concat()).await;
+        peer
+    };
+    let peer = opened().await;
+    peer.say(&frame(kind::HEADERS, flag::WHOLE, 1, &bomb())).await;
+    assert_eq!(peer.goaway().await, code::CALM);
+    let peer = opened().await;
+    let never = block::get("/never");
+    peer.say(&[1, 3, 5].map(|id| frame(kind::HEADERS, flag::WHOLE, id, &never)).concat()).await;
+    let refused = peer.until(|frame| frame.kind == kind::RST_STREAM).await;
+    assert_eq!((refused.stream, refused.code()), (5, code::REFUSED_STREAM));
 }
 
 #[tokio::test]

@@ -54,6 +54,50 @@ async fn many_requests_share_a_conn() {
 }
 
 #[tokio::test]
+async fn what_has_no_content_has_none() {
+    let service = handle(async |request: Request<RequestBody>| {
+        let status: u16 = request.uri().path()[1..].parse().unwrap();
+        Response::builder().status(status).body(Body::from("content")).unwrap()
+    });
+    let serving = Server::new().transport(one()).serve("tcp", "127.0.0.1:0", service).await.unwrap();
+    let client = Client::new().http2_prior_knowledge(true);
+    for (method, status, length, content) in [
+        ("GET", 200, Some("7"), "content"),
+        // RFC 9110 sections 8.6 and 9.3.2.
+        ("HEAD", 200, Some("7"), ""),
+        ("GET", 204, None, ""),
+        ("GET", 304, Some("7"), ""),
+    ] {
+        let path = format!("/{status}");
+        let url = format!("http://{}{path}", serving.local_addr());
+        let request = Request::builder().method(method).uri(url).body(Body::empty()).unwrap();
+        let response = client.send(request).await.unwrap();
+        assert_eq!(response.status(), status);
+        let said = response.headers().get("content-length").map(|length| length.to_str().unwrap());
+        assert_eq!(said, length, "{method} {status}");
+        // A client might not look for what ought not to be there.
+        let peer = Peer::open(&serving).await;
+        let block = [block::field(":method", method), block::get(&path)[1..].to_vec()].concat();
+        peer.say(&frame(kind::HEADERS, flag::WHOLE, 1, &block)).await;
+        let answer = peer.answer(1).await;
+        assert_eq!((answer.status, &answer.body[..]), (status, content.as_bytes()), "{method} {status}");
+    }
+    until(&serving, |counters| (counters.in_flight, counters.aborted) == (0, 0)).await;
+}
+
+#[tokio::test]
+async fn a_list_of_fields_that_is_too_long_is_answered_with_431() {
+    let serving = serve_word(Server::new().max_header_list(2000)).await;
+    let client = Client::new().http2_prior_knowledge(true);
+    let url = format!("http://{}/", serving.local_addr());
+    for (length, status) in [(1000, 200), (2000, 431), (1000, 200)] {
+        let request = Request::get(&url).header("x", "x".repeat(length)).body(Body::empty()).unwrap();
+        assert_eq!(client.send(request).await.unwrap().status(), status, "{length}");
+    }
+    assert_eq!(serving.counters().total().conns, 1);
+}
+
+#[tokio::test]
 async fn an_idle_conn_is_told_that_it_ends() {
     let serving = serve_word(Server::new().idle_timeout(Duration::from_millis(300))).await;
     assert_eq!(Peer::open(&serving).await.goaway().await, 0);

@@ -10,8 +10,7 @@ use super::peer::{self, Peer, flag, frame, kind};
 
 #[tokio::test]
 async fn a_client_that_answers_no_ping_is_given_up() {
-    let server =
-        Server::new().ping_interval(Duration::from_millis(100)).ping_timeout(Duration::from_millis(400));
+    let server = Server::new().ping_interval(Duration::from_millis(100)).ping_timeout(Duration::from_secs(3));
     let serving = peer::serve(server).await;
     let peer = Peer::open(&serving).await;
     peer.say(&frame(kind::HEADERS, flag::WHOLE, 1, &block::get("/never"))).await;

@@ -21,7 +21,7 @@ use super::counters::Counts;
 use super::io::Io;
 use super::service::Handler;
 use super::settings::Settings;
-use super::state::{Busy, State};
+use super::state::{Busy, Secured, State};
 use super::tls::PeerCertificates;
 use super::watch::{Watch, Worker};
 
@@ -66,7 +66,7 @@ where
     B::Error: Into<BoxError>,
 {
     pub(super) async fn serve(self: Rc<Self>, conn: Conn) {
-        let (conn, alpn, certificates) = match &self.tls {
+        let (conn, alpn, secured) = match &self.tls {
             None => (conn, None, None),
             Some(config) => {
                 let accepting = TlsConn::accept(conn, config.clone());
@@ -80,16 +80,14 @@ where
                     Ok(Ok(tls)) => {
                         let alpn = tls.alpn_protocol();
                         let certificates = tls.peer_certificates().and_then(PeerCertificates::new);
-                        (Conn::from(tls), alpn, certificates)
+                        (Conn::from(tls), alpn, Some(Secured { certificates }))
                     }
                     Ok(Err(error)) => return tracing::debug!(target: "landline_http", %error, "TLS"),
                     Err(_) => return self.counts.late.add(1),
                 }
             }
         };
-        let mut state = State::new(conn, self.tls.is_some(), self.worker.clock.clone(), self.counts.clone());
-        state.certificates = certificates;
-        let state = Arc::new(state);
+        let state = Arc::new(State::new(conn, secured, &self.worker, self.counts.clone()));
         let watch = self.worker.watch(&state, &self.settings);
         let cut = CutOnDrop(&state);
         let spoken = match alpn.as_deref() {

@@ -1,5 +1,8 @@
 //! Server-sent events: a response that goes on, as an `EventSource` of a browser reads it (HTML section 9.2).
 //!
+//! A server that drains waits for such responses, too: [`Caller::draining`](super::Caller::draining) tells when to end them. A
+//! client comes again by itself, and tells which event it has heard last ([`last_event_id`]).
+//!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! use std::time::Duration;

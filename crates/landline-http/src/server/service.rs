@@ -59,7 +59,9 @@ where
         if let Some(peer) = &self.state.peer {
             head.extensions.insert(peer.clone());
         }
-        if let Some(certificates) = &self.state.certificates {
+        if let Some(certificates) =
+            self.state.secured.as_ref().and_then(|secured| secured.certificates.as_ref())
+        {
             head.extensions.insert(certificates.clone());
         }
         head.extensions.insert(caller);

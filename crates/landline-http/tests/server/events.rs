@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::Request;
 use landline_http::client::Client;
 use landline_http::server::events::{self, Event, EventSender};
-use landline_http::server::{RequestBody, Server, Serving, handle};
+use landline_http::server::{Caller, RequestBody, Server, Serving, handle};
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
 use tokio::process::Command;
 use tokio::sync::mpsc;
@@ -108,4 +108,30 @@ async fn a_client_that_comes_again_tells_where_it_was() {
     drop(sender);
     let text = response.into_body().text(1024).await.unwrap();
     assert_eq!(text.replace(":\n\n", ""), ": behind 7\n\ndata: the last\n\n");
+}
+
+#[tokio::test]
+async fn a_drain_ends_events_whose_sender_listens_for_it() {
+    let service = handle(async |request: Request<RequestBody>| {
+        let (sender, events) = events::channel(1);
+        let caller = request.extensions().get::<Caller>().unwrap().clone();
+        tokio::spawn(async move {
+            caller.draining().begun().await;
+            sender.send(Event::new().data("the end")).await.unwrap();
+        });
+        events.into_response()
+    });
+    let serving = Server::new().transport(one()).serve("tcp", "127.0.0.1:0", service).await.unwrap();
+    let url = format!("http://{}/", serving.local_addr());
+    let asking = [false, true].map(|http2| {
+        let (client, url) = (Client::new().http2_prior_knowledge(http2), &url);
+        async move { client.get(url).await.unwrap().into_body() }
+    });
+    let bodies = futures_util::future::join_all(asking).await;
+    let hearing = futures_util::future::join_all(bodies.into_iter().map(|body| body.text(1024)));
+    let (drained, heard) = soon(async { tokio::join!(serving.shutdown(PATIENCE * 2), hearing) }).await;
+    assert_eq!((drained.finished, drained.cut), (2, 0));
+    for text in heard {
+        assert_eq!(text.unwrap(), "data: the end\n\n");
+    }
 }

@@ -2,6 +2,7 @@
 //!
 //! The cases are those that the list of h2spec names, and some more, each with the section it is of.
 
+mod anything;
 mod block;
 mod cases;
 mod floods;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use http::{Request, Response};
 use landline_http::Body;
+use landline_http::client::Client;
 use landline_http::server::{RequestBody, Server, handle};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -115,6 +116,16 @@ async fn each_request_has_a_line() {
         assert!(u128::from(micros) < PATIENCE.as_micros(), "{line:?}");
         let rest = line.into_iter().filter(|(name, _)| *name != "micros");
         assert_eq!(rest.collect::<Line>(), Line::from(expected), "{request}");
+    }
+    // In HTTP/2 the URL is whole.
+    let client = Client::new().http2_prior_knowledge(true);
+    let url = format!("http://{}/two", serving.local_addr());
+    client.get(&url).await.unwrap();
+    let line = listener.line("/two").await;
+    let expected =
+        [("method", "GET"), ("uri", &url), ("version", "HTTP/2.0"), ("status", "200"), ("bytes", "5")];
+    for (name, value) in expected {
+        assert_eq!(line[name], value, "{line:?}");
     }
     // What the client did not wait for was not whole, or had no status at all.
     for (path, status) in [("/endless", Some("200")), ("/never", None)] {

@@ -47,7 +47,10 @@ use watch::Worker;
 ///
 /// The defaults are safe for a port that anybody can reach; each limit has a setter, which says it. Beside them are those
 /// of [`landline::Server`], which [`Server::transport`] takes: conns in total and for each peer, accept rate, drain, hot
-/// restart. What breaks the framing of HTTP/1.1 is answered with 400, or the conn closed, and has no handler.
+/// restart. What breaks the framing of HTTP/1.1 is answered with 400, or the conn closed, and has no handler. What RFC 9113
+/// calls an error ends the stream or the conn of HTTP/2; where it has a code of its own for it, that may be
+/// `PROTOCOL_ERROR` instead. Two such errors are let pass: a first frame that is not SETTINGS, and pseudo-headers among
+/// trailers, which handlers do not see.
 ///
 /// A response's head carries `Date`. Whoever listens to `tracing` for the target `landline_http::access` at `INFO` hears of
 /// every request; [`Serving::http_counters`] count them.

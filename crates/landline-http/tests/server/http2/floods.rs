@@ -71,7 +71,6 @@ async fn floods_end_the_conn_and_say_why() {
                 .flatten()
                 .collect(),
         ),
-        // CVE-2025-8671: the server is made to reset streams, whose handlers go on.
         (
             "requests beyond those that are allowed",
             (0..2_000).map(odd).flat_map(|id| open(id, &never)).collect(),
@@ -80,11 +79,12 @@ async fn floods_end_the_conn_and_say_why() {
             "empty CONTINUATIONs",
             [frame(kind::HEADERS, 0, 1, &never), frame(kind::CONTINUATION, 0, 1, &[]).repeat(2_000)].concat(),
         ),
-        // CVE-2016-6581, CVE-2025-53020: much from little.
+        // CVE-2016-6581: much from little.
         ("indices of a long field", frame(kind::HEADERS, flag::WHOLE, 1, &bomb())),
         // CVE-2019-9518.
         ("empty DATA", [open(1, &never), frame(kind::DATA, 0, 1, &[]).repeat(2_000)].concat()),
         ("DATA of a byte", [open(1, &never), frame(kind::DATA, 0, 1, b"x").repeat(10_000)].concat()),
+        // CVE-2025-8671: the server is made to reset streams, whose handlers go on.
         (
             "errors of streams",
             (0..2_000)
@@ -113,6 +113,23 @@ async fn how_many_resets_are_too_many_can_be_said() {
         peer.say(&malformed(odd(allowed) + 2)).await;
         assert_eq!(peer.goaway().await, code::CALM);
     }
+}
+
+#[tokio::test]
+async fn how_many_requests_may_be_taken_back_at_once_can_be_said() {
+    // In one write, so that none has a handler before the last is there.
+    let taken_back: Vec<u8> = (0..100)
+        .map(odd)
+        .flat_map(|id| [open(id, &block::post("/never")), reset(id, code::CANCEL)].concat())
+        .collect();
+    let serving = peer::serve(Server::new().max_pending_resets(10)).await;
+    let peer = Peer::open(&serving).await;
+    peer.say(&taken_back).await;
+    assert_eq!(peer.goaway().await, code::CALM);
+    let serving = peer::serve(Server::new().max_pending_resets(100)).await;
+    let peer = Peer::open(&serving).await;
+    peer.say(&taken_back).await;
+    peer.is_served(odd(100)).await;
 }
 
 /// CVE-2019-9512, CVE-2019-9515 and the like: each of these has an answer, and none of them is read.

@@ -153,7 +153,9 @@ impl<B: Body + 'static> Sent<B> {
         };
         Sent { kind, exchange: Some(exchange) }
     }
+}
 
+impl<B> Sent<B> {
     pub(super) fn words(words: &'static str, mut exchange: Exchange) -> Sent<B> {
         exchange.complete();
         Sent {

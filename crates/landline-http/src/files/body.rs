@@ -170,7 +170,7 @@ mod tests {
             Piece::Range(WORTH..2 * WORTH),
         ];
         let mut body = Body { pieces: pieces.into(), reader: Some(Reader::new(Arc::new(file))) };
-        let mut take = |body: &mut Body| body.take_part(2 * WORTH as usize).map(|(_, part)| part);
+        let take = |body: &mut Body| body.take_part(2 * WORTH as usize).map(|(_, part)| part);
 
         assert_eq!(take(&mut body), Some(10..10 + 2 * WORTH));
         assert_eq!(take(&mut body), Some(10 + 2 * WORTH..10 + 3 * WORTH));

@@ -321,7 +321,7 @@ mod tests {
 
     use super::super::body::Sent;
     use super::super::io::Io;
-    use super::super::state::Clock;
+    use super::super::watch::Worker;
     use super::*;
     use crate::files::FileServer;
 
@@ -340,13 +340,24 @@ mod tests {
         assert!(handover.is_spoiled());
     }
 
+    async fn worker() -> Worker {
+        let bound = landline::Server::new().workers(1).bind("tcp", "127.0.0.1:0").await.unwrap();
+        let (tell, told) = std::sync::mpsc::channel();
+        let serving = bound.serve_with(move |worker| {
+            tell.send(worker.draining()).unwrap();
+            |_| async {}
+        });
+        let _serving = serving.await.unwrap();
+        Worker::new(told.recv().unwrap())
+    }
+
     /// What a client hears of a file, through a hyper that writes what it is given, or copies it first.
     async fn heard(writes_vectored: bool, content: &[u8]) -> (Vec<u8>, bool) {
         let directory = tempfile::tempdir().unwrap();
         std::fs::write(directory.path().join("a"), content).unwrap();
         let files = FileServer::new(directory.path()).unwrap();
         let (ours, theirs) = UnixConn::pair(UnixKind::Stream).unwrap();
-        let state = State::new(ours.into(), false, Arc::new(Clock::new()), Arc::default());
+        let state = State::new(ours.into(), None, &worker().await, Arc::default());
         let state = Arc::new(state);
         let io = Io::new(state.clone(), Bytes::new());
         let service = service_fn(move |request| {

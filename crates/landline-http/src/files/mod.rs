@@ -81,15 +81,15 @@ use root::Root;
 /// so the server and its bodies need a tokio runtime. A response holds 64 KiB of its file at most. A network file
 /// system may make even a question about an open file wait.
 ///
+/// Dropping the future of a response ends it; work that a thread of the pool has begun ends unheard.
+///
 /// # What is never read
 ///
 /// A [`Server`](crate::server::Server) has the kernel send a body by itself (sendfile(2)), over HTTP/1.1 without TLS, where
 /// there are 64 KiB of a file to be sent or more, and they are in memory: of every 64 KiB one byte is looked at, so what
-/// is missing in between is waited for. It does so where it is given this very [`Body`], or that made
-/// of it by [`Body::wrap`](crate::Body::wrap). Whoever puts another around it, as layers that compress do, and axum's
-/// `Router`, has the bytes read.
-///
-/// Dropping the future of a response ends it; work that a thread of the pool has begun ends unheard.
+/// is missing in between is waited for. It does so where it is given this very [`Body`], or what
+/// [`Body::wrap`](crate::Body::wrap) makes of it. Whoever puts another around it, as layers that compress and axum's
+/// `Router` do, has the bytes read.
 ///
 /// ```
 /// use http::{Request, StatusCode};

@@ -38,7 +38,7 @@ impl<'s, 'd, 'de> De<'s, 'd, 'de> {
     }
 
     #[cold]
-    fn mismatch(&self, expected: &str) -> Error {
+    pub(super) fn mismatch(&self, expected: &str) -> Error {
         let elem = Elem { node: self.at.node, tag: self.at.tag, pointers: 0 };
         Error::mismatch(expected, wire_name(self.s.types, elem))
     }

@@ -91,6 +91,7 @@ pub(super) struct WireField {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct LocalField {
     pub(super) name: &'static str,
+    /// The number of the peer's field, counted from 1.
     pub(super) wire: u32,
     pub(super) at: At,
     /// Whether it is nothing but a number, or nothing but a text, to both sides.
@@ -286,7 +287,7 @@ impl Plans {
                     let at = made.map_err(|error| error.at_field(&field.name))?;
                     if let Some(local) = local {
                         let local = &mut locals[usize::from(local)];
-                        (local.wire, local.at) = (number as u32, at);
+                        (local.wire, local.at) = (number as u32 + 1, at);
                         local.is_plain = self.is_plain(at.tag, wanted);
                     }
                     plans.push(WireField { at, local });

@@ -154,16 +154,6 @@ pub(crate) fn uint_of(input: &[u8]) -> Result<(u64, &[u8]), Bad> {
     }
 }
 
-/// The same of a number that is hardly ever large.
-#[inline(always)]
-pub(crate) fn small_uint_of(input: &[u8]) -> Result<(u64, &[u8]), Bad> {
-    match input.split_first() {
-        Some((&first, rest)) if u64::from(first) < SMALL => Ok((first.into(), rest)),
-        Some((&first, rest)) => short_uint_of(first, rest),
-        None => Err(Bad::Short),
-    }
-}
-
 #[cold]
 #[inline(never)]
 fn short_uint_of(first: u8, mut rest: &[u8]) -> Result<(u64, &[u8]), Bad> {

@@ -11,12 +11,11 @@ use super::plan::{At, LocalField, NO_FIELD, StructPlan};
 use super::session::Session;
 use super::zero::Zero;
 use crate::error::{Error, ErrorKind};
-use crate::number::{Bad, small_uint_of, uint_of};
+use crate::number::{Bad, uint_of};
 
 /// Where a struct of the peer's is being read.
 pub(super) struct Cursor<'d> {
     plan: &'d StructPlan,
-    node: u32,
     /// The field whose value comes next, counted from 1; 0 at the end. That there is such a field is only looked at where
     /// it is not the one that is expected.
     next: u32,
@@ -24,8 +23,8 @@ pub(super) struct Cursor<'d> {
 
 impl<'d> Cursor<'d> {
     #[inline]
-    fn new(s: &mut Session<'d, '_>, at: At, plan: &'d StructPlan) -> Result<Cursor<'d>, Error> {
-        let mut cursor = Cursor { plan, node: at.node, next: 0 };
+    fn new(s: &mut Session<'d, '_>, plan: &'d StructPlan) -> Result<Cursor<'d>, Error> {
+        let mut cursor = Cursor { plan, next: 0 };
         cursor.advance(s)?;
         Ok(cursor)
     }
@@ -44,32 +43,42 @@ impl<'d> Cursor<'d> {
     /// Goes on to the next field.
     #[inline(always)]
     pub(super) fn advance(&mut self, s: &mut Session<'d, '_>) -> Result<(), Error> {
-        let (delta, rest) = small_uint_of(s.rest)?;
-        s.rest = rest;
-        self.pass(delta);
-        Ok(())
+        self.advance_from(s, s.rest)
     }
 
+    /// The same where so much is left of the input. Hardly ever is a field far from the one before.
     #[inline(always)]
-    fn pass(&mut self, delta: u64) {
-        let next = u32::try_from(u64::from(self.next).saturating_add(delta)).unwrap_or(NO_FIELD - 1);
-        self.next = if delta == 0 { 0 } else { next };
+    fn advance_from<'de>(&mut self, s: &mut Session<'d, 'de>, rest: &'de [u8]) -> Result<(), Error> {
+        match rest.split_first() {
+            Some((&delta, rest)) if delta < 0x80 => {
+                s.rest = rest;
+                self.next = if delta == 0 { 0 } else { self.next.saturating_add(delta.into()) };
+                Ok(())
+            }
+            _ => self.advance_far(s, rest),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn advance_far<'de>(&mut self, s: &mut Session<'d, 'de>, rest: &'de [u8]) -> Result<(), Error> {
+        let (delta, rest) = uint_of(rest)?;
+        s.rest = rest;
+        let next = u64::from(self.next).saturating_add(delta);
+        self.next = u32::try_from(next).unwrap_or(NO_FIELD).min(NO_FIELD - 1);
+        Ok(())
     }
 
     /// The number that is the value of this field. With the number of the next, as both are read faster together.
     #[inline(always)]
     pub(super) fn number(&mut self, s: &mut Session<'d, '_>) -> Result<u64, Error> {
-        let read = uint_of(s.rest).and_then(|(number, rest)| {
-            let (delta, rest) = small_uint_of(rest)?;
-            Ok((number, delta, rest))
-        });
-        match read {
-            Ok((number, delta, rest)) => {
-                s.rest = rest;
-                self.pass(delta);
-                Ok(number)
-            }
-            Err(bad) => Err(bad.into()),
+        let (number, rest) = match uint_of(s.rest) {
+            Ok(read) => read,
+            Err(bad) => return Err(bad.into()),
+        };
+        match self.advance_from(s, rest) {
+            Ok(()) => Ok(number),
+            Err(error) => Err(error),
         }
     }
 
@@ -78,21 +87,21 @@ impl<'d> Cursor<'d> {
     pub(super) fn text<'de>(&mut self, s: &mut Session<'d, 'de>, place: usize) -> Result<&'de str, Error> {
         let (count, rest) = uint_of(s.rest)?;
         let count = usize::try_from(count).unwrap_or(usize::MAX);
-        let (bytes, rest) = rest.split_at_checked(count).ok_or(Bad::Short)?;
-        let (delta, rest) = small_uint_of(rest)?;
+        let Some((bytes, rest)) = rest.split_at_checked(count) else { return Err(Bad::Short.into()) };
         let Ok(text) = std::str::from_utf8(bytes) else {
             return Err(ErrorKind::Corrupt("a string that is not UTF-8").into());
         };
         // A string in a place that is too small for one is in a box.
         let boxed = if size_of::<String>() > place { size_of::<String>() } else { 0 };
         s.charge(bytes.len() + boxed)?;
-        s.rest = rest;
-        self.pass(delta);
-        Ok(text)
+        match self.advance_from(s, rest) {
+            Ok(()) => Ok(text),
+            Err(error) => Err(error),
+        }
     }
 
     fn name(&self, s: &Session<'d, '_>, field: u32) -> &'d str {
-        &s.types.graph.fields(self.node)[field as usize].name
+        &s.types.graph.fields(self.plan.node)[field as usize].name
     }
 
     /// Passes over a field.
@@ -153,26 +162,37 @@ pub(super) struct InOrder<'s, 'd, 'de> {
     s: &'s mut Session<'d, 'de>,
     cursor: Cursor<'d>,
     locals: std::slice::Iter<'d, LocalField>,
+    /// Whether the field that was read last was refused.
+    refused: bool,
 }
 
 impl<'s, 'd, 'de> InOrder<'s, 'd, 'de> {
     #[inline]
-    pub(super) fn new(s: &'s mut Session<'d, 'de>, at: At, plan: &'d StructPlan) -> Result<Self, Error> {
-        let cursor = Cursor::new(s, at, plan)?;
-        Ok(InOrder { s, cursor, locals: plan.locals.iter() })
+    pub(super) fn new(s: &'s mut Session<'d, 'de>, plan: &'d StructPlan) -> Result<Self, Error> {
+        let cursor = Cursor::new(s, plan)?;
+        Ok(InOrder { s, cursor, locals: plan.locals.iter(), refused: false })
     }
 
-    /// Passes over what is left; or, when the struct was refused, says so better if that was for want of a field.
+    /// Passes over what is left.
     #[inline]
-    pub(super) fn finish(&mut self, refused: Option<&Error>) -> Result<(), Error> {
-        match refused {
-            None => self.cursor.skip_rest(self.s),
-            Some(_) => match self.s.nil.take() {
-                Some((name, left)) if left == self.locals.len() => {
-                    Err(Error::from(ErrorKind::Nil).at_field(name))
-                }
-                _ => Ok(()),
-            },
+    pub(super) fn finish(&mut self) -> Result<(), Error> {
+        self.cursor.skip_rest(self.s)?;
+        self.s.ascend();
+        Ok(())
+    }
+
+    /// Says where a struct was refused, and better why, if that was for want of a field.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn refuse(&mut self, error: &mut Error) {
+        let (locals, left) = (&self.cursor.plan.locals, self.locals.len());
+        if self.refused {
+            error.within_field(locals[locals.len() - left - 1].name);
+            return;
+        }
+        match self.s.nil.take() {
+            Some((name, asked)) if asked == left => *error = Error::from(ErrorKind::Nil).at_field(name),
+            _ => {}
         }
     }
 }
@@ -190,7 +210,11 @@ impl<'de> SeqAccess<'de> for InOrder<'_, '_, 'de> {
         let place = size_of::<S::Value>();
         match seed.deserialize(OneField { s: self.s, cursor: &mut self.cursor, local, place }) {
             Ok(value) => Ok(Some(value)),
-            Err(error) => Err(self.cursor.at_field(self.s, local.wire - 1, error)),
+            Err(error) => {
+                // Where that is, is said later: here it would take more of what is to be kept by a call.
+                self.refused = true;
+                Err(error)
+            }
         }
     }
 }
@@ -230,13 +254,15 @@ enum Given {
 }
 
 impl<'s, 'd, 'de> Named<'s, 'd, 'de> {
-    pub(super) fn new(s: &'s mut Session<'d, 'de>, at: At, plan: &'d StructPlan) -> Result<Self, Error> {
-        let cursor = Cursor::new(s, at, plan)?;
+    pub(super) fn new(s: &'s mut Session<'d, 'de>, plan: &'d StructPlan) -> Result<Self, Error> {
+        let cursor = Cursor::new(s, plan)?;
         Ok(Named { s, cursor, had: vec![false; plan.locals.len()], next: 0, value: None })
     }
 
     pub(super) fn finish(&mut self) -> Result<(), Error> {
-        self.cursor.skip_rest(self.s)
+        self.cursor.skip_rest(self.s)?;
+        self.s.ascend();
+        Ok(())
     }
 
     fn next_name(&mut self) -> Result<Option<&'static str>, Error> {
@@ -295,8 +321,8 @@ pub(super) struct AllFields<'s, 'd, 'de> {
 }
 
 impl<'s, 'd, 'de> AllFields<'s, 'd, 'de> {
-    pub(super) fn new(s: &'s mut Session<'d, 'de>, at: At, plan: &'d StructPlan) -> Result<Self, Error> {
-        let cursor = Cursor::new(s, at, plan)?;
+    pub(super) fn new(s: &'s mut Session<'d, 'de>, plan: &'d StructPlan) -> Result<Self, Error> {
+        let cursor = Cursor::new(s, plan)?;
         Ok(AllFields { s, cursor, next: 0, names: None })
     }
 

@@ -6,7 +6,7 @@ use serde::de::Visitor;
 use super::de::De;
 use super::fields::Cursor;
 use super::numbers::Number;
-use super::plan::LocalField;
+use super::plan::{At, LocalField};
 use super::session::Session;
 use crate::error::Error;
 use crate::schema::Tag;
@@ -23,22 +23,21 @@ impl<'f, 'd, 'de> OneField<'f, 'd, 'de> {
     /// What is neither a number nor a text is read by itself. So is what is one and not asked for as such.
     #[inline(always)]
     fn other<T>(self, read: impl FnOnce(De<'_, 'd, 'de>) -> Result<T, Error>) -> Result<T, Error> {
-        match read(De::new(self.s, self.local.at, self.place)) {
-            // Each by itself, so that values are not moved more often than need be.
-            Ok(value) => match self.cursor.advance(self.s) {
-                Ok(()) => Ok(value),
-                Err(error) => Err(error),
-            },
-            Err(error) => Err(error),
+        // Not moved, as it may be large: there is only one place that returns.
+        let mut made = read(De::new(self.s, self.local.at, self.place));
+        if made.is_ok()
+            && let Err(error) = self.cursor.advance(self.s)
+        {
+            made = Err(error);
         }
+        made
     }
+}
 
-    #[cold]
-    #[inline(never)]
-    fn refuse(self, wanted: &'static str) -> Error {
-        let of = De::new(self.s, self.local.at, self.place);
-        of.mismatch(wanted)
-    }
+#[cold]
+#[inline(never)]
+fn refuse(s: &mut Session<'_, '_>, at: At, wanted: &'static str) -> Error {
+    De { s, at }.mismatch(wanted)
 }
 
 macro_rules! numbers {
@@ -46,7 +45,7 @@ macro_rules! numbers {
         $(#[inline(always)]
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
             if self.local.at.tag != Tag::$tag {
-                return Err(self.refuse($name));
+                return Err(refuse(self.s, self.local.at, $name));
             }
             let number = self.cursor.number(self.s)?;
             Number { number, tag: Tag::$tag }.$method(visitor)
@@ -86,7 +85,7 @@ impl<'de> Deserializer<'de> for OneField<'_, '_, 'de> {
     #[inline(always)]
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         if self.local.at.tag != Tag::Text {
-            return Err(self.refuse("string"));
+            return Err(refuse(self.s, self.local.at, "string"));
         }
         visitor.visit_borrowed_str(self.cursor.text(self.s, self.place)?)
     }

@@ -69,6 +69,8 @@ pub(super) enum Plan {
 
 #[derive(Debug)]
 pub(super) struct StructPlan {
+    /// The place of the peer's type.
+    pub(super) node: u32,
     /// For every field of the peer's.
     pub(super) fields: Box<[WireField]>,
     /// For every field of the Rust struct, the number of the peer's.
@@ -301,6 +303,7 @@ impl Plans {
                 let known = locals.iter().map(|local| local.wire).filter(|wire| *wire != NO_FIELD);
                 let in_order = wants.in_order && known.is_sorted();
                 Plan::Struct(StructPlan {
+                    node: elem.node,
                     fields: plans.into(),
                     locals: locals.into(),
                     names: Some(wants.names.len()),
@@ -317,6 +320,7 @@ impl Plans {
                     plans.push(WireField { at: self.make(types, field.elem, None)?, local: None });
                 }
                 Plan::Struct(StructPlan {
+                    node: elem.node,
                     fields: plans.into(),
                     locals: Box::default(),
                     names: None,

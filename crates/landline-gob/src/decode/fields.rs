@@ -11,7 +11,7 @@ use super::plan::{At, LocalField, NO_FIELD, StructPlan};
 use super::session::Session;
 use super::zero::Zero;
 use crate::error::{Error, ErrorKind};
-use crate::number::{Bad, uint_of};
+use crate::number::{Bad, foreseen_uint_of, uint_of};
 
 /// Where a struct of the peer's is being read.
 pub(super) struct Cursor<'d> {
@@ -52,7 +52,8 @@ impl<'d> Cursor<'d> {
         match rest.split_first() {
             Some((&delta, rest)) if delta < 0x80 => {
                 s.rest = rest;
-                self.next = if delta == 0 { 0 } else { self.next.saturating_add(delta.into()) };
+                let next = self.next.wrapping_add(delta.into());
+                self.next = if delta == 0 { 0 } else { next };
                 Ok(())
             }
             _ => self.advance_far(s, rest),
@@ -72,7 +73,7 @@ impl<'d> Cursor<'d> {
     /// The number that is the value of this field. With the number of the next, as both are read faster together.
     #[inline(always)]
     pub(super) fn number(&mut self, s: &mut Session<'d, '_>) -> Result<u64, Error> {
-        let (number, rest) = match uint_of(s.rest) {
+        let (number, rest) = match foreseen_uint_of(s.rest) {
             Ok(read) => read,
             Err(bad) => return Err(bad.into()),
         };

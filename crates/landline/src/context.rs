@@ -4,8 +4,11 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::task::{self, Poll};
 
+use pin_project_lite::pin_project;
 use tokio::sync::Notify;
 use tokio::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
@@ -199,18 +202,12 @@ impl Context {
     }
 
     /// Runs `work` until it is done or this context ends, whichever is first; an end drops the work.
-    pub async fn run<T>(&self, work: impl Future<Output = T>) -> Result<T, Ended> {
-        if self.0.is_none() {
-            return Ok(work.await);
-        }
-        if let Some(ended) = self.ended() {
-            return Err(ended);
-        }
-        tokio::select! {
-            biased;
-            output = work => Ok(output),
-            ended = self.done() => Err(ended),
-        }
+    pub fn run<'a, W: Future + 'a>(
+        &'a self,
+        work: W,
+    ) -> impl Future<Output = Result<W::Output, Ended>> + use<'a, W> {
+        let done = (!self.is_background()).then(|| self.done());
+        Run { context: self, work, done, has_begun: false }
     }
 
     /// Whether this is the background, which never ends.
@@ -220,6 +217,39 @@ impl Context {
 
     fn ancestry(&self) -> impl Iterator<Item = &Arc<Node>> {
         std::iter::successors(self.0.as_ref(), |node| node.parent.0.as_ref())
+    }
+}
+
+pin_project! {
+    /// Work within a context. A type of its own, as an `async fn` would keep the work twice: as what it was given and as
+    /// what it waits for.
+    struct Run<'a, W, D> {
+        context: &'a Context,
+        #[pin]
+        work: W,
+        #[pin]
+        done: Option<D>,
+        has_begun: bool,
+    }
+}
+
+impl<W: Future, D: Future<Output = Ended>> Future for Run<'_, W, D> {
+    type Output = Result<W::Output, Ended>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        if !std::mem::replace(this.has_begun, true)
+            && let Some(ended) = this.context.ended()
+        {
+            return Poll::Ready(Err(ended));
+        }
+        if let Poll::Ready(output) = this.work.poll(cx) {
+            return Poll::Ready(Ok(output));
+        }
+        match this.done.as_pin_mut() {
+            Some(done) => done.poll(cx).map(Err),
+            None => Poll::Pending,
+        }
     }
 }
 

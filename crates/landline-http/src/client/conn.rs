@@ -14,7 +14,6 @@ use tokio::time::timeout;
 
 use super::body::Outgoing;
 use super::error::{Error, ErrorKind, Phase};
-use super::origin::Origin;
 use super::route::{Route, To};
 use super::settings::{HTTP1_ALPN, Settings, no_conn};
 use super::trace::Trace;
@@ -38,7 +37,40 @@ pub(super) struct Single {
     pub(super) sender: http1::SendRequest<Outgoing>,
     pub(super) info: ConnInfo,
     form: Form,
+    /// The value of `Host` of requests that say nothing else.
+    host: HeaderValue,
     _driver: Driver,
+}
+
+impl Single {
+    /// Whether it can carry a request now.
+    pub(super) fn is_ready(&self) -> bool {
+        self.sender.is_ready()
+    }
+
+    /// A request as HTTP/1.1 puts it: the path as target, or the URL, and the host in a header (RFC 9112 section 3.2).
+    fn in_form(&self, mut request: Request<Outgoing>) -> Request<Outgoing> {
+        request.headers_mut().entry(header::HOST).or_insert_with(|| self.host.clone());
+        match &self.form {
+            Form::Origin => {
+                if let Some(target) = request.uri().path_and_query() {
+                    *request.uri_mut() = Uri::from(target.clone());
+                }
+            }
+            Form::Absolute { authorization } => {
+                if let Some(authorization) = authorization {
+                    request.headers_mut().insert(header::PROXY_AUTHORIZATION, authorization.clone());
+                }
+            }
+        }
+        // hyper takes a body of these methods for none unless told otherwise.
+        let body = http_body::Body::size_hint(request.body()).exact();
+        if body.is_none() && !request.headers().contains_key(header::CONTENT_LENGTH) {
+            request.headers_mut().insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        }
+        *request.version_mut() = Version::HTTP_11;
+        request
+    }
 }
 
 /// How a request names what it asks for.
@@ -79,11 +111,11 @@ impl Drop for Driver {
     }
 }
 
-/// What a request holds while it goes on.
+/// What a request holds while it goes on; boxed, as it passes through many hands.
 #[derive(Debug)]
 pub(super) enum Lease {
-    Single(Single),
-    Shared(Shared),
+    Single(Box<Single>),
+    Shared(Box<Shared>),
 }
 
 impl Lease {
@@ -108,7 +140,7 @@ impl Lease {
     ) -> Result<Response<Incoming>, TrySendError<Request<Outgoing>>> {
         match self {
             Lease::Single(single) => {
-                let request = in_form(&single.form, request);
+                let request = single.in_form(request);
                 // A conn that was closed meanwhile says so here or there, with the request.
                 let _ = single.sender.ready().await;
                 single.sender.try_send_request(request).await
@@ -170,7 +202,8 @@ pub(super) async fn connect(settings: &Settings, route: &Route, trace: &Trace) -
         (conn, None, settings.http2_prior_knowledge && !route.is_http1)
     };
     let info = ConnInfo { peer_addr, is_reused: false, tls };
-    let begun = timeout(settings.tls_timeout, speak(conn, info, form, speaks_h2)).await;
+    let host = origin.authority().parse().map_err(|_| Error::invalid("the host is none".to_owned()))?;
+    let begun = timeout(settings.tls_timeout, speak(conn, info, (form, host), speaks_h2)).await;
     begun.unwrap_or_else(|_| Err(Error::new(ErrorKind::Timeout(Phase::Tls))))
 }
 
@@ -227,7 +260,12 @@ async fn secure(
     }
 }
 
-async fn speak(conn: Conn, info: ConnInfo, form: Form, speaks_h2: bool) -> Result<Lease, Error> {
+async fn speak(
+    conn: Conn,
+    info: ConnInfo,
+    (form, host): (Form, HeaderValue),
+    speaks_h2: bool,
+) -> Result<Lease, Error> {
     if speaks_h2 {
         let (sender, conn) = http2::Builder::new(TokioExecutor::new())
             .max_header_list_size(MAX_HEAD)
@@ -236,12 +274,12 @@ async fn speak(conn: Conn, info: ConnInfo, form: Form, speaks_h2: bool) -> Resul
             .handshake(TokioIo::new(conn))
             .await?;
         let driver = Arc::new(Driver(spawn(conn)));
-        return Ok(Lease::Shared(Shared { sender, info, driver }));
+        return Ok(Lease::Shared(Box::new(Shared { sender, info, driver })));
     }
     let (sender, conn) =
         http1::Builder::new().max_header_size(MAX_HEAD as usize).handshake(TokioIo::new(conn)).await?;
     let driver = Driver(spawn(conn.with_upgrades()));
-    Ok(Lease::Single(Single { sender, info, form, _driver: driver }))
+    Ok(Lease::Single(Box::new(Single { sender, info, form, host, _driver: driver })))
 }
 
 /// The longest head of a response that is read, in bytes.
@@ -256,35 +294,6 @@ fn spawn<E>(conn: impl Future<Output = Result<(), E>> + Send + 'static) -> Abort
         let _ = conn.await;
     })
     .abort_handle()
-}
-
-/// As HTTP/1.1 puts it: the path as target, or the URL, and the host in a header (RFC 9112 section 3.2).
-fn in_form(form: &Form, mut request: Request<Outgoing>) -> Request<Outgoing> {
-    if let Ok(origin) = Origin::of(request.uri())
-        && !request.headers().contains_key(header::HOST)
-        && let Ok(host) = origin.authority().parse()
-    {
-        request.headers_mut().insert(header::HOST, host);
-    }
-    match form {
-        Form::Origin => {
-            if let Some(target) = request.uri().path_and_query() {
-                *request.uri_mut() = Uri::from(target.clone());
-            }
-        }
-        Form::Absolute { authorization } => {
-            if let Some(authorization) = authorization {
-                request.headers_mut().insert(header::PROXY_AUTHORIZATION, authorization.clone());
-            }
-        }
-    }
-    // hyper takes a body of these methods for none unless told otherwise.
-    let body = http_body::Body::size_hint(request.body()).exact();
-    if body.is_none() && !request.headers().contains_key(header::CONTENT_LENGTH) {
-        request.headers_mut().insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
-    }
-    *request.version_mut() = Version::HTTP_11;
-    request
 }
 
 /// As HTTP/2 puts it: nothing about the conn among the headers (RFC 9113 section 8.2.2).

@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use futures_util::future::OptionFuture;
 use http::header;
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use hyper::body::Incoming;
@@ -29,7 +30,7 @@ pub(super) struct Exchange<'a> {
     pub(super) shelf: &'a Arc<Shelf>,
     pub(super) context: &'a Context,
     pub(super) trace: &'a Trace,
-    pub(super) route: &'a Route,
+    pub(super) route: &'a Arc<Route>,
     pub(super) method: &'a Method,
     pub(super) uri: &'a Uri,
     pub(super) headers: &'a HeaderMap,
@@ -100,10 +101,12 @@ impl Exchange<'_> {
             });
         }
         self.trace.started("wait", || "for the response".to_owned());
-        let sending = lease.send(request);
+        // There only where something can be late.
+        let is_watched = is_held || self.settings.head_timeout.is_some();
+        let too_late = OptionFuture::from(is_watched.then(|| Box::pin(self.too_late(&progress, is_held))));
         let response = tokio::select! {
             biased;
-            sent = sending => match sent {
+            sent = lease.send(request) => match sent {
                 Ok(response) => response,
                 Err(mut failed) => {
                     let unsent = failed.take_message().map(|request| request.into_body().into_body());
@@ -120,7 +123,7 @@ impl Exchange<'_> {
                     });
                 }
             },
-            error = self.too_late(&progress, is_held) => {
+            Some(error) = too_late => {
                 self.trace.failed("wait", &error);
                 return Err(Failed::of(error));
             }

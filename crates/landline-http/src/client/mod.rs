@@ -264,7 +264,7 @@ impl Client {
     pub(crate) async fn forward(
         &self,
         context: &Context,
-        route: &Route,
+        route: &Arc<Route>,
         request: Request<Body>,
     ) -> Result<Response<ResponseBody>, Unanswered> {
         let (parts, body) = request.into_parts();
@@ -334,7 +334,7 @@ impl Client {
             }
             let again = body.again();
             let origin = Origin::of(&uri).map_err(Error::invalid)?;
-            let route = Route { is_http1: asks_for_upgrade(&headers), ..Route::to_origin(origin) };
+            let route = Arc::new(Route { is_http1: asks_for_upgrade(&headers), ..Route::to_origin(origin) });
             let exchange = Exchange {
                 settings: &self.settings,
                 shelf: &self.shelf,

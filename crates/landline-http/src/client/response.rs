@@ -29,7 +29,7 @@ use super::upgraded::Upgraded;
 /// A conn in use; dropped before it is given back, it is closed and its place free.
 pub(super) struct Held {
     pub(super) shelf: Arc<Shelf>,
-    pub(super) route: Route,
+    pub(super) route: Arc<Route>,
     pub(super) lease: Option<Lease>,
 }
 

@@ -14,14 +14,17 @@ use super::route::Route;
 use super::settings::Settings;
 use super::trace::Trace;
 
+/// A conn with one request at a time; boxed, as it passes through many hands.
+type Kept = Box<Single>;
+
 /// The conns of a client. Closes the idle ones when it is dropped.
 pub(super) struct Shelf {
     state: Mutex<State>,
 }
 
 struct State {
-    pool: Pool<Route, Single, Shared>,
-    waiting: HashMap<Ticket, oneshot::Sender<Grant<Single, Shared>>>,
+    pool: Pool<Arc<Route>, Kept, Shared>,
+    waiting: HashMap<Ticket, oneshot::Sender<Grant<Kept, Shared>>>,
     /// Closes what is idle for too long; there while anything is idle.
     sweeper: Option<AbortHandle>,
 }
@@ -38,7 +41,7 @@ impl Shelf {
     pub(super) async fn lease(
         self: &Arc<Self>,
         settings: &Settings,
-        route: &Route,
+        route: &Arc<Route>,
         must_be_new: bool,
         trace: &Trace,
     ) -> Result<Lease, Error> {
@@ -49,10 +52,8 @@ impl Shelf {
         } else {
             let (answer, receiver) = {
                 let mut state = self.state();
-                let usable = (
-                    |single: &Single| single.sender.is_ready(),
-                    |shared: &Shared| !shared.sender.is_closed(),
-                );
+                let usable =
+                    (|single: &Kept| single.is_ready(), |shared: &Shared| !shared.sender.is_closed());
                 let answer = state.pool.take(route, may_share, Instant::now(), &usable);
                 let receiver = match &answer {
                     Answer::Wait(ticket) => {
@@ -77,8 +78,10 @@ impl Shelf {
         };
         let reused = |info: &mut super::conn::ConnInfo| {
             info.is_reused = true;
-            let peer = info.peer_addr.as_ref().map(ToString::to_string).unwrap_or_default();
-            trace.remark("reuse", || format!("of a conn to {peer}"));
+            trace.remark("reuse", || {
+                let peer = info.peer_addr.as_ref().map(ToString::to_string).unwrap_or_default();
+                format!("of a conn to {peer}")
+            });
         };
         match grant {
             Grant::Single(mut single) => {
@@ -87,17 +90,18 @@ impl Shelf {
             }
             Grant::Shared(mut shared) => {
                 reused(&mut shared.info);
-                Ok(Lease::Shared(shared))
+                Ok(Lease::Shared(Box::new(shared)))
             }
             Grant::Dial => {
                 let dial = Dial { shelf: self, route, is_over: false };
-                dial.run(settings, trace).await
+                // Boxed, since it is much larger than all else, and most requests have no use for it.
+                Box::pin(dial.run(settings, trace)).await
             }
         }
     }
 
     /// Takes a conn back that may carry another request.
-    pub(super) fn give_back(self: &Arc<Self>, route: &Route, single: Single) {
+    pub(super) fn give_back(self: &Arc<Self>, route: &Arc<Route>, single: Kept) {
         let mut state = self.state();
         let (grants, surplus) = state.pool.give_back(route, single, Instant::now());
         let undelivered = state.deliver(grants);
@@ -108,7 +112,7 @@ impl Shelf {
     }
 
     /// A conn that one request had to itself is gone.
-    pub(super) fn lost(self: &Arc<Self>, route: &Route) {
+    pub(super) fn lost(self: &Arc<Self>, route: &Arc<Route>) {
         let mut state = self.state();
         let grants = state.pool.lost(route);
         let undelivered = state.deliver(grants);
@@ -117,7 +121,7 @@ impl Shelf {
     }
 
     /// A shared conn takes no more requests; those that it has go on.
-    pub(super) fn retire(&self, route: &Route, shared: &Shared) {
+    pub(super) fn retire(&self, route: &Arc<Route>, shared: &Shared) {
         let retired = self.state().pool.retire(route, |known| known.is(shared));
         drop(retired);
     }
@@ -128,7 +132,7 @@ impl Shelf {
     }
 
     /// Grants to requests that were dropped in this very moment go back.
-    fn take_up(self: &Arc<Self>, route: &Route, undelivered: Vec<Grant<Single, Shared>>) {
+    fn take_up(self: &Arc<Self>, route: &Arc<Route>, undelivered: Vec<Grant<Kept, Shared>>) {
         for grant in undelivered {
             match grant {
                 Grant::Single(single) => self.give_back(route, single),
@@ -138,7 +142,7 @@ impl Shelf {
         }
     }
 
-    fn not_dialed(self: &Arc<Self>, route: &Route) {
+    fn not_dialed(self: &Arc<Self>, route: &Arc<Route>) {
         let mut state = self.state();
         let grants = state.pool.not_dialed(route);
         let undelivered = state.deliver(grants);
@@ -164,7 +168,7 @@ impl Shelf {
 impl State {
     /// Hands grants to those that wait; gives back those of whom has left.
     #[must_use]
-    fn deliver(&mut self, grants: Grants<Single, Shared>) -> Vec<Grant<Single, Shared>> {
+    fn deliver(&mut self, grants: Grants<Kept, Shared>) -> Vec<Grant<Kept, Shared>> {
         let mut undelivered = Vec::new();
         for (ticket, grant) in grants {
             match self.waiting.remove(&ticket) {
@@ -208,13 +212,13 @@ async fn sweep(shelf: Weak<Shelf>) {
 /// A place in the queue.
 struct Place<'a> {
     shelf: &'a Arc<Shelf>,
-    route: &'a Route,
+    route: &'a Arc<Route>,
     ticket: Ticket,
-    receiver: Option<oneshot::Receiver<Grant<Single, Shared>>>,
+    receiver: Option<oneshot::Receiver<Grant<Kept, Shared>>>,
 }
 
 impl Place<'_> {
-    async fn wait(&mut self) -> Grant<Single, Shared> {
+    async fn wait(&mut self) -> Grant<Kept, Shared> {
         let granted = match &mut self.receiver {
             Some(receiver) => receiver.await.ok(),
             None => None,
@@ -240,7 +244,7 @@ impl Drop for Place<'_> {
 /// A dial under way; one that is dropped counts as failed.
 struct Dial<'a> {
     shelf: &'a Arc<Shelf>,
-    route: &'a Route,
+    route: &'a Arc<Route>,
     is_over: bool,
 }
 

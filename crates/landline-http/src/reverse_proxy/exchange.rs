@@ -75,11 +75,11 @@ impl Exchange<'_> {
             let another = || if may_retry { self.shared.table.take(&tried) } else { None };
             let backend = &settings.backends[turn.backend];
             let request = backend.request(&self.head, settings.host)?;
-            let route = Route {
+            let route = Arc::new(Route {
                 origin: backend.origin.clone(),
                 to: turn.to.clone(),
                 is_http1: self.head.upgrade.is_some(),
-            };
+            });
             let again = if self.is_idempotent { body.again() } else { None };
             match client.forward(&context, &route, request.map(|()| body)).await {
                 Ok(response) => {

@@ -21,7 +21,8 @@ use super::counters::Counts;
 use super::io::Io;
 use super::service::Handler;
 use super::settings::Settings;
-use super::state::State;
+use super::state::{Busy, Secured, State};
+use super::tls::PeerCertificates;
 use super::watch::{Watch, Worker};
 
 type BoxError = Box<dyn StdError + Send + Sync>;
@@ -37,9 +38,6 @@ pub(super) struct Serving<S> {
     pub(super) tls: Option<Arc<rustls::ServerConfig>>,
     pub(super) service: S,
 }
-
-/// How long the answer to a PING may take.
-const PING_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Which protocol a conn speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,8 +66,8 @@ where
     B::Error: Into<BoxError>,
 {
     pub(super) async fn serve(self: Rc<Self>, conn: Conn) {
-        let (conn, alpn) = match &self.tls {
-            None => (conn, None),
+        let (conn, alpn, secured) = match &self.tls {
+            None => (conn, None, None),
             Some(config) => {
                 let accepting = TlsConn::accept(conn, config.clone());
                 let accepting = tokio::time::timeout(self.settings.handshake_timeout, accepting);
@@ -81,15 +79,15 @@ where
                 match accepted {
                     Ok(Ok(tls)) => {
                         let alpn = tls.alpn_protocol();
-                        (Conn::from(tls), alpn)
+                        let certificates = tls.peer_certificates().and_then(PeerCertificates::new);
+                        (Conn::from(tls), alpn, Some(Secured { certificates }))
                     }
                     Ok(Err(error)) => return tracing::debug!(target: "landline_http", %error, "TLS"),
                     Err(_) => return self.counts.late.add(1),
                 }
             }
         };
-        let state =
-            Arc::new(State::new(conn, self.tls.is_some(), self.worker.clock.clone(), self.counts.clone()));
+        let state = Arc::new(State::new(conn, secured, &self.worker, self.counts.clone()));
         let watch = self.worker.watch(&state, &self.settings);
         let cut = CutOnDrop(&state);
         let spoken = match alpn.as_deref() {
@@ -181,13 +179,18 @@ where
     async fn speak_http2(self: Rc<Self>, io: Io) -> Result<(), BoxError> {
         let state = io.state.clone();
         let limits = self.settings.http2;
-        let conn = http2::Builder::new(OnThread)
+        let mut builder = http2::Builder::new(OnThread(state.clone()));
+        if limits.extended_connect {
+            builder.enable_connect_protocol();
+        }
+        let conn = builder
             .max_concurrent_streams(limits.max_streams)
             .max_header_list_size(limits.max_header_list)
             .max_pending_accept_reset_streams(limits.max_resets)
+            .max_local_error_reset_streams(limits.max_error_resets)
             .timer(TokioTimer::new())
             .keep_alive_interval(limits.ping_interval)
-            .keep_alive_timeout(PING_TIMEOUT)
+            .keep_alive_timeout(limits.ping_timeout)
             .serve_connection(io, self.handler(&state));
         let mut conn = pin!(conn);
         drive(&state, |cx, ends| {
@@ -269,13 +272,18 @@ impl Drop for CutOnDrop<'_> {
     }
 }
 
-/// Streams of HTTP/2 run on the worker's own thread, as their conn does.
-#[derive(Clone, Copy)]
-struct OnThread;
+/// Streams of HTTP/2 run on the worker's own thread, as their conn does. While one does, the conn is not idle: a tunnel
+/// (RFC 9113 section 8.5) may outlast its request.
+#[derive(Clone)]
+struct OnThread(Arc<State>);
 
 impl<F: Future + 'static> hyper::rt::Executor<F> for OnThread {
     fn execute(&self, future: F) {
-        drop(tokio::task::spawn_local(async move { drop(future.await) }));
+        let busy = Busy::new(self.0.clone());
+        drop(tokio::task::spawn_local(async move {
+            drop(future.await);
+            drop(busy);
+        }));
     }
 }
 

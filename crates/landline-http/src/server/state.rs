@@ -8,10 +8,13 @@ use std::sync::atomic::{
 use std::task::{Context, Waker};
 
 use atomic_waker::AtomicWaker;
+use landline::serve::Draining;
 use landline::{Addr, Conn};
 
 use super::counters::Counts;
 use super::settings::{Doing, Tick};
+use super::tls::PeerCertificates;
+use super::watch::Worker;
 
 /// A worker's time: it only moves when somebody looks, so that nobody asks the kernel for it.
 #[derive(Debug)]
@@ -37,7 +40,9 @@ impl Clock {
 pub(super) struct State {
     pub(super) conn: Conn,
     pub(super) peer: Option<Addr>,
-    pub(super) is_secure: bool,
+    /// There if it is over TLS.
+    pub(super) secured: Option<Secured>,
+    pub(super) draining: Draining,
     pub(super) clock: Arc<Clock>,
     pub(super) counts: Arc<Counts>,
     in_flight: AtomicU32,
@@ -62,6 +67,29 @@ pub(super) struct State {
     driver: AtomicWaker,
 }
 
+/// What the handshake of TLS has found out.
+#[derive(Debug)]
+pub(super) struct Secured {
+    pub(super) certificates: Option<PeerCertificates>,
+}
+
+/// Keeps a conn from being taken for idle.
+#[derive(Debug)]
+pub(super) struct Busy(Arc<State>);
+
+impl Busy {
+    pub(super) fn new(state: Arc<State>) -> Busy {
+        state.busy();
+        Busy(state)
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.done();
+    }
+}
+
 /// Keeps a conn from being closed when HTTP is over.
 #[derive(Debug)]
 pub(super) struct Taken(Arc<State>);
@@ -82,12 +110,13 @@ impl Drop for Taken {
 }
 
 impl State {
-    pub(super) fn new(conn: Conn, is_secure: bool, clock: Arc<Clock>, counts: Arc<Counts>) -> State {
-        let now = clock.now();
+    pub(super) fn new(conn: Conn, secured: Option<Secured>, worker: &Worker, counts: Arc<Counts>) -> State {
+        let (clock, now) = (worker.clock.clone(), worker.clock.now());
         State {
             peer: conn.peer_addr().ok(),
             conn,
-            is_secure,
+            secured,
+            draining: worker.draining.clone(),
             clock,
             counts,
             in_flight: AtomicU32::new(0),

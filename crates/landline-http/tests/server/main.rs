@@ -1,11 +1,16 @@
 //! The server, against clients that behave and clients that do not.
 #![allow(missing_docs)]
 
+mod apps;
+mod bodies;
+mod certificates;
 mod conns;
+mod events;
 mod framing;
 mod http2;
 mod requests;
 mod tls;
+mod websockets;
 
 use std::time::Duration;
 

@@ -260,6 +260,8 @@ mod tests {
             (127, &[127]),
             (128, &[0xff, 0x80]),
             (256, &[0xfe, 1, 0]),
+            (0x1_2345, &[0xfd, 1, 0x23, 0x45]),
+            (1 << 32, &[0xfb, 1, 0, 0, 0, 0]),
             (0xffff_ffff, &[0xfc, 0xff, 0xff, 0xff, 0xff]),
             (u64::MAX, &[0xf8, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]),
         ] {
@@ -267,16 +269,19 @@ mod tests {
             for padding in 0..9 {
                 let mut padded = bytes.to_vec();
                 padded.resize(bytes.len() + padding, 0xaa);
+                assert_eq!(foreseen_uint_of(&padded), Ok((value, &padded[bytes.len()..])));
                 let mut input = &padded[..];
                 assert_eq!(take_uint(&mut input), Ok(value));
                 assert_eq!(input.len(), padding);
             }
             for cut in 0..bytes.len() {
                 assert_eq!(take_uint(&mut &bytes[..cut]), Err(Bad::Short));
+                assert_eq!(foreseen_uint_of(&bytes[..cut]), Err(Bad::Short));
             }
         }
         assert_eq!(take_uint(&mut &[0xf7, 1, 2, 3, 4, 5, 6, 7, 8, 9][..]), Err(Bad::Length));
         assert_eq!(take_uint(&mut &[0x80][..]), Err(Bad::Length));
+        assert_eq!(foreseen_uint_of(&[0x80]), Err(Bad::Length));
     }
 
     #[test]

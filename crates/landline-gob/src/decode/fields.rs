@@ -83,17 +83,15 @@ impl<'d> Cursor<'d> {
         }
     }
 
-    /// The text that is the value of this field, for which there is so much place.
+    /// The text that is the value of this field, where what is made of it takes so many bytes besides.
     #[inline(never)]
-    pub(super) fn text<'de>(&mut self, s: &mut Session<'d, 'de>, place: usize) -> Result<&'de str, Error> {
+    pub(super) fn text<'de>(&mut self, s: &mut Session<'d, 'de>, boxed: usize) -> Result<&'de str, Error> {
         let (count, rest) = uint_of(s.rest)?;
         let count = usize::try_from(count).unwrap_or(usize::MAX);
         let Some((bytes, rest)) = rest.split_at_checked(count) else { return Err(Bad::Short.into()) };
         let Ok(text) = std::str::from_utf8(bytes) else {
             return Err(ErrorKind::Corrupt("a string that is not UTF-8").into());
         };
-        // A string in a place that is too small for one is in a box.
-        let boxed = if size_of::<String>() > place { size_of::<String>() } else { 0 };
         s.charge(bytes.len() + boxed)?;
         match self.advance_from(s, rest) {
             Ok(()) => Ok(text),
@@ -186,9 +184,11 @@ impl<'s, 'd, 'de> InOrder<'s, 'd, 'de> {
     #[cold]
     #[inline(never)]
     pub(super) fn refuse(&mut self, error: &mut Error) {
-        let (locals, left) = (&self.cursor.plan.locals, self.locals.len());
+        let left = self.locals.len();
         if self.refused {
-            error.within_field(locals[locals.len() - left - 1].name);
+            let locals = &self.cursor.plan.locals;
+            let wire = locals[locals.len() - left - 1].wire;
+            error.within_field(self.cursor.name(self.s, wire - 1));
             return;
         }
         match self.s.nil.take() {

@@ -1,5 +1,7 @@
 //! A field, read with the number that says which comes next: a number or a text is then read in one go.
 
+use std::mem::size_of;
+
 use serde::Deserializer;
 use serde::de::Visitor;
 
@@ -87,7 +89,10 @@ impl<'de> Deserializer<'de> for OneField<'_, '_, 'de> {
         if self.local.at.tag != Tag::Text {
             return Err(refuse(self.s, self.local.at, "string"));
         }
-        visitor.visit_borrowed_str(self.cursor.text(self.s, self.place)?)
+        // What is larger than its place is in a box.
+        let size = size_of::<V::Value>();
+        let boxed = if size > self.place { size } else { 0 };
+        visitor.visit_borrowed_str(self.cursor.text(self.s, boxed)?)
     }
 
     #[inline(always)]

@@ -73,10 +73,7 @@ impl<'d> Cursor<'d> {
     /// The number that is the value of this field. With the number of the next, as both are read faster together.
     #[inline(always)]
     pub(super) fn number(&mut self, s: &mut Session<'d, '_>) -> Result<u64, Error> {
-        let (number, rest) = match foreseen_uint_of(s.rest) {
-            Ok(read) => read,
-            Err(bad) => return Err(bad.into()),
-        };
+        let (number, rest) = foreseen_uint_of(s.rest)?;
         match self.advance_from(s, rest) {
             Ok(()) => Ok(number),
             Err(error) => Err(error),

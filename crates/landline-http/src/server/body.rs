@@ -12,6 +12,7 @@ use hyper::body::Incoming;
 use pin_project_lite::pin_project;
 
 use super::exchange::Exchange;
+use super::portion::{Data, Portion};
 use super::state::State;
 
 type BoxError = Box<dyn StdError + Send + Sync>;
@@ -32,14 +33,25 @@ pub struct RequestBody {
     unread: Option<Unread>,
 }
 
+/// How much of a response's body h2 is given at once: a frame (RFC 9113 section 4.2). What it was given of the last is out of
+/// our hands.
+const PIECE: usize = 16 << 10;
+
 /// Keeps a conn from being taken for idle: a handler may answer and read on in a task of its own, and what is still to come
 /// of the body must not be heard as a request.
 #[derive(Debug)]
-struct Unread(Arc<State>);
+struct Unread {
+    state: Arc<State>,
+    /// All has come.
+    is_whole: bool,
+}
 
 impl Drop for Unread {
     fn drop(&mut self) {
-        self.0.done();
+        if !self.is_whole {
+            self.state.leaves_unread();
+        }
+        self.state.done();
     }
 }
 
@@ -68,9 +80,15 @@ impl RequestBody {
     pub(super) fn new(body: Incoming, state: Arc<State>, most: u64) -> RequestBody {
         let unread = (!body.is_end_stream()).then(|| {
             state.busy();
-            Unread(state.clone())
+            Unread { state: state.clone(), is_whole: false }
         });
         RequestBody { body, state, left: most, waiting: None, unread }
+    }
+
+    fn has_come(&mut self) {
+        if let Some(mut unread) = self.unread.take() {
+            unread.is_whole = true;
+        }
     }
 }
 
@@ -82,6 +100,10 @@ impl Body for RequestBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        // Where the response is complete already, hyper waits for the next head and tells of no end until then.
+        if self.unread.is_none() {
+            return Poll::Ready(None);
+        }
         let polled = Pin::new(&mut self.body).poll_frame(cx);
         match polled {
             Poll::Ready(_) => self.waiting = None,
@@ -91,8 +113,13 @@ impl Body for RequestBody {
             }
             Poll::Pending => {}
         }
-        if matches!(polled, Poll::Ready(None)) {
-            self.unread = None;
+        let is_last = match &polled {
+            Poll::Ready(None) => true,
+            Poll::Ready(Some(Ok(frame))) => frame.is_trailers() || self.body.is_end_stream(),
+            _ => false,
+        };
+        if is_last {
+            self.has_come();
         }
         polled.map(|frame| {
             let frame = match frame? {
@@ -114,7 +141,7 @@ impl Body for RequestBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.unread.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -124,9 +151,14 @@ impl Body for RequestBody {
 
 pin_project! {
     /// A response's body on its way out, or the words of the server's own.
-    pub(super) struct Sent<B> {
+    pub(super) struct Sent<B>
+    where
+        B: Body,
+    {
         #[pin]
         kind: Kind<B>,
+        // What the body gave, and hyper was not given yet.
+        rest: Option<B::Data>,
         exchange: Exchange,
     }
 }
@@ -142,13 +174,30 @@ pin_project! {
 impl<B: Body> Sent<B> {
     pub(super) fn by_handler(body: B, mut exchange: Exchange) -> Sent<B> {
         exchange.expects(body.size_hint().exact());
-        Sent { kind: Kind::Handler { body }, exchange }
+        Sent { kind: Kind::Handler { body }, rest: None, exchange }
     }
 
     pub(super) fn words(words: &'static str, mut exchange: Exchange) -> Sent<B> {
         exchange.complete();
-        Sent { kind: Kind::Words { words: Some(words).filter(|words| !words.is_empty()) }, exchange }
+        let words = Some(words).filter(|words| !words.is_empty());
+        Sent { kind: Kind::Words { words }, rest: None, exchange }
     }
+}
+
+/// The next of what a body gave: all of it, but for a long one in HTTP/2.
+fn piece<D: Buf>(rest: &mut Option<D>, exchange: &mut Exchange) -> Option<Portion<D>> {
+    let mut data = rest.take()?;
+    let stream = exchange.stream();
+    let data = if stream.is_some() && data.remaining() > PIECE {
+        let piece = data.copy_to_bytes(PIECE);
+        *rest = Some(data);
+        Data::Piece(piece)
+    } else {
+        Data::Body(data)
+    };
+    let portion = Portion::new(data, stream);
+    exchange.sent(portion.remaining());
+    Some(portion)
 }
 
 impl<B> Body for Sent<B>
@@ -164,13 +213,22 @@ where
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Self::Data>, BoxError>>> {
         let this = self.project();
+        if let Some(piece) = piece(this.rest, this.exchange) {
+            return Poll::Ready(Some(Ok(Frame::data(piece))));
+        }
         let body = match this.kind.project() {
             KindProjection::Words { words } => {
-                let frame = words.take().map(|words| Ok(Frame::data(Portion::Words(words.as_bytes()))));
+                let frame = words.take().map(|words| {
+                    let data = Data::Words(words.as_bytes());
+                    Ok(Frame::data(Portion::new(data, this.exchange.stream())))
+                });
                 return Poll::Ready(frame);
             }
             KindProjection::Handler { body } => body,
         };
+        if this.exchange.state().is_queue_full(cx) {
+            return Poll::Pending;
+        }
         // It is a handler's as well, and its panic the end of its conn alone.
         let Ok(polled) = catch_unwind(AssertUnwindSafe(|| body.poll_frame(cx))) else {
             this.exchange.state().counts.panicked.add(1);
@@ -181,63 +239,29 @@ where
                 this.exchange.complete();
                 None
             }
-            Some(Ok(frame)) => {
-                if let Some(data) = frame.data_ref() {
-                    this.exchange.sent(data.remaining());
-                }
-                Some(Ok(frame.map_data(Portion::Body)))
-            }
             Some(Err(error)) => Some(Err(error.into())),
+            Some(Ok(frame)) => match frame.into_data() {
+                Ok(data) => {
+                    *this.rest = Some(data);
+                    piece(this.rest, this.exchange).map(|piece| Ok(Frame::data(piece)))
+                }
+                Err(frame) => frame.into_trailers().ok().map(|trailers| Ok(Frame::trailers(trailers))),
+            },
         })
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.kind {
-            Kind::Handler { body } => body.is_end_stream(),
-            Kind::Words { words } => words.is_none(),
-        }
+        self.rest.is_none()
+            && match &self.kind {
+                Kind::Handler { body } => body.is_end_stream(),
+                Kind::Words { words } => words.is_none(),
+            }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.kind {
             Kind::Handler { body } => body.size_hint(),
             Kind::Words { words } => SizeHint::with_exact(words.map_or(0, str::len) as u64),
-        }
-    }
-}
-
-/// Some bytes of either.
-pub(super) enum Portion<D> {
-    Body(D),
-    Words(&'static [u8]),
-}
-
-impl<D: Buf> Buf for Portion<D> {
-    fn remaining(&self) -> usize {
-        match self {
-            Portion::Body(data) => data.remaining(),
-            Portion::Words(words) => words.len(),
-        }
-    }
-
-    fn chunk(&self) -> &[u8] {
-        match self {
-            Portion::Body(data) => data.chunk(),
-            Portion::Words(words) => words,
-        }
-    }
-
-    fn advance(&mut self, count: usize) {
-        match self {
-            Portion::Body(data) => data.advance(count),
-            Portion::Words(words) => words.advance(count),
-        }
-    }
-
-    fn chunks_vectored<'a>(&'a self, parts: &mut [std::io::IoSlice<'a>]) -> usize {
-        match self {
-            Portion::Body(data) => data.chunks_vectored(parts),
-            Portion::Words(words) => words.chunks_vectored(parts),
         }
     }
 }

@@ -7,6 +7,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
 use hyper::rt;
+use landline::Conn;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::state::{State, Taken};
@@ -14,15 +15,19 @@ use super::state::{State, Taken};
 /// The conn, and before what it has to say, what was read of it already.
 #[derive(Debug)]
 pub(super) struct Io {
-    pub(super) state: Arc<State>,
+    pub(super) conn: Arc<Conn>,
     pub(super) ahead: Bytes,
     /// An upgrade may carry it elsewhere.
-    _taken: Taken,
+    pub(super) taken: Taken,
 }
 
 impl Io {
-    pub(super) fn new(state: Arc<State>, ahead: Bytes) -> Io {
-        Io { _taken: Taken::new(state.clone()), state, ahead }
+    pub(super) fn new(state: Arc<State>, conn: Arc<Conn>, ahead: Bytes) -> Io {
+        Io { conn, ahead, taken: Taken::new(state) }
+    }
+
+    fn state(&self) -> &State {
+        self.taken.state()
     }
 }
 
@@ -39,8 +44,8 @@ impl AsyncRead for Io {
             return Poll::Ready(Ok(()));
         }
         let before = buffer.filled().len();
-        ready!(Pin::new(&mut &self.state.conn).poll_read(cx, buffer))?;
-        self.state.read(buffer.filled().len() - before);
+        ready!(Pin::new(&mut &*self.conn).poll_read(cx, buffer))?;
+        self.state().read(buffer.filled().len() - before);
         Poll::Ready(Ok(()))
     }
 }
@@ -48,9 +53,9 @@ impl AsyncRead for Io {
 impl Io {
     fn written(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         match &written {
-            Poll::Ready(Ok(count)) => self.state.wrote(*count),
+            Poll::Ready(Ok(count)) => self.state().wrote(*count),
             Poll::Ready(Err(_)) => {}
-            Poll::Pending => self.state.cannot_write(),
+            Poll::Pending => self.state().cannot_write(),
         }
         written
     }
@@ -58,7 +63,7 @@ impl Io {
 
 impl AsyncWrite for Io {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.written(Pin::new(&mut &self.state.conn).poll_write(cx, bytes))
+        self.written(Pin::new(&mut &*self.conn).poll_write(cx, bytes))
     }
 
     fn poll_write_vectored(
@@ -66,24 +71,24 @@ impl AsyncWrite for Io {
         cx: &mut Context<'_>,
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.written(Pin::new(&mut &self.state.conn).poll_write_vectored(cx, parts))
+        self.written(Pin::new(&mut &*self.conn).poll_write_vectored(cx, parts))
     }
 
     fn is_write_vectored(&self) -> bool {
-        AsyncWrite::is_write_vectored(&&self.state.conn)
+        AsyncWrite::is_write_vectored(&&*self.conn)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let flushed = Pin::new(&mut &self.state.conn).poll_flush(cx);
+        let flushed = Pin::new(&mut &*self.conn).poll_flush(cx);
         match &flushed {
-            Poll::Ready(_) => self.state.flushed(),
-            Poll::Pending => self.state.cannot_write(),
+            Poll::Ready(_) => self.state().flushed(),
+            Poll::Pending => self.state().cannot_write(),
         }
         flushed
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut &self.state.conn).poll_shutdown(cx)
+        Pin::new(&mut &*self.conn).poll_shutdown(cx)
     }
 }
 

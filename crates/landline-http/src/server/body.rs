@@ -19,6 +19,9 @@ type BoxError = Box<dyn StdError + Send + Sync>;
 
 /// What a request carries, as it arrives; nothing is read before it is asked for.
 ///
+/// A handler may answer early and read on in a task of its own. Of HTTP/1.1, trailers that come when all of the response has
+/// gone are told only with the next request on the conn: hyper 1.12 keeps its end of the body until then.
+///
 /// Its errors: the peer went, or broke the framing; it sent nothing for too long
 /// ([`Server::body_timeout`](super::Server::body_timeout)); or [`TooLong`], behind which the rest is not read and the conn
 /// ends.
@@ -100,7 +103,8 @@ impl Body for RequestBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        // Where the response is complete already, hyper waits for the next head and tells of no end until then.
+        // Where the response has gone already, hyper goes on to the next head with the last bytes of the body, and tells of
+        // no end until it has come.
         if self.unread.is_none() {
             return Poll::Ready(None);
         }

@@ -141,7 +141,7 @@ where
         loop {
             match Box::pin(self.clone().speak_http1(state, io(ahead))).await? {
                 Spent::Over => return Ok(()),
-                Spent::Parked(unread) => ahead = without_empty_lines(unread),
+                Spent::Parked(unread) => ahead = unread,
             }
             if ahead.is_empty() {
                 // Without a buffer and a parser, until there is something for them to do.
@@ -178,10 +178,16 @@ where
                 Poll::Pending => Poll::Pending,
             }
         });
-        match step.await? {
-            Step::Over => Ok(Spent::Over),
-            Step::Park => Ok(conn.into_parts().map_or(Spent::Over, |parts| Spent::Parked(parts.read_buf))),
+        let step = step.await?;
+        // There is nothing of an upgraded conn.
+        let unread = conn.into_parts().map_or(Bytes::new(), |parts| without_empty_lines(parts.read_buf));
+        match step {
+            Step::Park => return Ok(Spent::Parked(unread)),
+            // A request that has no answer, and may have more behind it.
+            Step::Over if !unread.is_empty() => state.leaves_unread(),
+            Step::Over => {}
         }
+        Ok(Spent::Over)
     }
 
     async fn speak_http2(self: Rc<Self>, state: &Arc<State>, io: Io) -> Result<(), BoxError> {

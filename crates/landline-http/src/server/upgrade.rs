@@ -48,7 +48,8 @@ pub struct Upgraded {
 
 /// The place of an upgraded conn among those of its server. While it is kept, the conn counts as one of them
 /// ([`landline::Server::max_conns`] and its like), a drain waits for it, and the drain's end ends what the conn reads and
-/// writes. Dropped, it is none of the server's: so keep it for as long as the conn.
+/// writes. Dropped, it is none of the server's: so keep it for as long as the conn. Until it is taken elsewhere as a
+/// descriptor ([`Conn::into_owned_fd`], [`Conn::from_owned_fd`]) it cannot outlive the server's worker all the same.
 #[derive(Debug)]
 #[must_use = "the server forgets the conn when it is dropped"]
 pub struct Place(Taken);

@@ -1,11 +1,16 @@
 //! The server, against clients that behave and clients that do not.
 #![allow(missing_docs)]
 
+mod closing;
 mod conns;
+mod flow;
 mod framing;
 mod http2;
 mod requests;
+#[path = "../self_signed/mod.rs"]
+mod self_signed;
 mod tls;
+mod upgrades;
 
 use std::time::Duration;
 

@@ -196,7 +196,7 @@ where
             .max_concurrent_streams(limits.max_streams)
             .max_header_list_size(limits.max_header_list)
             .max_pending_accept_reset_streams(limits.max_resets)
-            .max_send_buf_size(self.settings.write_buffer)
+            .max_send_buf_size(self.settings.write_buffer.clamp(1, 1 << 30))
             .timer(TokioTimer::new())
             .keep_alive_interval(limits.ping_interval)
             .keep_alive_timeout(PING_TIMEOUT)

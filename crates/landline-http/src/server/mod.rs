@@ -176,9 +176,9 @@ impl Server {
         self
     }
 
-    /// How much of a response is kept for a client that is slow to take it, in bytes, beside what the kernel has; 64 KiB by
-    /// default. With as much the body is not asked for more, so it may become more by one frame of the body's. In HTTP/2 for
-    /// each request.
+    /// How much of a response is kept for a client that is slow to take it, in bytes, beside what the kernel has; 256 KiB by
+    /// default. With as much the body is not asked for more, so it may become more by one frame of the body's. In HTTP/2 it is
+    /// for each request.
     #[must_use]
     pub fn write_buffer(mut self, bytes: usize) -> Server {
         self.settings.write_buffer = bytes;

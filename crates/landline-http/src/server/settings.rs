@@ -37,7 +37,7 @@ impl Default for Settings {
             write_timeout: Duration::from_secs(30),
             handshake_timeout: Duration::from_secs(10),
             linger_timeout: Duration::from_secs(30),
-            write_buffer: 64 << 10,
+            write_buffer: 256 << 10,
             max_head: 1 << 20,
             max_body: 1 << 30,
             max_requests: u32::MAX,

@@ -6,6 +6,8 @@ use http::{Request, Response};
 use landline::{Conn, TlsConn};
 use landline_http::Body;
 use landline_http::server::{RequestBody, Server, Serving, handle};
+use tokio::io::AsyncReadExt as _;
+use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
 use super::{PATIENCE, dial, one, rest, serve_word};
@@ -67,6 +69,51 @@ async fn so_it_is_with_tls() {
     let head = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000000\r\n\r\n";
     let answer = say_slowly(tls.into(), head, 8 << 20).await;
     assert!(answer.starts_with("HTTP/1.1 413 ") && answer.ends_with("the body is too long"), "{answer}");
+}
+
+/// RFC 9113 section 4.1.
+fn frame(kind: u8, flags: u8, stream: u8, payload: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(payload.len()).unwrap().to_be_bytes();
+    [&[0], &length[..], &[kind, flags, 0, 0, 0, stream], payload].concat()
+}
+
+#[tokio::test]
+async fn so_it_is_with_http2() {
+    let early = handle(async |_: Request<RequestBody>| Response::new(Body::from("early")));
+    let serving = Server::new().transport(one()).serve("tcp", "127.0.0.1:0", early).await.unwrap();
+    let conn = dial(&serving).await;
+    // POST http://a/, with a body to come.
+    let head = frame(1, 4, 1, &[0x83, 0x86, 0x84, 0x41, 1, b'a']);
+    let begin = [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", &frame(4, 0, 0, &[])[..], &head].concat();
+    conn.write_all(&begin).await.unwrap();
+    let answered = Notify::new();
+    let talking = async {
+        let mut kinds = Vec::new();
+        let mut head = [0; 9];
+        while (&conn).read_exact(&mut head).await.is_ok() {
+            let mut payload = vec![0; usize::from(u16::from_be_bytes([head[1], head[2]]))];
+            (&conn).read_exact(&mut payload).await.unwrap();
+            kinds.push(head[3]);
+            match (head[3], head[4]) {
+                // All of the response is there, and nobody will read the body.
+                (0, 1) => answered.notify_one(),
+                (6, 0) => conn.write_all(&frame(6, 1, 0, &payload)).await.unwrap(),
+                _ => {}
+            }
+        }
+        assert!(kinds.contains(&7), "GOAWAY among {kinds:?}");
+        for _ in 0..20 {
+            conn.write_all(&frame(0, 0, 1, &[b'x'; 10_000])).await.expect("somebody hears it");
+            sleep(Duration::from_millis(5)).await;
+        }
+        conn.close().unwrap();
+    };
+    let draining = async {
+        answered.notified().await;
+        serving.shutdown(PATIENCE).await
+    };
+    let ((), drained) = timeout(PATIENCE, async { tokio::join!(talking, draining) }).await.expect("it ends");
+    assert_eq!((drained.finished, drained.cut), (1, 0));
 }
 
 async fn until_no_conns(serving: &Serving) {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Buf as _, Bytes};
 use http::{Request, Response};
 use http_body::Body;
 use hyper::server::conn::{http1, http2};
@@ -109,9 +109,7 @@ where
             lease.bind(&conn);
             drop(conn);
             lease.until_given_back().await;
-        } else if !self.settings.linger_timeout.is_zero()
-            && may_send_more(&state, &conn, ended.as_ref().map(|()| ()).map_err(|error| &**error as _))
-        {
+        } else if !self.settings.linger_timeout.is_zero() && may_send_more(&state, &conn, &ended) {
             state.leaves();
             Box::pin(linger(&conn, self.settings.linger_timeout)).await;
         }
@@ -225,10 +223,10 @@ enum Spent {
 }
 
 /// Of those before a request is nothing to be made (RFC 9112 section 2.2).
-fn without_empty_lines(bytes: Bytes) -> Bytes {
+fn without_empty_lines(mut bytes: Bytes) -> Bytes {
     let is_text = |byte: &u8| !b"\r\n".contains(byte);
-    let begin = bytes.iter().position(is_text).unwrap_or(bytes.len());
-    bytes.slice(begin..)
+    bytes.advance(bytes.iter().position(is_text).unwrap_or(bytes.len()));
+    bytes
 }
 
 /// Polls a conn to its end; once with `true`, when it is to take no more requests.

@@ -9,6 +9,8 @@ use tokio::time::timeout;
 
 use super::state::State;
 
+type BoxError = Box<dyn StdError + Send + Sync>;
+
 /// How long nothing may come.
 const QUIET: Duration = Duration::from_secs(5);
 
@@ -18,11 +20,7 @@ const MOST: usize = 256 << 20;
 /// Whether the client may be sending more. A conn closed now would be reset at once by what comes, or has come and was not
 /// read, and the client's system may throw the response away for that, before the client has read it (RFC 9112 section
 /// 9.6).
-pub(super) fn may_send_more(
-    state: &State,
-    conn: &Conn,
-    ended: Result<(), &(dyn StdError + 'static)>,
-) -> bool {
+pub(super) fn may_send_more(state: &State, conn: &Conn, ended: &Result<(), BoxError>) -> bool {
     match ended {
         // It was answered, and what it sends makes no sense.
         Err(error) => error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse),

@@ -350,7 +350,7 @@ impl End {
     }
 
     fn wake_both(&self) {
-        self.shared.limits.iter().for_each(Limits::wake_all);
+        self.shared.limits.iter().for_each(Limits::wake_both);
     }
 
     fn limits(&self, side: Side) -> &Limits {

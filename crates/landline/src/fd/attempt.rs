@@ -9,23 +9,33 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use super::limits::Direction;
-use super::net_fd::{Io, Readiness};
+use super::net_fd::{Io, Readiness, Shared};
 use crate::error::Cause;
 use crate::sys::{Entered, Number};
 
 /// What the reactor is asked for. Urgent data is asked for to know whether there ever was any.
 pub(super) const INTEREST: Interest = Interest::READABLE.add(Interest::WRITABLE).add(Interest::PRIORITY);
 
-/// Asks the reactor, which wakes `hub` if it has to wait.
+/// Asks the reactor, which wakes whoever is enlisted by way of `hub` if it has to wait.
 #[inline]
-pub(super) fn poll_ready(io: &AsyncFd<Number>, direction: Direction, hub: &Waker) -> io::Result<Poll<()>> {
+pub(super) fn poll_ready(
+    shared: &Shared,
+    io: &Entered<'_>,
+    direction: Direction,
+    hub: &Waker,
+) -> io::Result<Poll<()>> {
+    let registration = shared.register(io)?;
     let mut cx = task::Context::from_waker(hub);
     let readiness = match direction {
-        Direction::Read => io.poll_read_ready(&mut cx),
-        Direction::Write => io.poll_write_ready(&mut cx),
+        Direction::Read => registration.poll_read_ready(&mut cx),
+        Direction::Write => registration.poll_write_ready(&mut cx),
     };
     match readiness {
-        Poll::Ready(guard) => guard.map(|_| Poll::Ready(())),
+        Poll::Ready(guard) => {
+            guard?.retain_ready();
+            shared.limits.set_spent(direction, false);
+            Ok(Poll::Ready(()))
+        }
         Poll::Pending => Ok(Poll::Pending),
     }
 }
@@ -33,65 +43,49 @@ pub(super) fn poll_ready(io: &AsyncFd<Number>, direction: Direction, hub: &Waker
 /// Does `operation` if the socket is believed ready; `None` if it is not.
 #[inline]
 pub(super) fn try_io<T>(
+    shared: &Shared,
     io: &Entered<'_>,
     direction: Direction,
     operation: &mut impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<T>>,
 ) -> Option<Result<T, Cause>> {
-    let Some(registration) = io.registration() else { return try_unregistered(io, direction, operation) };
+    if shared.limits.is_spent(direction) {
+        return None;
+    }
+    let Some(registration) = io.registration() else {
+        // Before the reactor knows the socket, it is believed ready until it proves not to be. To register it then tells of
+        // what comes meanwhile, since epoll reports what is ready at that moment.
+        let (result, readiness) = once(io.as_fd(), operation);
+        shared.limits.set_spent(direction, readiness == Readiness::UsedUp);
+        return result;
+    };
     let mut result = None;
     // `WouldBlock` makes tokio forget the readiness of the event that it saw before the call, and of no later one.
     let _ = registration.try_io(direction.interest(), |_| {
-        let readiness = loop {
-            match operation(io.as_fd()) {
-                Ok(Io { value, readiness }) => {
-                    result = Some(Ok(value));
-                    break match (direction, readiness) {
-                        (Direction::Read, Readiness::UsedUp) if has_had_urgent_data(registration) => {
-                            Readiness::Kept
-                        }
-                        _ => readiness,
-                    };
-                }
-                Err(Errno::INTR) => {}
-                Err(Errno::AGAIN) => break Readiness::UsedUp,
-                Err(error) => {
-                    result = Some(Err(error.into()));
-                    break Readiness::Kept;
-                }
-            }
-        };
-        match readiness {
-            Readiness::Kept => Ok(()),
-            Readiness::UsedUp => Err(io::ErrorKind::WouldBlock.into()),
+        let readiness;
+        (result, readiness) = once(io.as_fd(), operation);
+        if readiness == Readiness::Kept
+            || direction == Direction::Read && result.is_some() && has_had_urgent_data(registration)
+        {
+            return Ok(());
         }
+        shared.limits.set_spent(direction, true);
+        Err(io::ErrorKind::WouldBlock.into())
     });
     result
 }
 
-/// The same before the reactor knows the socket: it is believed ready until it proves not to be. To register it then tells
-/// of what comes meanwhile, since epoll reports what is ready at that moment.
-fn try_unregistered<T>(
-    io: &Entered<'_>,
-    direction: Direction,
+/// What one call gave, which is nothing if the socket was not ready after all.
+#[inline(always)]
+fn once<T>(
+    fd: BorrowedFd<'_>,
     operation: &mut impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<T>>,
-) -> Option<Result<T, Cause>> {
-    if io.is_spent(direction as usize) {
-        return None;
-    }
+) -> (Option<Result<T, Cause>>, Readiness) {
     loop {
-        match operation(io.as_fd()) {
-            Ok(Io { value, readiness }) => {
-                if readiness == Readiness::UsedUp {
-                    io.set_spent(direction as usize);
-                }
-                return Some(Ok(value));
-            }
+        match operation(fd) {
+            Ok(Io { value, readiness }) => return (Some(Ok(value)), readiness),
             Err(Errno::INTR) => {}
-            Err(Errno::AGAIN) => {
-                io.set_spent(direction as usize);
-                return None;
-            }
-            Err(error) => return Some(Err(error.into())),
+            Err(Errno::AGAIN) => return (None, Readiness::UsedUp),
+            Err(error) => return (Some(Err(error.into())), Readiness::Kept),
         }
     }
 }

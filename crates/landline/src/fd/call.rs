@@ -73,10 +73,7 @@ pub(super) enum Waiter<'a> {
 impl Waiter<'_> {
     pub(super) fn enlist(&mut self, limits: &Limits, direction: Direction, cx: &task::Context<'_>) {
         match self {
-            Waiter::Call { seat, .. } => {
-                let seat = *seat.get_or_insert_with(|| limits.sit(direction));
-                limits.enlist(direction, seat, cx.waker());
-            }
+            Waiter::Call { seat, .. } => limits.enlist(direction, seat, cx.waker()),
             Waiter::Polled => limits.register_polled(direction, cx),
         }
     }

@@ -66,15 +66,9 @@ impl Limits {
         self.waiters.seat(direction)
     }
 
-    /// The number of such a place, for a call that keeps no more of it; to be [left](Limits::leave).
+    /// [`Waiters::enlist`].
     #[inline]
-    pub(crate) fn sit(&self, direction: Direction) -> NonZeroU32 {
-        self.waiters.sit(direction)
-    }
-
-    /// Enlists the task that has the place; what it waits for must be looked at again after this.
-    #[inline]
-    pub(crate) fn enlist(&self, direction: Direction, seat: NonZeroU32, waker: &Waker) {
+    pub(crate) fn enlist(&self, direction: Direction, seat: &mut Option<NonZeroU32>, waker: &Waker) {
         self.waiters.enlist(direction, seat, waker);
     }
 
@@ -143,16 +137,22 @@ impl Limits {
         self.waiters.wake_all(direction);
     }
 
-    /// Wakes those who wait for readiness; see [`Waiters::wake_enlisted`]. Which direction became ready is not told, and
-    /// whoever waits in the other finds nothing and waits on.
-    pub(crate) fn wake_enlisted(&self) {
-        self.waiters.wake_enlisted();
+    /// [`Waiters::wake_both`].
+    #[inline]
+    pub(crate) fn wake_both(&self) {
+        self.waiters.wake_both();
     }
 
-    /// Wakes all who wait, in both directions, to look again: it is closed.
-    pub(crate) fn wake_all(&self) {
-        self.wake_waiting(Direction::Read);
-        self.wake_waiting(Direction::Write);
+    /// Whether there is no sense in trying before the reactor says so: the last try, and no event since, showed that nothing
+    /// can be moved. A hint that may be wrong in either way.
+    #[inline]
+    pub(super) fn is_spent(&self, direction: Direction) -> bool {
+        self.waiters.is_spent(direction)
+    }
+
+    #[inline]
+    pub(super) fn set_spent(&self, direction: Direction, spent: bool) {
+        self.waiters.set_spent(direction, spent);
     }
 
     fn change(&self, direction: Direction, change: impl FnOnce(&mut Limit)) {

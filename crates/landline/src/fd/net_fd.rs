@@ -162,7 +162,7 @@ impl NetFd {
         let Some(io) = shared.io.enter() else { return Poll::Ready(Err(Cause::Closed)) };
         loop {
             shared.limits.check(direction)?;
-            if let Some(result) = try_io(&io, direction, operation) {
+            if let Some(result) = try_io(shared, &io, direction, operation) {
                 budget.made_progress();
                 return Poll::Ready(result);
             }
@@ -170,9 +170,8 @@ impl NetFd {
             if shared.io.is_ended() {
                 return Poll::Ready(Err(Cause::Closed));
             }
-            let io = shared.register(&io)?;
             let hub = sys::borrowed_waker(&self.0);
-            if poll_ready(io, direction, &hub)?.is_pending() {
+            if poll_ready(shared, &io, direction, &hub)?.is_pending() {
                 return waiter.poll_reached(&shared.limits, direction, cx).map(Err);
             }
         }
@@ -186,7 +185,7 @@ impl NetFd {
     ) -> Option<Result<T, Cause>> {
         let Some(io) = self.0.io.enter() else { return Some(Err(Cause::Closed)) };
         match self.0.limits.check(direction) {
-            Ok(()) => try_io(&io, direction, operation),
+            Ok(()) => try_io(&self.0, &io, direction, operation),
             Err(cause) => Some(Err(cause)),
         }
     }
@@ -194,8 +193,9 @@ impl NetFd {
     /// Waits until the socket is ready for `interest`, or a limit is reached, or it is closed.
     pub(crate) async fn ready(&self, direction: Direction, interest: Interest) -> Result<Ready, Cause> {
         let Some(io) = self.0.io.enter() else { return Err(Cause::Closed) };
-        let guard = self.unless_ended(direction, self.0.register(&io)?.ready(interest)).await?;
-        Ok(guard?.ready())
+        let guard = self.unless_ended(direction, self.0.register(&io)?.ready(interest)).await??;
+        self.0.limits.set_spent(direction, false);
+        Ok(guard.ready())
     }
 
     /// Waits as [`NetFd::ready`] does and then does `operation`; `None` if it would block after all.
@@ -280,7 +280,7 @@ impl NetFd {
         if !self.0.io.close() {
             return Err(Cause::Closed);
         }
-        self.0.limits.wake_all();
+        self.0.limits.wake_both();
         Ok(())
     }
 
@@ -358,11 +358,11 @@ impl AsFd for NetFd {
 
 impl Wake for Shared {
     fn wake(self: Arc<Self>) {
-        self.limits.wake_enlisted();
+        self.limits.wake_both();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.limits.wake_enlisted();
+        self.limits.wake_both();
     }
 }
 

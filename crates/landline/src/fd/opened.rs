@@ -37,7 +37,7 @@ impl Opened<'_> {
         operation: &mut impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<T>>,
     ) -> Option<Result<T, Cause>> {
         match self.fd.0.limits.check(direction) {
-            Ok(()) => try_io(&self.io, direction, operation),
+            Ok(()) => try_io(&self.fd.0, &self.io, direction, operation),
             Err(cause) => Some(Err(cause)),
         }
     }
@@ -56,7 +56,7 @@ impl Opened<'_> {
             return Poll::Ready(Err(Cause::Closed));
         }
         let hub = sys::borrowed_waker(&self.fd.0);
-        match poll_ready(shared.register(&self.io)?, direction, &hub)? {
+        match poll_ready(shared, &self.io, direction, &hub)? {
             Poll::Ready(()) => Poll::Ready(Ok(())),
             Poll::Pending => shared.limits.poll_reached_polled(direction, cx).map(Err),
         }

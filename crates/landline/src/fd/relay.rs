@@ -22,8 +22,6 @@ pub(crate) struct Relay<'a> {
     from: Opened<'a>,
     to: Opened<'a>,
     read: ReadOnce,
-    /// Whether the last read gave less than it could, so that there is no sense in another.
-    drained: bool,
 }
 
 /// What came of one step.
@@ -53,7 +51,7 @@ impl<'a> Relay<'a> {
     pub(crate) fn between(from: &'a NetFd, read: ReadOnce, to: &'a NetFd) -> Result<Relay<'a>, RelayError> {
         let Some(from) = from.open() else { return Err(RelayError::Read(Cause::Closed)) };
         let Some(to) = to.open() else { return Err(RelayError::Write(0, Cause::Closed)) };
-        Ok(Relay { from, to, read, drained: false })
+        Ok(Relay { from, to, read })
     }
 
     /// Reads once, and writes what was read as far as there is room.
@@ -64,16 +62,12 @@ impl<'a> Relay<'a> {
         buffer: &mut [u8],
     ) -> Poll<Result<Relayed, Box<RelayError>>> {
         let read = loop {
-            if self.drained {
-                ready!(self.from.poll_ready(Direction::Read, cx)).map_err(failed_to_read)?;
-            }
             match self.from.attempt(Direction::Read, &mut |fd| (self.read)(fd, &mut *buffer)) {
                 Some(read) => break read.map_err(failed_to_read)?,
-                None => self.drained = true,
+                None => ready!(self.from.poll_ready(Direction::Read, cx)).map_err(failed_to_read)?,
             }
         };
         self.from.count(Direction::Read, read);
-        self.drained = read < buffer.len();
         if read == 0 {
             return Poll::Ready(Ok(Relayed { read, written: 0 }));
         }

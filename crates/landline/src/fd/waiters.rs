@@ -1,173 +1,197 @@
 //! Who waits, so that readiness, a close, a moved deadline or an ended context can wake them.
 //!
-//! The usual case, one waiter in a direction, costs a few atomic operations and no lock.
+//! Whoever wakes has changed something first, and whoever enlists looks for it afterwards; the lock settles which of them
+//! the other sees.
 
 use std::num::NonZeroU32;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering, fence};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
-
-use atomic_waker::AtomicWaker;
 
 use super::limits::Direction;
 
 #[derive(Default)]
 pub(crate) struct Waiters {
-    /// One place in each direction, for whoever came first.
-    first: [AtomicWaker; 2],
-    /// Whose the places are: [`FREE`], [`CALL`] or [`POLL`].
-    owner: [AtomicU8; 2],
+    places: Mutex<Places>,
+    /// Whether anybody is enlisted, in each direction; set under the lock.
+    enlisted: [AtomicBool; 2],
     /// Whether those who wait have a limit to look at; [`Limits`](super::limits::Limits) says so, and here is room for it.
     pub(super) limited: [AtomicBool; 2],
-    /// For all others.
-    more: OnceLock<Box<[Mutex<More>; 2]>>,
+    /// Whether there is no sense in trying before the reactor says so; a hint, for whoever is about to try.
+    spent: [AtomicBool; 2],
 }
-
-const FREE: u8 = 0;
-/// A waiting call's, which gives it up.
-const CALL: u8 = 1;
-/// For `poll_read` and `poll_write`, which tell us nothing when their caller goes away; so it stays theirs.
-const POLL: u8 = 2;
 
 #[derive(Default)]
-struct More {
+struct Places {
+    /// One place in each direction, for whoever came first,
+    first: [Option<Waker>; 2],
+    /// and whose it is, beside it since it takes less room so.
+    first_number: [u32; 2],
+    /// The last number given to a call.
     last: u32,
-    waiting: Vec<(NonZeroU32, Waker)>,
+    /// For all others.
+    more: Option<Box<[More; 2]>>,
 }
 
-/// Not one of [`More`]'s numbers.
-const FIRST: NonZeroU32 = NonZeroU32::MIN;
-/// The number of `poll_read` and `poll_write` where the first place is a call's.
-const POLLED: NonZeroU32 = FIRST.saturating_add(1);
+type More = Vec<(NonZeroU32, Waker)>;
+
+/// The number of `poll_read` and `poll_write`, which have no call to keep one in.
+const POLLED: NonZeroU32 = NonZeroU32::MIN;
 
 /// A waiting call's place; given up when dropped.
 pub(crate) struct Seat<'a> {
     waiters: &'a Waiters,
-    number: NonZeroU32,
+    number: Option<NonZeroU32>,
     direction: Direction,
 }
 
 impl Waiters {
-    #[inline]
     pub(crate) fn seat(&self, direction: Direction) -> Seat<'_> {
-        Seat { waiters: self, number: self.sit(direction), direction }
+        Seat { waiters: self, number: None, direction }
     }
 
-    /// The number of a place, to be [left](Waiters::leave).
+    /// Enlists the task of a call, which keeps the number that it is given the first time, and is to
+    /// [leave](Waiters::leave). What it waits for must be looked at again after this.
     #[inline]
-    pub(crate) fn sit(&self, direction: Direction) -> NonZeroU32 {
-        if self.take_first(direction, CALL) {
-            return FIRST;
-        }
-        self.more(direction).next_number()
-    }
-
-    /// Enlists the task that has the place; what it waits for must be looked at again after this.
-    #[inline]
-    pub(crate) fn enlist(&self, direction: Direction, number: NonZeroU32, waker: &Waker) {
-        match number {
-            FIRST => self.first[direction as usize].register(waker),
-            number => self.enlist_more(direction, number, waker),
-        }
-    }
-
-    #[inline]
-    pub(crate) fn leave(&self, direction: Direction, number: NonZeroU32) {
-        if number == FIRST {
-            drop(self.first[direction as usize].take());
-            self.owner[direction as usize].store(FREE, Ordering::Release);
-        } else {
-            self.more(direction).waiting.retain(|(other, _)| *other != number);
-        }
+    pub(crate) fn enlist(&self, direction: Direction, number: &mut Option<NonZeroU32>, waker: &Waker) {
+        let mut places = self.places();
+        let number = *number.get_or_insert_with(|| places.next_number());
+        self.enlisted[direction as usize].store(true, Ordering::Relaxed);
+        places.enlist(direction, number, waker);
     }
 
     /// Enlists the task that polls. A task that polled before it in the same direction is forgotten, as tokio's
     /// reactor forgets it.
+    #[inline]
     pub(crate) fn register_polled(&self, direction: Direction, waker: &Waker) {
-        let owner = self.owner[direction as usize].load(Ordering::Acquire);
-        if owner == POLL || self.take_first(direction, POLL) {
-            self.first[direction as usize].register(waker);
-        } else {
-            self.enlist_more(direction, POLLED, waker);
+        self.enlist(direction, &mut Some(POLLED), waker);
+    }
+
+    #[inline]
+    pub(crate) fn leave(&self, direction: Direction, number: NonZeroU32) {
+        // The usual case: it was woken, and with it whoever else was there.
+        if self.enlisted[direction as usize].load(Ordering::Acquire) {
+            self.give_up(direction, number);
         }
     }
 
-    /// Wakes those who enlisted before they last asked the reactor for readiness.
-    ///
-    /// For the reactor's use alone: only through its lock is the owner sure to be seen.
-    pub(crate) fn wake_enlisted(&self) {
-        for (first, owner) in self.first.iter().zip(&self.owner) {
-            if owner.load(Ordering::Acquire) != FREE {
-                first.wake();
-            }
+    fn give_up(&self, direction: Direction, number: NonZeroU32) {
+        let mut places = self.places();
+        let waker = places.remove(direction, number);
+        self.enlisted[direction as usize].store(places.has_any(direction), Ordering::Release);
+        drop(places);
+        // With what hangs on it, such as the memory of a task.
+        drop(waker);
+    }
+
+    /// Wakes all who wait, in both directions, and lets them try: the reactor does not say what has become ready.
+    #[inline]
+    pub(crate) fn wake_both(&self) {
+        let mut places = self.places();
+        let [read, write] = &mut places.first;
+        let (read, write) = (read.take(), write.take());
+        let more = places.more.take();
+        for direction in [Direction::Read, Direction::Write] {
+            self.spent[direction as usize].store(false, Ordering::Relaxed);
+            self.enlisted[direction as usize].store(false, Ordering::Release);
         }
-        if self.more.get().is_some() {
-            self.wake_more(Direction::Read);
-            self.wake_more(Direction::Write);
+        drop(places);
+        if let Some(waker) = read {
+            waker.wake();
+        }
+        if let Some(waker) = write {
+            waker.wake();
+        }
+        if let Some(more) = more {
+            more.into_iter().flatten().for_each(|(_, waker)| waker.wake());
         }
     }
 
+    /// Wakes all who wait in this direction.
     pub(crate) fn wake_all(&self, direction: Direction) {
-        self.first[direction as usize].wake();
-        // Whoever wakes has changed something, and whoever enlists looks for it afterwards. The first place settles by
-        // itself which of them the other sees; `more`, before it is made, does not. With a fence on either side, between
-        // the one's change and its look at `more`, and between the other's making `more` and its look, one of them sees.
-        fence(Ordering::SeqCst);
-        self.wake_more(direction);
+        let mut places = self.places();
+        let first = places.first[direction as usize].take();
+        let more = places.more.as_mut().map(|more| std::mem::take(&mut more[direction as usize]));
+        self.enlisted[direction as usize].store(false, Ordering::Release);
+        drop(places);
+        first.into_iter().for_each(Waker::wake);
+        more.into_iter().flatten().for_each(|(_, waker)| waker.wake());
     }
 
-    fn enlist_more(&self, direction: Direction, number: NonZeroU32, waker: &Waker) {
-        self.more(direction).enlist(number, waker);
-        // See `wake_all`.
-        fence(Ordering::SeqCst);
+    #[inline]
+    pub(crate) fn is_spent(&self, direction: Direction) -> bool {
+        self.spent[direction as usize].load(Ordering::Relaxed)
     }
 
-    fn take_first(&self, direction: Direction, owner: u8) -> bool {
-        let place = &self.owner[direction as usize];
-        place.compare_exchange(FREE, owner, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+    #[inline]
+    pub(crate) fn set_spent(&self, direction: Direction, spent: bool) {
+        self.spent[direction as usize].store(spent, Ordering::Relaxed);
     }
 
-    fn wake_more(&self, direction: Direction) {
-        if let Some(more) = self.more.get() {
-            let waiting = std::mem::take(&mut lock(&more[direction as usize]).waiting);
-            waiting.into_iter().for_each(|(_, waker)| waker.wake());
-        }
-    }
-
-    fn more(&self, direction: Direction) -> MutexGuard<'_, More> {
-        lock(&self.more.get_or_init(Box::default)[direction as usize])
+    #[inline]
+    fn places(&self) -> MutexGuard<'_, Places> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn lock(more: &Mutex<More>) -> MutexGuard<'_, More> {
-    more.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl More {
-    /// A number that none of those who wait has: never do so many wait at once.
+impl Places {
+    /// One that none of those who wait has: never do so many wait at once.
     fn next_number(&mut self) -> NonZeroU32 {
-        self.last = self.last.wrapping_add(1).max(POLLED.get() + 1);
+        self.last = self.last.checked_add(1).unwrap_or(0).max(POLLED.get() + 1);
         NonZeroU32::new(self.last).unwrap_or(POLLED)
     }
 
-    fn enlist(&mut self, number: NonZeroU32, waker: &Waker) {
-        match self.waiting.iter_mut().find(|(other, _)| *other == number) {
-            Some((_, enlisted)) => enlisted.clone_from(waker),
-            None => self.waiting.push((number, waker.clone())),
+    #[inline]
+    fn enlist(&mut self, direction: Direction, number: NonZeroU32, waker: &Waker) {
+        let owner = &mut self.first_number[direction as usize];
+        match &mut self.first[direction as usize] {
+            Some(first) if *owner == number.get() => first.clone_from(waker),
+            // While there are others, this may be one of them.
+            first @ None if self.more.is_none() => {
+                *first = Some(waker.clone());
+                *owner = number.get();
+            }
+            _ => self.enlist_more(direction, number, waker),
         }
+    }
+
+    #[cold]
+    fn enlist_more(&mut self, direction: Direction, number: NonZeroU32, waker: &Waker) {
+        let waiting = &mut self.more.get_or_insert_default()[direction as usize];
+        match waiting.iter_mut().find(|(other, _)| *other == number) {
+            Some((_, enlisted)) => enlisted.clone_from(waker),
+            None => waiting.push((number, waker.clone())),
+        }
+    }
+
+    fn remove(&mut self, direction: Direction, number: NonZeroU32) -> Option<Waker> {
+        let is_first = self.first_number[direction as usize] == number.get();
+        if let Some(waker) = self.first[direction as usize].take_if(|_| is_first) {
+            return Some(waker);
+        }
+        let waiting = &mut self.more.as_mut()?[direction as usize];
+        let index = waiting.iter().position(|(other, _)| *other == number)?;
+        Some(waiting.swap_remove(index).1)
+    }
+
+    fn has_any(&self, direction: Direction) -> bool {
+        let more = || self.more.as_ref().is_some_and(|more| !more[direction as usize].is_empty());
+        self.first[direction as usize].is_some() || more()
     }
 }
 
 impl Seat<'_> {
     /// [`Waiters::enlist`].
-    pub(crate) fn register(&self, waker: &Waker) {
-        self.waiters.enlist(self.direction, self.number, waker);
+    pub(crate) fn register(&mut self, waker: &Waker) {
+        self.waiters.enlist(self.direction, &mut self.number, waker);
     }
 }
 
 impl Drop for Seat<'_> {
     fn drop(&mut self) {
-        self.waiters.leave(self.direction, self.number);
+        if let Some(number) = self.number {
+            self.waiters.leave(self.direction, number);
+        }
     }
 }
 
@@ -194,7 +218,7 @@ mod tests {
         let mut seats: Vec<Option<Seat<'_>>> = counts
             .iter()
             .map(|count| {
-                let seat = waiters.seat(Direction::Read);
+                let mut seat = waiters.seat(Direction::Read);
                 seat.register(&Waker::from(count.clone()));
                 Some(seat)
             })
@@ -207,27 +231,43 @@ mod tests {
     }
 
     #[test]
-    fn a_seat_given_up_is_taken_again_without_a_lock() {
+    fn a_seat_given_up_keeps_nothing() {
         let waiters = Waiters::default();
+        let count = Arc::<Count>::default();
         for _ in 0..3 {
-            drop(waiters.seat(Direction::Read));
+            let mut seats = [(); 3].map(|()| waiters.seat(Direction::Write));
+            for seat in &mut seats {
+                seat.register(&Waker::from(count.clone()));
+                seat.register(&Waker::from(count.clone()));
+            }
+            assert_eq!(Arc::strong_count(&count), 4);
+            drop(seats);
+            assert_eq!(Arc::strong_count(&count), 1);
         }
-        assert!(waiters.more.get().is_none());
+        waiters.wake_both();
+        assert_eq!(count.0.load(Ordering::SeqCst), 0);
+    }
+
+    #[test]
+    fn a_number_is_given_once_until_all_are_used_up() {
+        let mut places = Places { last: u32::MAX - 1, ..Places::default() };
+        let numbers = [(); 3].map(|()| places.next_number().get());
+        assert_eq!(numbers, [u32::MAX, 2, 3], "and never the one of those who poll");
     }
 
     #[test]
     fn a_poll_beside_a_call_has_a_place_of_its_own() {
         let waiters = Waiters::default();
         let (call, poll) = (Arc::new(Count::default()), Arc::new(Count::default()));
-        let seat = waiters.seat(Direction::Read);
+        let mut seat = waiters.seat(Direction::Read);
         seat.register(&Waker::from(call.clone()));
         waiters.register_polled(Direction::Read, &Waker::from(poll.clone()));
         waiters.register_polled(Direction::Read, &Waker::from(poll.clone()));
-        waiters.wake_enlisted();
+        waiters.wake_both();
         drop(seat);
         // Now the first place is free, and becomes the polling task's for good.
         waiters.register_polled(Direction::Read, &Waker::from(poll.clone()));
-        let seat = waiters.seat(Direction::Read);
+        let mut seat = waiters.seat(Direction::Read);
         seat.register(&Waker::from(call.clone()));
         waiters.wake_all(Direction::Read);
         let woken = [&call, &poll].map(|count| count.0.load(Ordering::SeqCst));

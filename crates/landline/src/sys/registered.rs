@@ -33,10 +33,8 @@ const PLACEHOLDER: u32 = 8;
 const PENDING: u32 = 16;
 /// Somebody is about to register it.
 const REGISTERING: u32 = 32;
-/// [`Entered::is_spent`], in each direction.
-const SPENT: [u32; 2] = [64, 128];
 /// One user; the bits above count them.
-const USER: u32 = 256;
+const USER: u32 = 64;
 
 /// A descriptor's number, of which the reactor is to know. It closes nothing: whatever becomes of a registration, the
 /// number stays its owner's.
@@ -244,15 +242,6 @@ impl Entered<'_> {
         let registration = unsafe { (*self.0.io.get()).write(io) };
         state.fetch_and(!PENDING, Ordering::Release);
         Ok(registration)
-    }
-
-    /// Whether it was found, before it was registered, that nothing can be read (0) or written (1).
-    pub(crate) fn is_spent(&self, direction: usize) -> bool {
-        self.0.state.load(Ordering::Relaxed) & SPENT[direction] != 0
-    }
-
-    pub(crate) fn set_spent(&self, direction: usize) {
-        self.0.state.fetch_or(SPENT[direction], Ordering::Relaxed);
     }
 }
 

@@ -142,7 +142,7 @@ async fn what_goes_through_the_stream_is_counted() {
 #[tokio::test]
 async fn an_upgrade_that_is_refused_leaves_a_conn_as_any_other() {
     let word = handle(async |_| Response::new(Body::from("no")));
-    let server = Server::new().transport(one()).head_timeout(SHORT);
+    let server = Server::new().transport(one()).head_timeout(Duration::from_secs(1));
     let serving = server.serve("tcp", "127.0.0.1:0", word).await.unwrap();
     let conn = dial(&serving).await;
     for _ in 0..2 {

@@ -1,6 +1,7 @@
 //! Bodies, as they come from the peer and go to it.
 
 use std::error::Error as StdError;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -13,7 +14,9 @@ use pin_project_lite::pin_project;
 
 use super::exchange::Exchange;
 use super::portion::{Data, Portion};
+use super::send_file::{self, Next};
 use super::state::State;
+use crate::files;
 
 type BoxError = Box<dyn StdError + Send + Sync>;
 
@@ -163,7 +166,8 @@ pin_project! {
         kind: Kind<B>,
         // What the body gave, and hyper was not given yet.
         rest: Option<B::Data>,
-        exchange: Exchange,
+        // Until the last of a file takes it along.
+        exchange: Option<Exchange>,
     }
 }
 
@@ -171,20 +175,26 @@ pin_project! {
     #[project = KindProjection]
     enum Kind<B> {
         Handler { #[pin] body: B },
+        File { body: files::Body },
         Words { words: Option<&'static str> },
     }
 }
 
-impl<B: Body> Sent<B> {
+impl<B: Body + 'static> Sent<B> {
     pub(super) fn by_handler(body: B, mut exchange: Exchange) -> Sent<B> {
         exchange.expects(body.size_hint().exact());
-        Sent { kind: Kind::Handler { body }, rest: None, exchange }
+        let kind = match send_file::unwrapped(body, exchange.state()) {
+            Ok(body) => Kind::File { body },
+            Err(Some(body)) => Kind::Handler { body },
+            Err(None) => Kind::Words { words: None },
+        };
+        Sent { kind, rest: None, exchange: Some(exchange) }
     }
 
     pub(super) fn words(words: &'static str, mut exchange: Exchange) -> Sent<B> {
         exchange.complete();
         let words = Some(words).filter(|words| !words.is_empty());
-        Sent { kind: Kind::Words { words }, rest: None, exchange }
+        Sent { kind: Kind::Words { words }, rest: None, exchange: Some(exchange) }
     }
 }
 
@@ -201,7 +211,28 @@ fn piece<D: Buf>(rest: &mut Option<D>, exchange: &mut Exchange) -> Option<Portio
     };
     let portion = Portion::new(data, stream);
     exchange.sent(portion.remaining());
+    if exchange.state().speaks_http1() {
+        exchange.state().queued(portion.remaining());
+    }
     Some(portion)
+}
+
+/// What comes next of a file, of which the exchange hears unless a stretch has it.
+fn note_next<D: Buf>(
+    next: Option<io::Result<Frame<Next>>>,
+    exchange: &mut Option<Exchange>,
+) -> Option<Result<Frame<Portion<D>>, BoxError>> {
+    let of = |next| match next {
+        Next::Stretch(stretch) => Portion::new(Data::Stretch(stretch), None),
+        Next::Read(bytes) => Portion::new(Data::Piece(bytes), None),
+    };
+    let frame = next.map(|next| next.map(|frame| frame.map_data(of)));
+    match (exchange, &frame) {
+        (Some(exchange), None) => exchange.complete(),
+        (Some(exchange), Some(Ok(frame))) => exchange.sent(frame.data_ref().map_or(0, Buf::remaining)),
+        _ => {}
+    }
+    frame.map(|frame| frame.map_err(Into::into))
 }
 
 impl<B> Body for Sent<B>
@@ -217,37 +248,41 @@ where
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Self::Data>, BoxError>>> {
         let this = self.project();
-        if let Some(piece) = piece(this.rest, this.exchange) {
-            return Poll::Ready(Some(Ok(Frame::data(piece))));
-        }
         let body = match this.kind.project() {
             KindProjection::Words { words } => {
-                let frame = words.take().map(|words| {
-                    let data = Data::Words(words.as_bytes());
-                    Ok(Frame::data(Portion::new(data, this.exchange.stream())))
-                });
-                return Poll::Ready(frame);
+                let stream = this.exchange.as_ref().and_then(Exchange::stream);
+                let portion = words.take().map(|words| Portion::new(Data::Words(words.as_bytes()), stream));
+                return Poll::Ready(portion.map(|portion| Ok(Frame::data(portion))));
+            }
+            KindProjection::File { body } => {
+                let polled = send_file::poll_next(body, this.exchange, cx);
+                return polled.map(|next| note_next(next, this.exchange));
             }
             KindProjection::Handler { body } => body,
         };
-        if this.exchange.state().is_queue_full(cx) {
+        // Only a file's is taken along.
+        let Some(exchange) = this.exchange else { return Poll::Ready(None) };
+        if let Some(piece) = piece(this.rest, exchange) {
+            return Poll::Ready(Some(Ok(Frame::data(piece))));
+        }
+        if exchange.state().is_queue_full(cx) {
             return Poll::Pending;
         }
         // It is a handler's as well, and its panic the end of its conn alone.
         let Ok(polled) = catch_unwind(AssertUnwindSafe(|| body.poll_frame(cx))) else {
-            this.exchange.state().counts.panicked.add(1);
+            exchange.state().counts.panicked.add(1);
             return Poll::Ready(Some(Err("the body of the response panicked".into())));
         };
         polled.map(|frame| match frame {
             None => {
-                this.exchange.complete();
+                exchange.complete();
                 None
             }
             Some(Err(error)) => Some(Err(error.into())),
             Some(Ok(frame)) => match frame.into_data() {
                 Ok(data) => {
                     *this.rest = Some(data);
-                    piece(this.rest, this.exchange).map(|piece| Ok(Frame::data(piece)))
+                    piece(this.rest, exchange).map(|piece| Ok(Frame::data(piece)))
                 }
                 Err(frame) => frame.into_trailers().ok().map(|trailers| Ok(Frame::trailers(trailers))),
             },
@@ -258,6 +293,7 @@ where
         self.rest.is_none()
             && match &self.kind {
                 Kind::Handler { body } => body.is_end_stream(),
+                Kind::File { body } => body.is_end_stream(),
                 Kind::Words { words } => words.is_none(),
             }
     }
@@ -265,6 +301,7 @@ where
     fn size_hint(&self) -> SizeHint {
         match &self.kind {
             Kind::Handler { body } => body.size_hint(),
+            Kind::File { body } => body.size_hint(),
             Kind::Words { words } => SizeHint::with_exact(words.map_or(0, str::len) as u64),
         }
     }

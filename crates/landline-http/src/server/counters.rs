@@ -28,6 +28,8 @@ pub struct Counters {
     pub received: u64,
     /// Bytes sent.
     pub sent: u64,
+    /// Of these, the bytes of files that the kernel took by itself (sendfile(2)).
+    pub sent_from_files: u64,
     /// The time from the head of each request to the end of its response, all together.
     pub time: Duration,
 }
@@ -58,6 +60,7 @@ pub(super) struct Counts {
     pub(super) late: Count,
     pub(super) received: Count,
     pub(super) sent: Count,
+    pub(super) sent_from_files: Count,
     nanos: Count,
 }
 
@@ -85,6 +88,7 @@ impl Counts {
         all.late += self.late.now();
         all.received += self.received.now();
         all.sent += self.sent.now();
+        all.sent_from_files += self.sent_from_files.now();
         all.time += Duration::from_nanos(self.nanos.now());
     }
 }

@@ -87,9 +87,6 @@ impl Exchange {
     /// Hyper has so much more of the response.
     pub(super) fn sent(&mut self, count: usize) {
         self.bytes += count as u64;
-        if self.stream.is_none() {
-            self.state.queued(count);
-        }
     }
 
     pub(super) fn complete(&mut self) {

@@ -10,6 +10,7 @@ mod io;
 mod linger;
 mod portion;
 mod refuse;
+mod send_file;
 mod service;
 mod settings;
 mod state;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::{Buf, Bytes};
 
+use super::send_file::Stretch;
 use super::stream::Stream;
 
 /// Bytes of a handler's, or the server's own. In HTTP/2 their stream hears what becomes of them.
@@ -15,8 +16,10 @@ pub(super) struct Portion<D: Buf> {
 
 pub(super) enum Data<D> {
     Body(D),
-    /// A piece of a longer one.
+    /// A piece of a longer one, or of a file.
     Piece(Bytes),
+    /// What the kernel has to send in its stead.
+    Stretch(Box<Stretch>),
     Words(&'static [u8]),
 }
 
@@ -43,6 +46,7 @@ impl<D: Buf> Buf for Portion<D> {
         match &self.data {
             Data::Body(data) => data.remaining(),
             Data::Piece(piece) => piece.remaining(),
+            Data::Stretch(stretch) => stretch.remaining(),
             Data::Words(words) => words.len(),
         }
     }
@@ -51,6 +55,7 @@ impl<D: Buf> Buf for Portion<D> {
         match &self.data {
             Data::Body(data) => data.chunk(),
             Data::Piece(piece) => piece.chunk(),
+            Data::Stretch(stretch) => stretch.chunk(),
             Data::Words(words) => words,
         }
     }
@@ -59,6 +64,7 @@ impl<D: Buf> Buf for Portion<D> {
         match &mut self.data {
             Data::Body(data) => data.advance(count),
             Data::Piece(piece) => piece.advance(count),
+            Data::Stretch(stretch) => stretch.advance(count),
             Data::Words(words) => words.advance(count),
         }
         if let Some(stream) = &self.stream {
@@ -70,6 +76,7 @@ impl<D: Buf> Buf for Portion<D> {
         match &self.data {
             Data::Body(data) => data.chunks_vectored(parts),
             Data::Piece(piece) => piece.chunks_vectored(parts),
+            Data::Stretch(stretch) => stretch.chunks_vectored(parts),
             Data::Words(words) => words.chunks_vectored(parts),
         }
     }

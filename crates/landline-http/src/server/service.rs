@@ -36,7 +36,7 @@ impl<S, B> hyper::service::Service<Request<Incoming>> for Handler<S>
 where
     S: Service<Request<RequestBody>, Response = Response<B>> + Clone,
     S::Error: Into<BoxError>,
-    B: Body,
+    B: Body + 'static,
 {
     type Response = Response<Sent<B>>;
     type Error = BoxError;
@@ -99,7 +99,7 @@ impl<S, B> Future for Answering<S>
 where
     S: Service<Request<RequestBody>, Response = Response<B>>,
     S::Error: Into<BoxError>,
-    B: Body,
+    B: Body + 'static,
 {
     type Output = Result<Response<Sent<B>>, BoxError>;
 

@@ -11,6 +11,7 @@ use atomic_waker::AtomicWaker;
 use landline::{Addr, Conn};
 
 use super::counters::Counts;
+use super::send_file::{self, Handover};
 use super::settings::{Doing, Settings, Tick};
 use super::stream::Streams;
 
@@ -38,6 +39,8 @@ impl Clock {
 pub(super) struct State {
     pub(super) peer: Option<Addr>,
     pub(super) is_secure: bool,
+    /// Whether the kernel can send files over it by itself.
+    pub(super) takes_files: bool,
     pub(super) clock: Arc<Clock>,
     pub(super) counts: Arc<Counts>,
     /// Those of HTTP/2.
@@ -70,6 +73,8 @@ pub(super) struct State {
     is_cut: AtomicBool,
     /// How many others have the conn after an upgrade, or wait for it.
     takers: AtomicU32,
+    /// Of files that the kernel sends.
+    pub(super) handover: Handover,
     /// Whoever drives the conn.
     driver: AtomicWaker,
     /// Whoever waits for HTTP to be over.
@@ -111,6 +116,7 @@ impl State {
         State {
             peer: conn.peer_addr().ok(),
             is_secure,
+            takes_files: send_file::takes_files(conn),
             clock,
             counts,
             streams: Streams::default(),
@@ -133,6 +139,7 @@ impl State {
             wants_parking: AtomicBool::new(false),
             is_cut: AtomicBool::new(false),
             takers: AtomicU32::new(0),
+            handover: Handover::default(),
             driver: AtomicWaker::new(),
             heir: AtomicWaker::new(),
         }

@@ -78,7 +78,7 @@ impl Upgraded {
             Ok(parts) => parts,
             Err(other) => return Ok(Err(other)),
         };
-        let Io { conn, ahead, taken } = parts.io;
+        let Io { conn, ahead, taken, .. } = parts.io;
         // Until the server's own task has let go of it: that may be on another thread, a moment later.
         poll_fn(|cx| taken.state().poll_left(cx)).await;
         let conn = Arc::into_inner(conn).ok_or_else(|| io::Error::other("the conn is still used"))?;

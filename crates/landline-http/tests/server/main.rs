@@ -3,6 +3,7 @@
 
 mod closing;
 mod conns;
+mod files;
 mod flow;
 mod framing;
 mod http2;

@@ -239,3 +239,14 @@ async fn whom_the_system_does_not_trust_is_not_trusted() {
     assert_eq!(result.unwrap_err().proxy_error().unwrap().step(), ProxyStep::Tls);
     assert!(refused.is_err());
 }
+
+#[tokio::test]
+async fn a_client_knows_the_certificate_it_was_shown() {
+    let (client, server) = secured(&Tls::new(), tcp_pair().await).await;
+    let shown = client.as_tls().unwrap().peer_certificates().unwrap();
+    assert_eq!(shown.len(), 1);
+    // The server's, which has the name in it.
+    assert!(shown[0].windows(9).any(|part| part == b"localhost"));
+    // Nobody has asked the client.
+    assert_eq!(server.as_tls().unwrap().peer_certificates(), None);
+}

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use landline::serve::Draining;
 use landline::{Addr, Context};
 
 use super::exchange::Lifetime;
@@ -22,7 +23,36 @@ impl Caller {
 
     /// Whether the request came over TLS.
     pub fn is_secure(&self) -> bool {
-        self.state.is_secure
+        self.state.secured.is_some()
+    }
+
+    /// Tells of the server's drain, which waits for responses: whoever has one that goes on, such as events or a tunnel, ends
+    /// it then, or it is cut when the drain's time is over.
+    ///
+    /// ```
+    /// # use http::{Request, Response};
+    /// # use landline_http::Body;
+    /// # use landline_http::server::events::{self, Event};
+    /// # use landline_http::server::{Caller, RequestBody};
+    /// async fn clock(request: Request<RequestBody>) -> Response<Body> {
+    ///     let (sender, events) = events::channel(1);
+    ///     let caller = request.extensions().get::<Caller>().cloned();
+    ///     tokio::spawn(async move {
+    ///         let caller = caller.ok_or(events::Gone)?;
+    ///         loop {
+    ///             tokio::select! {
+    ///                 () = tokio::time::sleep(std::time::Duration::from_secs(1)) => {}
+    ///                 () = sender.closed() => return Err(events::Gone),
+    ///                 () = caller.draining().begun() => return Ok(()),
+    ///             }
+    ///             sender.send(Event::new().data("tick")).await?;
+    ///         }
+    ///     });
+    ///     events.into_response()
+    /// }
+    /// ```
+    pub fn draining(&self) -> &Draining {
+        &self.state.draining
     }
 
     /// A context that is cancelled when the request is over: when its response is complete, or its peer has gone. A

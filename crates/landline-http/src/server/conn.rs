@@ -22,8 +22,9 @@ use super::io::Io;
 use super::linger::{linger, may_send_more};
 use super::service::Handler;
 use super::settings::Settings;
-use super::state::State;
+use super::state::{Secured, State};
 use super::stream::OnThread;
+use super::tls::PeerCertificates;
 use super::watch::Worker;
 
 type BoxError = Box<dyn StdError + Send + Sync>;
@@ -39,9 +40,6 @@ pub(super) struct Serving<S> {
     pub(super) tls: Option<Arc<rustls::ServerConfig>>,
     pub(super) service: S,
 }
-
-/// How long the answer to a PING may take.
-const PING_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Which protocol a conn speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,8 +68,8 @@ where
     B::Error: Into<BoxError>,
 {
     pub(super) async fn serve(self: Rc<Self>, conn: Conn) {
-        let (conn, alpn) = match &self.tls {
-            None => (conn, None),
+        let (conn, alpn, secured) = match &self.tls {
+            None => (conn, None, None),
             Some(config) => {
                 let accepting = TlsConn::accept(conn, config.clone());
                 let accepting = tokio::time::timeout(self.settings.handshake_timeout, accepting);
@@ -83,7 +81,8 @@ where
                 match accepted {
                     Ok(Ok(tls)) => {
                         let alpn = tls.alpn_protocol();
-                        (Conn::from(tls), alpn)
+                        let certificates = tls.peer_certificates().and_then(PeerCertificates::new);
+                        (Conn::from(tls), alpn, Some(Secured { certificates }))
                     }
                     Ok(Err(error)) => return tracing::debug!(target: "landline_http", %error, "TLS"),
                     Err(_) => return self.counts.late.add(1),
@@ -91,8 +90,8 @@ where
             }
         };
         let conn = Arc::new(conn);
-        let (clock, counts) = (self.worker.clock.clone(), self.counts.clone());
-        let state = Arc::new(State::new(&conn, self.tls.is_some(), clock, counts, &self.settings));
+        let state = State::new(&conn, secured, &self.worker, self.counts.clone(), &self.settings);
+        let state = Arc::new(state);
         let _watch = self.worker.watch(&state, &self.settings);
         let mut lease = Lease::new(&state);
         let spoken = match alpn.as_deref() {
@@ -189,15 +188,20 @@ where
     }
 
     async fn speak_http2(self: Rc<Self>, state: &Arc<State>, io: Io) -> Result<(), BoxError> {
-        let (limits, streams) = (self.settings.http2, OnThread::default());
-        let conn = http2::Builder::new(streams.clone())
+        let (limits, streams) = (self.settings.http2, OnThread::new(state.clone()));
+        let mut builder = http2::Builder::new(streams.clone());
+        if limits.extended_connect {
+            builder.enable_connect_protocol();
+        }
+        let conn = builder
             .max_concurrent_streams(limits.max_streams)
             .max_header_list_size(limits.max_header_list)
             .max_pending_accept_reset_streams(limits.max_resets)
+            .max_local_error_reset_streams(limits.max_error_resets)
             .max_send_buf_size(self.settings.write_buffer.clamp(1, 1 << 30))
             .timer(TokioTimer::new())
             .keep_alive_interval(limits.ping_interval)
-            .keep_alive_timeout(PING_TIMEOUT)
+            .keep_alive_timeout(limits.ping_timeout)
             .serve_connection(io, self.handler(state, Some(streams)));
         let mut conn = pin!(conn);
         drive(state, |cx, ends| {

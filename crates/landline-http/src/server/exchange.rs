@@ -93,12 +93,15 @@ impl Exchange {
         self.is_complete = true;
     }
 
+    /// Whether the response ends with its head (RFC 9110 section 6.4.1).
+    pub(super) fn has_no_content(&self) -> bool {
+        let has_none = |status: StatusCode| status.is_informational() || matches!(status.as_u16(), 204 | 304);
+        self.status.is_some_and(|status| self.is_head || has_none(status))
+    }
+
     /// Whether hyper had all of the response to send.
     fn has_gone(&self) -> bool {
-        let has_no_body = |status: StatusCode| {
-            self.is_head || status.is_informational() || matches!(status.as_u16(), 204 | 304)
-        };
-        self.status.is_some_and(has_no_body)
+        self.has_no_content()
             || self.is_complete
             || self.expected.is_some_and(|expected| self.bytes >= expected)
     }

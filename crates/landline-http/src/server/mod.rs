@@ -4,6 +4,7 @@ mod body;
 mod caller;
 mod conn;
 mod counters;
+pub mod events;
 mod exchange;
 mod handle;
 mod io;
@@ -35,7 +36,7 @@ pub use body::{RequestBody, TooLong};
 pub use caller::Caller;
 pub use counters::Counters;
 pub use handle::{Handle, PathValues, Router, Sound, handle};
-pub use tls::Tls;
+pub use tls::{PeerCertificates, Tls};
 pub use upgrade::{Place, Upgraded};
 
 use counters::Counts;
@@ -239,11 +240,61 @@ impl Server {
         self
     }
 
-    /// How often a PING asks in HTTP/2 whether the client is still there (RFC 9113 section 6.7); every 30 s by default, and
-    /// `None` never. A conn whose client does not answer within 20 s ends.
+    /// How many streams of one conn the server may reset because the client broke the rules; 1024 by default. More is an
+    /// attack (CVE-2025-8671), and ends the conn with `ENHANCE_YOUR_CALM`.
+    #[must_use]
+    pub fn max_error_resets(mut self, resets: usize) -> Server {
+        self.settings.http2.max_error_resets = resets;
+        self
+    }
+
+    /// How often a PING asks in HTTP/2 whether the client is still there (RFC 9113 section 6.7), while it says nothing by
+    /// itself; every 30 s by default, and `None` never. See [`Server::ping_timeout`].
     #[must_use]
     pub fn ping_interval(mut self, interval: impl Into<Option<Duration>>) -> Server {
         self.settings.http2.ping_interval = interval.into();
+        self
+    }
+
+    /// How long the answer to a PING may take; 20 s by default. Then the conn ends, and with it whatever is under way.
+    #[must_use]
+    pub fn ping_timeout(mut self, timeout: Duration) -> Server {
+        self.settings.http2.ping_timeout = timeout;
+        self
+    }
+
+    /// Whether clients of HTTP/2 may use extended CONNECT, with which WebSockets open (RFC 8441); off by default. Such a
+    /// request is a `CONNECT` with a scheme, a path and, among its extensions, the `hyper::ext::Protocol` that it is for. A
+    /// handler agrees with a 200, and takes the stream by `hyper::upgrade::on`, in a task of its own; any other answer
+    /// refuses.
+    ///
+    /// The conn goes on for as long as the stream does. How long a tunnel may be silent is the handler's matter.
+    ///
+    /// ```
+    /// # use http::{Request, Response, StatusCode};
+    /// # use landline_http::Body;
+    /// # use landline_http::server::RequestBody;
+    /// use hyper_util::rt::TokioIo;
+    ///
+    /// async fn echo(mut request: Request<RequestBody>) -> Response<Body> {
+    ///     let protocol = request.extensions().get::<hyper::ext::Protocol>();
+    ///     let mut response = Response::new(Body::empty());
+    ///     if protocol.is_none_or(|protocol| protocol.as_str() != "echo") {
+    ///         *response.status_mut() = StatusCode::NOT_IMPLEMENTED;
+    ///         return response;
+    ///     }
+    ///     let upgrading = hyper::upgrade::on(&mut request);
+    ///     tokio::spawn(async move {
+    ///         let (mut reader, mut writer) = tokio::io::split(TokioIo::new(upgrading.await?));
+    ///         tokio::io::copy(&mut reader, &mut writer).await?;
+    ///         Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+    ///     });
+    ///     response
+    /// }
+    /// ```
+    #[must_use]
+    pub fn extended_connect(mut self, on: bool) -> Server {
+        self.settings.http2.extended_connect = on;
         self
     }
 

@@ -20,7 +20,17 @@ pub(super) fn refusal<B>(request: &Request<B>) -> Option<(StatusCode, &'static s
         (Version::HTTP_11, None) => return bad("no Host"),
         (Version::HTTP_2, None) if uri.authority().is_none() => return bad("no authority"),
         (_, Some(host)) if !is_host(host.as_bytes()) => return bad("not a Host"),
+        (Version::HTTP_2, Some(host)) if is_of_another(host.as_bytes(), uri) => {
+            return bad("Host is not the authority");
+        }
         _ => {}
+    }
+    // Whoever is shown it takes it for the host (RFC 9110 section 4.2.4, RFC 9113 section 8.3.1).
+    if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+        return bad("a user in the authority");
+    }
+    if version == Version::HTTP_2 && headers.values().any(|value| is_padded(value.as_bytes())) {
+        return bad("a space around a value");
     }
     if !is_target(request.method(), uri, version) {
         return bad("not a request target");
@@ -49,6 +59,24 @@ fn is_host(host: &[u8]) -> bool {
         name => name.iter().all(|&byte| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=".contains(&byte)),
     };
     is_name && port.iter().all(u8::is_ascii_digit)
+}
+
+/// Whether `Host` names another than the authority does, where there is one (RFC 9113 section 8.3.1).
+fn is_of_another(host: &[u8], uri: &Uri) -> bool {
+    let Some(authority) = uri.authority() else { return false };
+    let default: &[u8] = if uri.scheme_str() == Some("https") { b":443" } else { b":80" };
+    let plain = |host: &[u8]| {
+        let plain = host.strip_suffix(default).or_else(|| host.strip_suffix(b":"));
+        plain.unwrap_or(host).to_ascii_lowercase()
+    };
+    let authority = authority.as_str().as_bytes();
+    !host.eq_ignore_ascii_case(authority) && plain(host) != plain(authority)
+}
+
+/// What no value may begin or end with (RFC 9113 section 8.2.1); in HTTP/1.1 it is no part of one.
+fn is_padded(value: &[u8]) -> bool {
+    let is_space = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));
+    is_space(value.first()) || is_space(value.last())
 }
 
 /// The forms of RFC 9112 section 3.2, each for its methods.
@@ -92,6 +120,20 @@ mod tests {
             ("GET", "/", old, &[], None),
             ("GET", "http://a/b", new, &[("host", "a")], None),
             ("GET", "https://a/", two, &[], None),
+            ("GET", "https://a/", two, &[("host", "A")], None),
+            ("GET", "https://a/", two, &[("host", "a:443")], None),
+            ("GET", "http://a:80/", two, &[("host", "a:")], None),
+            ("GET", "https://a:8443/", two, &[("host", "a:8443")], None),
+            ("GET", "/", two, &[("host", "a")], None),
+            ("GET", "http://b/", new, &[("host", "a")], None),
+            ("GET", "https://a/", two, &[("host", "b")], Some("Host is not the authority")),
+            ("GET", "https://a/", two, &[("host", "a:80")], Some("Host is not the authority")),
+            ("GET", "https://a:8443/", two, &[("host", "a")], Some("Host is not the authority")),
+            ("GET", "https://u@a/", two, &[], Some("a user in the authority")),
+            ("GET", "http://u:p@a/", new, &[("host", "a")], Some("a user in the authority")),
+            ("GET", "https://a/", two, &[("x", " 1")], Some("a space around a value")),
+            ("GET", "https://a/", two, &[("x", "1\t")], Some("a space around a value")),
+            ("GET", "https://a/", two, &[("x", "")], None),
             ("OPTIONS", "*", new, &[("host", "a")], None),
             ("CONNECT", "a:443", new, &[("host", "a:443")], None),
             ("POST", "/", new, &[("host", "a"), ("transfer-encoding", "Chunked")], None),

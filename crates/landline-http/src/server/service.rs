@@ -47,7 +47,7 @@ where
         if number >= self.settings.max_requests {
             self.state.end();
         }
-        let stream = self.streams.as_ref().map(|streams| streams.begin(&self.state, number));
+        let stream = self.streams.as_ref().map(|streams| streams.begin(number));
         let exchange = Exchange::begin(self.state.clone(), stream, &request);
         let refused = refusal(&request).or_else(|| {
             let is_too_long = request.body().size_hint().lower() > self.settings.max_body;
@@ -63,6 +63,11 @@ where
         let (mut head, body) = request.into_parts();
         if let Some(peer) = &self.state.peer {
             head.extensions.insert(peer.clone());
+        }
+        if let Some(certificates) =
+            self.state.secured.as_ref().and_then(|secured| secured.certificates.as_ref())
+        {
+            head.extensions.insert(certificates.clone());
         }
         head.extensions.insert(caller);
         let body = RequestBody::new(body, self.state.clone(), self.settings.max_body);
@@ -113,8 +118,13 @@ where
                 // Polled again after its end, it has none.
                 let Some(mut exchange) = this.exchange.take() else { return Poll::Pending };
                 exchange.answered(response.status());
-                let closes = exchange.state().is_ending() && exchange.state().speaks_http1();
-                let mut response = response.map(|body| Sent::by_handler(body, exchange));
+                let speaks_http1 = exchange.state().speaks_http1();
+                let closes = exchange.state().is_ending() && speaks_http1;
+                let mut response = if !speaks_http1 && exchange.has_no_content() {
+                    without_content(response, exchange)
+                } else {
+                    response.map(|body| Sent::by_handler(body, exchange))
+                };
                 if closes {
                     say_close(response.headers_mut());
                 }
@@ -148,6 +158,18 @@ where
         }
         Poll::Ready(Ok(response))
     }
+}
+
+/// Only the head, which hyper sees to by itself in HTTP/1.1 but not in HTTP/2; with the length that the body would have had.
+fn without_content<B: Body + 'static>(response: Response<B>, exchange: Exchange) -> Response<Sent<B>> {
+    let (mut head, body) = response.into_parts();
+    if head.status != StatusCode::NO_CONTENT
+        && !body.is_end_stream()
+        && let Some(length) = body.size_hint().exact()
+    {
+        head.headers.entry(header::CONTENT_LENGTH).or_insert_with(|| length.into());
+    }
+    Response::from_parts(head, Sent::words("", exchange))
 }
 
 /// Has hyper end the conn behind this response, whatever was read behind its request.

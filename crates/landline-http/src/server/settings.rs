@@ -25,7 +25,10 @@ pub(super) struct Http2 {
     pub(super) max_streams: u32,
     pub(super) max_header_list: u32,
     pub(super) max_resets: usize,
+    pub(super) max_error_resets: usize,
     pub(super) ping_interval: Option<Duration>,
+    pub(super) ping_timeout: Duration,
+    pub(super) extended_connect: bool,
 }
 
 impl Default for Settings {
@@ -46,7 +49,10 @@ impl Default for Settings {
                 max_streams: 200,
                 max_header_list: 64 << 10,
                 max_resets: 20,
+                max_error_resets: 1024,
                 ping_interval: Some(Duration::from_secs(30)),
+                ping_timeout: Duration::from_secs(20),
+                extended_connect: false,
             },
         }
     }

@@ -8,12 +8,15 @@ use std::sync::atomic::{
 use std::task::{Context, Poll};
 
 use atomic_waker::AtomicWaker;
+use landline::serve::Draining;
 use landline::{Addr, Conn};
 
 use super::counters::Counts;
 use super::send_file::{self, Handover};
 use super::settings::{Doing, Settings, Tick};
 use super::stream::Streams;
+use super::tls::PeerCertificates;
+use super::watch::Worker;
 
 /// A worker's time: it only moves when somebody looks, so that nobody asks the kernel for it.
 #[derive(Debug)]
@@ -38,9 +41,11 @@ impl Clock {
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) peer: Option<Addr>,
-    pub(super) is_secure: bool,
+    /// There if it is over TLS.
+    pub(super) secured: Option<Secured>,
     /// Whether the kernel can send files over it by itself.
     pub(super) takes_files: bool,
+    pub(super) draining: Draining,
     pub(super) clock: Arc<Clock>,
     pub(super) counts: Arc<Counts>,
     /// Those of HTTP/2.
@@ -81,6 +86,29 @@ pub(super) struct State {
     heir: AtomicWaker,
 }
 
+/// What the handshake of TLS has found out.
+#[derive(Debug)]
+pub(super) struct Secured {
+    pub(super) certificates: Option<PeerCertificates>,
+}
+
+/// Keeps a conn from being taken for idle.
+#[derive(Debug)]
+pub(super) struct Busy(Arc<State>);
+
+impl Busy {
+    pub(super) fn new(state: Arc<State>) -> Busy {
+        state.busy();
+        Busy(state)
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.done();
+    }
+}
+
 /// Keeps a conn from being closed when HTTP is over.
 #[derive(Debug)]
 pub(super) struct Taken(Arc<State>);
@@ -107,16 +135,17 @@ impl Drop for Taken {
 impl State {
     pub(super) fn new(
         conn: &Conn,
-        is_secure: bool,
-        clock: Arc<Clock>,
+        secured: Option<Secured>,
+        worker: &Worker,
         counts: Arc<Counts>,
         settings: &Settings,
     ) -> State {
-        let now = clock.now();
+        let (clock, now) = (worker.clock.clone(), worker.clock.now());
         State {
             peer: conn.peer_addr().ok(),
-            is_secure,
+            secured,
             takes_files: send_file::takes_files(conn),
+            draining: worker.draining.clone(),
             clock,
             counts,
             streams: Streams::default(),

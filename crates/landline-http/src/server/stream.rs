@@ -16,7 +16,7 @@ use std::task::Poll;
 use atomic_waker::AtomicWaker;
 
 use super::settings::Tick;
-use super::state::State;
+use super::state::{Busy, State};
 
 /// One stream; as the conn's state, told and looked at by one thread.
 #[derive(Debug)]
@@ -96,17 +96,23 @@ impl Streams {
     }
 }
 
-/// Streams run on the worker's own thread, as their conn does.
-#[derive(Clone, Default)]
+/// Streams run on the worker's own thread, as their conn does. While one does, the conn is not idle: a tunnel (RFC 9113
+/// section 8.5) may outlast its request.
+#[derive(Clone)]
 pub(super) struct OnThread {
+    state: Arc<State>,
     /// The stream of the request that the handler was just called for, whose task comes next.
     next: Rc<RefCell<Option<Arc<Stream>>>>,
 }
 
 impl OnThread {
+    pub(super) fn new(state: Arc<State>) -> OnThread {
+        OnThread { state, next: Rc::default() }
+    }
+
     /// A stream for a request, before hyper executes it.
-    pub(super) fn begin(&self, state: &Arc<State>, number: u32) -> Arc<Stream> {
-        let stream = Stream::begin(state.clone(), number);
+    pub(super) fn begin(&self, number: u32) -> Arc<Stream> {
+        let stream = Stream::begin(self.state.clone(), number);
         self.next.replace(Some(stream.clone()));
         stream
     }
@@ -114,11 +120,16 @@ impl OnThread {
 
 impl<F: Future + 'static> hyper::rt::Executor<F> for OnThread {
     fn execute(&self, future: F) {
+        let busy = Busy::new(self.state.clone());
         // What follows an upgrade is no stream of ours.
-        drop(match self.next.take() {
-            Some(stream) => tokio::task::spawn_local(run(future, stream)),
-            None => tokio::task::spawn_local(async move { drop(future.await) }),
-        });
+        let stream = self.next.take();
+        drop(tokio::task::spawn_local(async move {
+            match stream {
+                Some(stream) => run(future, stream).await,
+                None => drop(future.await),
+            }
+            drop(busy);
+        }));
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use rustls::pki_types::pem::PemObject;
@@ -11,13 +11,18 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
 use rustls::{RootCertStore, ServerConfig};
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 /// How often it is looked whether files have changed.
 const FRESH: Duration = Duration::from_secs(2);
 
 /// TLS for a server: certificates from PEM files, which are read again when they change; one for each name that clients ask
-/// for (SNI, RFC 6066 section 3); certificates of clients; session tickets. TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1.
+/// for (SNI, RFC 6066 section 3); certificates of clients ([`PeerCertificates`]); session tickets (RFC 5077, RFC 8446 section
+/// 2.2). TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1.
+///
+/// Whether files have changed is looked at when a client comes and the last look is 2 s old, and not on the thread that
+/// serves: that handshake and those that come while files are read have what was there before.
 ///
 /// ```no_run
 /// # use landline_http::server::Tls;
@@ -28,6 +33,41 @@ const FRESH: Duration = Duration::from_secs(2);
 pub struct Tls {
     pairs: Vec<Arc<Pair>>,
     clients: Option<Arc<RootCertStore>>,
+    clients_may_have_none: bool,
+}
+
+/// What a client has shown to be who it is: among the extensions of each request of a conn whose client had a certificate,
+/// which [`Tls::clients_signed_by`] asks for.
+///
+/// ```
+/// # use http::{Request, Response};
+/// # use landline_http::Body;
+/// # use landline_http::server::{PeerCertificates, RequestBody};
+/// async fn who(request: Request<RequestBody>) -> Response<Body> {
+///     match request.extensions().get::<PeerCertificates>() {
+///         Some(shown) => Response::new(Body::from(format!("{} bytes\n", shown.end_entity().len()))),
+///         None => Response::new(Body::from("nobody I know\n")),
+///     }
+/// }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerCertificates(Arc<[CertificateDer<'static>]>);
+
+impl PeerCertificates {
+    /// `None` if there is none.
+    pub(super) fn new(chain: Vec<CertificateDer<'static>>) -> Option<PeerCertificates> {
+        if chain.is_empty() { None } else { Some(PeerCertificates(chain.into())) }
+    }
+
+    /// The client's own, in DER.
+    pub fn end_entity(&self) -> &CertificateDer<'static> {
+        &self.0[0]
+    }
+
+    /// The client's own, and behind it those that it was signed with, as far as the client sent them.
+    pub fn chain(&self) -> &[CertificateDer<'static>] {
+        &self.0
+    }
 }
 
 /// A certificate with its chain, and its key.
@@ -45,6 +85,8 @@ struct Loaded {
     certified: Arc<CertifiedKey>,
     stamps: [Option<SystemTime>; 2],
     looked: Instant,
+    /// Somebody is at it.
+    is_looking: bool,
 }
 
 impl Tls {
@@ -54,7 +96,7 @@ impl Tls {
     /// If a file cannot be read, has nothing of its kind, or the two do not belong together; the error names it.
     pub fn new(certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> io::Result<Tls> {
         let pair = Pair::load(None, certificate.into(), key.into())?;
-        Ok(Tls { pairs: vec![Arc::new(pair)], clients: None })
+        Ok(Tls { pairs: vec![Arc::new(pair)], clients: None, clients_may_have_none: false })
     }
 
     /// Others for those who ask for `name`, which is a host or, for all directly below one, `*.host`.
@@ -86,6 +128,14 @@ impl Tls {
         Ok(self)
     }
 
+    /// Serves clients without a certificate, too, though not those whose certificate is another's; a handler finds no
+    /// [`PeerCertificates`] then. Without [`Tls::clients_signed_by`] nobody is asked for one.
+    #[must_use]
+    pub fn clients_may_have_none(mut self) -> Tls {
+        self.clients_may_have_none = true;
+        self
+    }
+
     /// As rustls has it, with all else as rustls has it by default.
     ///
     /// # Errors
@@ -99,8 +149,11 @@ impl Tls {
         let config = match self.clients {
             None => config.with_no_client_auth(),
             Some(roots) => {
-                let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider).build();
-                config.with_client_cert_verifier(verifier.map_err(io::Error::other)?)
+                let mut verifier = WebPkiClientVerifier::builder_with_provider(roots, provider);
+                if self.clients_may_have_none {
+                    verifier = verifier.allow_unauthenticated();
+                }
+                config.with_client_cert_verifier(verifier.build().map_err(io::Error::other)?)
             }
         };
         let mut config = config.with_cert_resolver(Arc::new(Pairs(self.pairs)));
@@ -122,7 +175,7 @@ impl ResolvesServerCert for Pairs {
             };
             is(&|known| known == name).or_else(|| is(&|known| is_below(&name, known)))
         });
-        named.or(self.0.first()).map(|pair| pair.current())
+        named.or(self.0.first()).map(Pair::current)
     }
 }
 
@@ -138,28 +191,65 @@ impl Pair {
         // Before they are read, or a change in between would be missed.
         let stamps = stamps(&certificate, &key);
         let certified = Arc::new(certified(&certificate, &key)?);
-        let loaded = Mutex::new(Loaded { certified, stamps, looked: Instant::now() });
+        let loaded = Mutex::new(Loaded { certified, stamps, looked: Instant::now(), is_looking: false });
         Ok(Pair { name, certificate, key, loaded })
     }
 
-    /// What the files have; what they had, while they cannot be used.
-    fn current(&self) -> Arc<CertifiedKey> {
-        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
-        if loaded.looked.elapsed() >= FRESH {
+    /// What the files had when they were last looked at; has that done again where it was long ago.
+    fn current(self: &Arc<Pair>) -> Arc<CertifiedKey> {
+        let mut loaded = self.loaded();
+        let is_stale = !loaded.is_looking && loaded.looked.elapsed() >= FRESH;
+        if is_stale {
             loaded.looked = Instant::now();
-            let stamps = stamps(&self.certificate, &self.key);
-            if stamps != loaded.stamps {
-                match certified(&self.certificate, &self.key) {
-                    Ok(certified) => {
-                        loaded.certified = Arc::new(certified);
-                        loaded.stamps = stamps;
-                    }
-                    // Perhaps only one of the two has been written yet.
-                    Err(error) => tracing::warn!(target: "landline_http", %error, "certificate"),
+            loaded.is_looking = true;
+        }
+        let certified = loaded.certified.clone();
+        drop(loaded);
+        if is_stale {
+            let looking = Looking(self.clone());
+            match Handle::try_current() {
+                // A disk can take its time. If the runtime ends before, this is dropped.
+                Ok(runtime) => drop(runtime.spawn_blocking(move || looking.look())),
+                Err(_) => {
+                    looking.look();
+                    return self.loaded().certified.clone();
                 }
             }
         }
-        loaded.certified.clone()
+        certified
+    }
+
+    fn loaded(&self) -> MutexGuard<'_, Loaded> {
+        self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A look at the files of a pair, which nobody else takes meanwhile.
+struct Looking(Arc<Pair>);
+
+impl Looking {
+    /// What cannot be used leaves all as it is.
+    fn look(&self) {
+        let pair = &self.0;
+        let stamps = stamps(&pair.certificate, &pair.key);
+        if stamps == pair.loaded().stamps {
+            return;
+        }
+        match certified(&pair.certificate, &pair.key) {
+            Ok(certified) => {
+                let mut loaded = pair.loaded();
+                loaded.certified = Arc::new(certified);
+                loaded.stamps = stamps;
+            }
+            // Perhaps only one of the two has been written yet.
+            Err(error) => tracing::warn!(target: "landline_http", %error, "certificate"),
+        }
+    }
+}
+
+impl Drop for Looking {
+    fn drop(&mut self) {
+        self.0.loaded().is_looking = false;
     }
 }
 

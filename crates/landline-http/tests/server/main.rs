@@ -1,8 +1,12 @@
 //! The server, against clients that behave and clients that do not.
 #![allow(missing_docs)]
 
+mod apps;
+mod bodies;
+mod certificates;
 mod closing;
 mod conns;
+mod events;
 mod files;
 mod flow;
 mod framing;
@@ -12,6 +16,7 @@ mod requests;
 mod self_signed;
 mod tls;
 mod upgrades;
+mod websockets;
 
 use std::time::Duration;
 

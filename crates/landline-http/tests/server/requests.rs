@@ -9,7 +9,6 @@ use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::Frame;
 use landline::Addr;
 use landline_http::Body;
-use landline_http::client::Client;
 use landline_http::server::{Caller, PathValues, RequestBody, Router, Server, TooLong, handle};
 
 use super::{dial, one, response, rest, say, until};
@@ -173,27 +172,6 @@ async fn a_router_routes_redirects_and_refuses() {
             assert!(answer.contains(part), "{request}: {answer}");
         }
     }
-}
-
-#[tokio::test]
-async fn apps_of_axum_run_as_they_are() {
-    let app = axum::Router::new()
-        .route(
-            "/hello/{name}",
-            axum::routing::get(async |axum::extract::Path(name): axum::extract::Path<String>| {
-                format!("hello {name}")
-            }),
-        )
-        .route("/back", axum::routing::post(async |body: String| body));
-    let serving = Server::new().transport(one()).serve("tcp", "127.0.0.1:0", app).await.unwrap();
-    let url = |path: &str| format!("http://{}{path}", serving.local_addr());
-    let client = Client::new();
-    let text = client.get(&url("/hello/you")).await.unwrap().into_body().text(1024).await.unwrap();
-    assert_eq!(text, "hello you");
-    let request = Request::post(url("/back")).body(Body::from("and back")).unwrap();
-    let text = client.send(request).await.unwrap().into_body().text(1024).await.unwrap();
-    assert_eq!(text, "and back");
-    assert_eq!(client.get(&url("/none")).await.unwrap().status(), 404);
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use landline_http::Body;
 use landline_http::client::Client;
 use landline_http::server::{Caller, RequestBody, Server, Serving, Tls, handle};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, RootCertStore};
 use tempfile::TempDir;
 use tokio::time::Instant;
@@ -20,20 +20,20 @@ use tokio::time::Instant;
 use super::{dial, one, rest, until};
 
 /// An authority, and what it signs.
-struct Authority {
+pub(super) struct Authority {
     issuer: Issuer<'static, KeyPair>,
     certificate: CertificateDer<'static>,
-    pem: String,
+    pub(super) pem: String,
 }
 
 /// RFC 7468, whose readers take lines of any length.
-fn pem(label: &str, der: &[u8]) -> String {
+pub(super) fn pem(label: &str, der: &[u8]) -> String {
     let text = base64::engine::general_purpose::STANDARD.encode(der);
     format!("-----BEGIN {label}-----\n{text}\n-----END {label}-----\n")
 }
 
 impl Authority {
-    fn new() -> Authority {
+    pub(super) fn new() -> Authority {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -45,7 +45,7 @@ impl Authority {
         }
     }
 
-    fn sign(&self, name: &str) -> (String, String, CertificateDer<'static>) {
+    pub(super) fn sign(&self, name: &str) -> (String, String, CertificateDer<'static>) {
         let key = KeyPair::generate().unwrap();
         let certificate =
             CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, &self.issuer).unwrap();
@@ -57,7 +57,7 @@ impl Authority {
     }
 
     /// Files of a certificate and its key.
-    fn write(&self, folder: &Path, name: &str) -> (PathBuf, PathBuf) {
+    pub(super) fn write(&self, folder: &Path, name: &str) -> (PathBuf, PathBuf) {
         let (certificate, key, _) = self.sign(name);
         let paths = (folder.join(format!("{name}.crt")), folder.join(format!("{name}.key")));
         fs::write(&paths.0, certificate).unwrap();
@@ -65,18 +65,18 @@ impl Authority {
         paths
     }
 
-    fn trusted(&self) -> RootCertStore {
+    pub(super) fn trusted(&self) -> RootCertStore {
         let mut roots = RootCertStore::empty();
         roots.add(self.certificate.clone()).unwrap();
         roots
     }
 
-    fn client(&self) -> ClientConfig {
+    pub(super) fn client(&self) -> ClientConfig {
         ClientConfig::builder().with_root_certificates(self.trusted()).with_no_client_auth()
     }
 }
 
-async fn serve(tls: Tls) -> Serving {
+pub(super) async fn serve(tls: Tls) -> Serving {
     let word = handle(async |request: Request<RequestBody>| {
         assert!(request.extensions().get::<Caller>().unwrap().is_secure());
         Response::new(Body::from("secret"))
@@ -86,16 +86,16 @@ async fn serve(tls: Tls) -> Serving {
 }
 
 /// Every name is this server.
-fn client(authority: &Authority) -> Client {
+pub(super) fn client(authority: &Authority) -> Client {
     Client::new().tls(authority.client()).dialer(Dialer::new())
 }
 
-fn url(serving: &Serving) -> String {
+pub(super) fn url(serving: &Serving) -> String {
     format!("https://localhost:{}/", serving.local_addr().port().unwrap())
 }
 
 /// The certificate that is shown to whoever asks for `name`.
-async fn shown(serving: &Serving, authority: &Authority, name: &str) -> CertificateDer<'static> {
+pub(super) async fn shown(serving: &Serving, authority: &Authority, name: &str) -> CertificateDer<'static> {
     use rustls::pki_types::ServerName;
     let conn = dial(serving).await;
     let name = ServerName::try_from(name.to_owned()).unwrap();
@@ -104,7 +104,7 @@ async fn shown(serving: &Serving, authority: &Authority, name: &str) -> Certific
     session.peer_certificates().expect("certificates")[0].clone().into_owned()
 }
 
-async fn shake_hands(conn: &Conn, session: &mut rustls::ClientConnection) {
+pub(super) async fn shake_hands(conn: &Conn, session: &mut rustls::ClientConnection) {
     while session.is_handshaking() {
         let mut out = Vec::new();
         while session.wants_write() {
@@ -160,43 +160,6 @@ async fn each_name_has_its_certificate() {
         seen.push(shown(&serving, &authority, name).await);
     }
     assert!(seen[0] != seen[1] && seen[1] != seen[2] && seen[0] != seen[2]);
-}
-
-#[tokio::test]
-async fn files_that_change_are_read_again() {
-    let (authority, folder) = (Authority::new(), TempDir::new().unwrap());
-    let (certificate, key) = authority.write(folder.path(), "localhost");
-    let serving = serve(Tls::new(&certificate, &key).unwrap()).await;
-    let before = shown(&serving, &authority, "localhost").await;
-    // One that fits nothing leaves all as it is.
-    fs::write(&certificate, "nothing").unwrap();
-    tokio::time::sleep(Duration::from_millis(2_100)).await;
-    assert_eq!(shown(&serving, &authority, "localhost").await, before);
-    authority.write(folder.path(), "localhost");
-    let began = Instant::now();
-    while shown(&serving, &authority, "localhost").await == before {
-        assert!(began.elapsed() < super::PATIENCE, "it is never read again");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-}
-
-#[tokio::test]
-async fn clients_need_the_certificate_they_are_asked_for() {
-    let (authority, folder) = (Authority::new(), TempDir::new().unwrap());
-    let (certificate, key) = authority.write(folder.path(), "localhost");
-    let roots = folder.path().join("clients.pem");
-    fs::write(&roots, &authority.pem).unwrap();
-    let serving = serve(Tls::new(certificate, key).unwrap().clients_signed_by(roots).unwrap()).await;
-    client(&authority).get(&url(&serving)).await.unwrap_err();
-    let (_, key, certificate) = authority.sign("a client");
-    let key =
-        <PrivateKeyDer<'_> as rustls::pki_types::pem::PemObject>::from_pem_slice(key.as_bytes()).unwrap();
-    let config = ClientConfig::builder()
-        .with_root_certificates(authority.trusted())
-        .with_client_auth_cert(vec![certificate], key)
-        .unwrap();
-    let response = Client::new().tls(config).get(&url(&serving)).await.unwrap();
-    assert_eq!(response.into_body().text(64).await.unwrap(), "secret");
 }
 
 #[tokio::test]

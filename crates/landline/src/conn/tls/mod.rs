@@ -7,7 +7,7 @@ use std::io::IoSlice;
 use std::sync::Arc;
 use std::task::{self, Poll};
 
-use rustls::pki_types::ServerName;
+use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, Connection, ServerConfig, ServerConnection};
 use tokio::io::ReadBuf;
 
@@ -115,6 +115,17 @@ impl TlsConn {
     /// The protocol that was agreed on in the handshake (ALPN, RFC 7301), where one was.
     pub fn alpn_protocol(&self) -> Option<Vec<u8>> {
         self.stream.with_session(|session| session.alpn_protocol().map(<[u8]>::to_vec))
+    }
+
+    /// The certificate that the peer has shown, and behind it those it was signed with, as far as the peer sent them. A
+    /// server's clients have none unless they were asked for it. They are what rustls has verified, and in a session that
+    /// was resumed those of the first.
+    pub fn peer_certificates(&self) -> Option<Vec<CertificateDer<'static>>> {
+        self.stream.with_session(|session| {
+            session
+                .peer_certificates()
+                .map(|chain| chain.iter().cloned().map(CertificateDer::into_owned).collect())
+        })
     }
 
     /// The version and the cipher suite, in words for people.

@@ -56,13 +56,15 @@ pub(crate) enum Serve {
     Rpc { peer: Rpc },
     /// Answer each request with a short text.
     Http { peer: Http },
+    /// Answer requests with the files of a directory.
+    HttpFile { peer: HttpFiles, directory: PathBuf },
     /// Accept, wait for the end, reset.
     Accept,
     /// Answer A and AAAA for every name.
     Names,
 }
 
-#[derive(Clone, Copy, Debug, Subcommand)]
+#[derive(Clone, Debug, Subcommand)]
 pub(crate) enum Load {
     /// One message at a time over each of many conns.
     Echo {
@@ -131,6 +133,8 @@ pub(crate) enum Load {
     File {
         #[command(flatten)]
         server: Server,
+        #[arg(long, default_value = "/file")]
+        path: String,
         #[command(flatten)]
         span: Span,
     },
@@ -222,6 +226,13 @@ pub(crate) enum Http {
     Hyper,
     Axum,
     Actix,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum HttpFiles {
+    Landline,
+    /// With a body around the file's.
+    LandlineRead,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

@@ -31,6 +31,7 @@ mod gob;
 mod head;
 mod http;
 mod http_client;
+mod http_file;
 mod idle;
 mod load;
 mod lookup;
@@ -80,6 +81,7 @@ fn run_server(serve: Serve) -> io::Result<()> {
         Serve::Datagrams { peer } => datagrams::serve(peer),
         Serve::Rpc { peer } => rpc::serve(peer),
         Serve::Http { peer } => http::serve(peer),
+        Serve::HttpFile { peer, directory } => http_file::serve(peer, &directory),
         Serve::Accept => dial::acceptor::serve(),
         Serve::Names => lookup::names::serve(),
     }
@@ -102,7 +104,7 @@ fn run_load(load: Load) -> io::Result<Outcome> {
             idle::run_beside(to, pid, idle, busy, span)
         }
         Load::Churn { server: Server { to, pid }, at_once, span } => churn::load::run(to, pid, at_once, span),
-        Load::File { server: Server { to, pid }, span } => file::load::run(to, pid, span),
+        Load::File { server: Server { to, pid }, path, span } => file::load::run(to, pid, &path, span),
         Load::Datagrams { server: Server { to, pid }, in_flight, size, span } => {
             datagrams::load::run(to, pid, in_flight, size, span)
         }

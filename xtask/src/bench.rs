@@ -38,9 +38,9 @@ const USAGE: &str = "\
 usage: cargo xtask bench [WORKLOAD]... [OPTION]...
 
 Measures each workload beside its peers; all of them when none is named:
-  echo, echo-1000, churn, churn-2, few, idle, beside, forward, forward-small, sendfile, udp, udp-single, dial,
-  dial-plain, lookup, call, calls, calls-16, gob-encode-struct, gob-decode-struct, gob-encode-slice,
-  gob-decode-slice, http, http-client, http-idle, http-slow
+  echo, echo-1000, churn, churn-2, few, idle, beside, forward, forward-small, sendfile, http-file, http-file-256k,
+  udp, udp-single, dial, dial-plain, lookup, call, calls, calls-16, gob-encode-struct, gob-decode-struct,
+  gob-encode-slice, gob-decode-slice, http, http-client, http-idle, http-slow
 
   --rounds N        interleaved rounds, 10 by default
   --run-ms N        how long each peer is measured in a round, 200 by default

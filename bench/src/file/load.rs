@@ -15,22 +15,22 @@ use crate::{
     poller::{Events, Poller, READ},
 };
 
-const REQUEST: &[u8] = b"GET /file HTTP/1.1\r\nHost: bench\r\n\r\n";
-
 /// What the client asks for at most.
 const READ_MOST: usize = 1 << 20;
 
 /// Operations are bytes of files.
-pub(crate) fn run(to: SocketAddrV4, pid: u32, span: Span) -> io::Result<Outcome> {
+pub(crate) fn run(to: SocketAddrV4, pid: u32, path: &str, span: Span) -> io::Result<Outcome> {
+    let request = format!("GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n").into_bytes();
     let conn = load::connect(to)?;
     rustix::io::ioctl_fionbio(&conn, true)?;
     let poller = Poller::new()?;
     poller.add(&conn, 0, READ)?;
-    let mut client = Client { conn, poller, events: Events::new(), room: vec![0; READ_MOST] };
+    let mut client = Client { request, conn, poller, events: Events::new(), room: vec![0; READ_MOST] };
     load::measure(pid, span, |until| client.drive(until))
 }
 
 struct Client {
+    request: Vec<u8>,
     conn: OwnedFd,
     poller: Poller,
     events: Events,
@@ -49,7 +49,7 @@ impl Client {
 
     /// Asks for one file and returns its length.
     fn fetch(&mut self) -> io::Result<u64> {
-        rustix::io::write(&self.conn, REQUEST)?;
+        rustix::io::write(&self.conn, &self.request)?;
         let mut heard = Vec::new();
         let (length, begin) = loop {
             // A few bytes at a time, as what is read here is read in earnest.

@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     process::{Core, Server},
-    workload::{FILE_BYTES, Peer, Program, Shape, Workload},
+    workload::{FILES, Peer, Program, Shape, Workload},
 };
 use crate::{go, paths, peers};
 
@@ -67,7 +67,7 @@ impl Programs {
         for missing in peers::provide(daemons) {
             eprintln!("without {missing}");
         }
-        write_file()?;
+        write_files()?;
         Ok(programs)
     }
 
@@ -109,7 +109,8 @@ impl Programs {
         let mut command = Command::new(program);
         for argument in args {
             match *argument {
-                "FILE" => command.arg(file()),
+                "FILE" => command.arg(tools().join(FILES[0].0)),
+                "FILES" => command.arg(tools()),
                 "SINK" => command.arg(places.sink.as_deref().unwrap_or_default()),
                 argument => command.arg(argument),
             };
@@ -139,21 +140,18 @@ fn tools() -> PathBuf {
     paths::target().join("tools/bench")
 }
 
-/// The file that is sent.
-fn file() -> PathBuf {
-    tools().join("file")
-}
-
-/// Writes it, once; reading it through leaves it in the page cache, where every round finds it.
-fn write_file() -> Result<(), String> {
-    let file = file();
-    let fine = std::fs::read(&file).is_ok_and(|bytes| bytes.len() as u64 == FILE_BYTES);
-    if fine {
-        return Ok(());
+/// Writes what is sent, once; reading it through leaves it in the page cache, where every round finds it.
+fn write_files() -> Result<(), String> {
+    for (name, length) in FILES {
+        let file = tools().join(name);
+        if std::fs::read(&file).is_ok_and(|bytes| bytes.len() as u64 == length) {
+            continue;
+        }
+        std::fs::create_dir_all(tools())
+            .and_then(|()| std::fs::write(&file, vec![b'f'; length as usize]))
+            .map_err(|error| format!("{}: {error}", file.display()))?;
     }
-    std::fs::create_dir_all(tools())
-        .and_then(|()| std::fs::write(&file, vec![b'f'; FILE_BYTES as usize]))
-        .map_err(|error| format!("{}: {error}", file.display()))
+    Ok(())
 }
 
 fn build_bench() -> Result<PathBuf, String> {

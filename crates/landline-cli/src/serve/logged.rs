@@ -12,21 +12,17 @@ use tower_service::Service;
 
 use super::log::{Entry, Log};
 
-/// A service, and the log of it if there is one.
+/// A service, and the log of it.
 #[derive(Clone)]
 pub(super) struct Logged<S> {
     inner: S,
-    log: Option<Log>,
+    log: Log,
     /// Who asks, as the server tells it.
     client: fn(&http::Extensions) -> Option<String>,
 }
 
 impl<S> Logged<S> {
-    pub(super) fn new(
-        inner: S,
-        log: Option<Log>,
-        client: fn(&http::Extensions) -> Option<String>,
-    ) -> Logged<S> {
+    pub(super) fn new(inner: S, log: Log, client: fn(&http::Extensions) -> Option<String>) -> Logged<S> {
         Logged { inner, log, client }
     }
 }
@@ -47,15 +43,13 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let client = self.client;
-        let mut line = self.log.clone().map(|log| Line::of(&request, client(request.extensions()), log));
+        let mut line = Line::of(&request, client(request.extensions()), self.log.clone());
         let answered = self.inner.call(request);
         Box::pin(async move {
             let (head, inner) = answered.await?.into_parts();
-            if let Some(line) = &mut line {
-                line.entry.status = Some(head.status.as_u16());
-                // Nobody asks such a body for its end: that of a HEAD, or of a 304.
-                line.entry.is_whole = inner.is_end_stream();
-            }
+            line.entry.status = Some(head.status.as_u16());
+            // Nobody asks such a body for its end: that of a HEAD, or of a 304.
+            line.entry.is_whole = inner.is_end_stream();
             Ok(Response::from_parts(head, Counted { inner, line }))
         })
     }
@@ -116,7 +110,7 @@ impl Drop for Line {
 /// A body whose bytes are counted.
 pub(super) struct Counted<B> {
     inner: B,
-    line: Option<Line>,
+    line: Line,
 }
 
 impl<B: Body<Data = bytes::Bytes> + Unpin> Body for Counted<B> {
@@ -129,12 +123,11 @@ impl<B: Body<Data = bytes::Bytes> + Unpin> Body for Counted<B> {
     ) -> Poll<Option<Result<Frame<bytes::Bytes>, B::Error>>> {
         let frame = ready!(Pin::new(&mut self.inner).poll_frame(cx));
         let is_over = frame.is_none() || self.inner.is_end_stream();
-        if let Some(line) = &mut self.line {
-            if let Some(Ok(frame)) = &frame {
-                line.entry.bytes += frame.data_ref().map_or(0, |data| data.len() as u64);
-            }
-            line.entry.is_whole |= is_over && !matches!(frame, Some(Err(_)));
+        let entry = &mut self.line.entry;
+        if let Some(Ok(frame)) = &frame {
+            entry.bytes += frame.data_ref().map_or(0, |data| data.len() as u64);
         }
+        entry.is_whole |= is_over && !matches!(frame, Some(Err(_)));
         Poll::Ready(frame)
     }
 

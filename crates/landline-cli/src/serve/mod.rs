@@ -146,7 +146,11 @@ impl Serve {
             server = server.tls(config.clone());
         }
         let (log, writer) = self.format().map(Log::begin).unzip();
-        let serving = server.serve_bound(bound, Logged::new(service, log, client)).await?;
+        let serving = match log {
+            Some(log) => server.serve_bound(bound, Logged::new(service, log, client)).await?,
+            // With nobody in between, the kernel sends files by itself.
+            None => server.serve_bound(bound, service).await?,
+        };
         let announce = || {
             announce(what, &local, tls.is_some());
             Ok(())

@@ -1,5 +1,6 @@
 //! What a request carries.
 
+use std::any::Any;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,6 +11,8 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::{BodyExt, StreamBody, combinators::UnsyncBoxBody};
 use tokio::io::AsyncRead;
 use tokio_util::io::ReaderStream;
+
+use crate::files;
 
 /// The body of a request: nothing, bytes, or a stream.
 ///
@@ -24,6 +27,8 @@ enum Kind {
     Empty,
     Bytes(Bytes),
     Stream(UnsyncBoxBody<Bytes, io::Error>),
+    /// Kept as it is for a server that has the kernel send it.
+    File(files::Body),
 }
 
 impl Body {
@@ -41,13 +46,33 @@ impl Body {
         Body(Kind::Stream(Sized { body: stream, length }.boxed_unsync()))
     }
 
-    /// Any body, trailers too.
+    /// Any body, trailers too. A [`files::Body`] is still known to a [`Server`](crate::server::Server) for what it is.
     pub fn wrap<B>(body: B) -> Body
     where
         B: HttpBody<Data = Bytes> + Send + 'static,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        Body(Kind::Stream(body.map_err(io::Error::other).boxed_unsync()))
+        let mut body = Some(body);
+        let any: &mut dyn Any = &mut body;
+        if let Some(file) = any.downcast_mut::<Option<files::Body>>().and_then(Option::take) {
+            return Body(Kind::File(file));
+        }
+        match body {
+            Some(body) => Body(Kind::Stream(body.map_err(io::Error::other).boxed_unsync())),
+            None => Body::empty(),
+        }
+    }
+
+    /// What of a file is in it, if it is nothing else; then it is empty.
+    pub(crate) fn take_file(&mut self) -> Option<files::Body> {
+        match &mut self.0 {
+            Kind::File(file) => {
+                let file = std::mem::take(file);
+                self.0 = Kind::Empty;
+                Some(file)
+            }
+            _ => None,
+        }
     }
 
     /// The same again, where it can be had.
@@ -55,7 +80,7 @@ impl Body {
         match &self.0 {
             Kind::Empty => Some(Body::empty()),
             Kind::Bytes(bytes) => Some(Body(Kind::Bytes(bytes.clone()))),
-            Kind::Stream(_) => None,
+            Kind::Stream(_) | Kind::File(_) => None,
         }
     }
 }
@@ -93,6 +118,7 @@ impl HttpBody for Body {
                 Poll::Ready(Some(Ok(Frame::data(bytes))))
             }
             Kind::Stream(stream) => Pin::new(stream).poll_frame(cx),
+            Kind::File(file) => Pin::new(file).poll_frame(cx),
         }
     }
 
@@ -101,6 +127,7 @@ impl HttpBody for Body {
             Kind::Empty => true,
             Kind::Bytes(_) => false,
             Kind::Stream(stream) => stream.is_end_stream(),
+            Kind::File(file) => file.is_end_stream(),
         }
     }
 
@@ -109,6 +136,7 @@ impl HttpBody for Body {
             Kind::Empty => SizeHint::with_exact(0),
             Kind::Bytes(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Kind::Stream(stream) => stream.size_hint(),
+            Kind::File(file) => file.size_hint(),
         }
     }
 }
@@ -119,6 +147,7 @@ impl std::fmt::Debug for Body {
             Kind::Empty => f.write_str("Body(empty)"),
             Kind::Bytes(bytes) => write!(f, "Body({} bytes)", bytes.len()),
             Kind::Stream(_) => f.write_str("Body(stream)"),
+            Kind::File(file) => file.fmt(f),
         }
     }
 }

@@ -1,19 +1,22 @@
 //! What a response carries.
 
 use std::collections::VecDeque;
+use std::fs;
 use std::io;
 use std::ops::Range;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
-use super::read::Reader;
+use super::read::{Reader, cached_length};
 use super::root::File;
 
 /// The body of a [`FileServer`](super::FileServer)'s response: bytes, and ranges of a file, which are read 64 KiB at a
-/// time, when they are asked for.
+/// time, when they are asked for; or not at all, where a server has the kernel send them
+/// ([`FileServer`](super::FileServer#what-is-never-read)).
 ///
 /// Its length is known from the start. A file that has become shorter since is an error
 /// ([`UnexpectedEof`](io::ErrorKind::UnexpectedEof)), which ends the conn, as the length was announced.
@@ -25,6 +28,11 @@ pub struct Body {
     pieces: VecDeque<Piece>,
     reader: Option<Reader>,
 }
+
+/// From so many bytes on, it pays that the kernel sends a file by itself (sendfile(2)). Over kept conns on loopback, requests
+/// for 64 KiB so cost the server 0.9 of the CPU that reading and writing them does, for 256 KiB 0.4, and for 64 MiB 0.25; for
+/// 32 KiB they cost the same, and for 16 KiB 1.1 (2026-11-26, Linux 6.18, medians of 9 to 25 interleaved rounds).
+const WORTH_SENDING: u64 = 64 * 1024;
 
 /// Neither is ever empty.
 pub(super) enum Piece {
@@ -50,6 +58,29 @@ impl Body {
             pieces: pieces.into_iter().filter(Piece::is_some).collect(),
             reader: Some(Reader::new(file.descriptor.clone())),
         }
+    }
+
+    /// Takes a part of the file that comes next, as what is to be sent by other means than reading it: of `most` bytes at
+    /// most, and only where that pays and nobody has to wait for a disk.
+    pub(crate) fn take_part(&mut self, most: usize) -> Option<(Arc<fs::File>, Range<u64>)> {
+        let Body { pieces, reader } = self;
+        let (Some(Piece::Range(range)), Some(reader)) = (pieces.front_mut(), reader) else { return None };
+        let file = reader.idle_file()?;
+        let length = (range.end - range.start).min(most as u64);
+        if length < WORTH_SENDING {
+            return None;
+        }
+        let length = cached_length(file, range.start, length);
+        if length < WORTH_SENDING {
+            return None;
+        }
+        let part = range.start..range.start + length;
+        range.start = part.end;
+        let file = file.clone();
+        if range.is_empty() {
+            pieces.pop_front();
+        }
+        Some((file, part))
     }
 
     /// How many bytes are left.
@@ -81,9 +112,7 @@ impl http_body::Body for Body {
             (Some(Piece::Range(range)), Some(reader)) => {
                 let read = ready!(reader.poll_read(cx, range.start, range.end - range.start));
                 match read {
-                    Ok(bytes) if bytes.is_empty() => {
-                        Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the file has become shorter"))
-                    }
+                    Ok(bytes) if bytes.is_empty() => Err(shorter()),
                     Ok(bytes) => {
                         range.start += bytes.len() as u64;
                         Ok(bytes)
@@ -110,6 +139,11 @@ impl http_body::Body for Body {
     fn size_hint(&self) -> SizeHint {
         SizeHint::with_exact(self.length())
     }
+}
+
+/// The error of a file that ends before its length.
+pub(crate) fn shorter() -> io::Error {
+    io::Error::new(io::ErrorKind::UnexpectedEof, "the file has become shorter")
 }
 
 impl std::fmt::Debug for Body {

@@ -38,6 +38,7 @@ use http::{HeaderMap, Method, Request, Response, Uri};
 use tower_service::Service;
 
 pub use body::Body;
+pub(crate) use body::shorter;
 
 #[cfg(any(test, fuzzing))]
 pub(crate) use {
@@ -79,6 +80,14 @@ use root::Root;
 /// from there at once (`RESOLVE_CACHED`, `RWF_NOWAIT`); for what is not, and for listings, a thread of tokio's pool waits,
 /// so the server and its bodies need a tokio runtime. A response holds 64 KiB of its file at most. A network file
 /// system may make even a question about an open file wait.
+///
+/// # What is never read
+///
+/// A [`Server`](crate::server::Server) has the kernel send a body by itself (sendfile(2)), over HTTP/1.1 without TLS, where
+/// there are 64 KiB of a file to be sent or more, and they are in memory: of every 64 KiB one byte is looked at, so what
+/// is missing in between is waited for. It does so where it is given this very [`Body`], or that made
+/// of it by [`Body::wrap`](crate::Body::wrap). Whoever puts another around it, as layers that compress do, and axum's
+/// `Router`, has the bytes read.
 ///
 /// Dropping the future of a response ends it; work that a thread of the pool has begun ends unheard.
 ///

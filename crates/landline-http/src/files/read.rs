@@ -3,9 +3,9 @@
 //! What is in the page cache is read at once (`RWF_NOWAIT`, preadv2(2)); for what is not, a thread of the runtime's pool
 //! waits for the disk.
 
+use std::fs::File;
 use std::future::poll_fn;
 use std::io::{self, IoSliceMut};
-use std::os::fd::OwnedFd;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -16,6 +16,8 @@ use tokio::task::JoinHandle;
 
 /// How many bytes are read and sent at a time.
 pub(super) const CHUNK: usize = 64 * 1024;
+/// How far apart the looks are whether a file is in memory.
+const STRIDE: usize = CHUNK;
 
 /// Runs what may block on a thread of the pool. Dropped, it runs no more if it has not begun, and else to its end, which
 /// nobody hears of.
@@ -43,12 +45,12 @@ impl<T> Drop for Running<T> {
 
 /// Reads a file from a position on.
 pub(super) struct Reader {
-    file: Arc<OwnedFd>,
+    file: Arc<File>,
     running: Option<Running<Bytes>>,
 }
 
 impl Reader {
-    pub(super) fn new(file: Arc<OwnedFd>) -> Reader {
+    pub(super) fn new(file: Arc<File>) -> Reader {
         Reader { file, running: None }
     }
 
@@ -78,6 +80,11 @@ impl Reader {
         Poll::Ready(read)
     }
 
+    /// The file, unless some of it is being read.
+    pub(super) fn idle_file(&self) -> Option<&Arc<File>> {
+        Some(&self.file).filter(|_| self.running.is_none())
+    }
+
     /// As [`Reader::poll_read`].
     pub(super) async fn read(&mut self, offset: u64, length: u64) -> io::Result<Bytes> {
         poll_fn(|cx| self.poll_read(cx, offset, length)).await
@@ -85,7 +92,7 @@ impl Reader {
 }
 
 /// What of it is in memory; none where nothing is, or the file system does not say.
-fn cached(file: &OwnedFd, offset: u64, size: usize) -> Result<Option<Bytes>, Errno> {
+fn cached(file: &File, offset: u64, size: usize) -> Result<Option<Bytes>, Errno> {
     let mut buffer = vec![0; size];
     match preadv2(file, &mut [IoSliceMut::new(&mut buffer)], offset, ReadWriteFlags::NOWAIT) {
         Ok(count) => {
@@ -97,7 +104,18 @@ fn cached(file: &OwnedFd, offset: u64, size: usize) -> Result<Option<Bytes>, Err
     }
 }
 
-fn patiently(file: &OwnedFd, offset: u64, size: usize) -> io::Result<Bytes> {
+/// How many of the `length` bytes from `offset` on are in memory, as far as a look at one in [`STRIDE`] tells.
+pub(super) fn cached_length(file: &File, offset: u64, length: u64) -> u64 {
+    let is_cached = |at: u64| {
+        let mut byte = [0];
+        let looked = preadv2(file, &mut [IoSliceMut::new(&mut byte)], offset + at, ReadWriteFlags::NOWAIT);
+        looked == Ok(1)
+    };
+    let missing = (0..length).step_by(STRIDE).find(|&at| !is_cached(at));
+    missing.map_or(length, |at| at.saturating_sub(STRIDE as u64))
+}
+
+fn patiently(file: &File, offset: u64, size: usize) -> io::Result<Bytes> {
     let mut buffer = vec![0; size];
     loop {
         match pread(file, &mut buffer, offset) {
@@ -121,7 +139,7 @@ mod tests {
         let mut file = tempfile::tempfile().unwrap();
         let content: Vec<u8> = (0..CHUNK + 10).map(|at| (at % 251) as u8).collect();
         file.write_all(&content).unwrap();
-        let file = Arc::new(OwnedFd::from(file));
+        let file = Arc::new(file);
         let mut reader = Reader::new(file.clone());
         for (offset, length) in [(0, u64::MAX), (7, 20), (CHUNK as u64, 100), (CHUNK as u64 + 10, 1)] {
             let read = reader.read(offset, length).await.unwrap();

@@ -1,5 +1,6 @@
 //! Opening what is below a directory, and nothing that is not.
 
+use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
@@ -32,7 +33,7 @@ pub(super) enum Found {
 /// A regular file, open to be read.
 #[derive(Clone, Debug)]
 pub(super) struct File {
-    pub(super) descriptor: Arc<OwnedFd>,
+    pub(super) descriptor: Arc<fs::File>,
     pub(super) length: u64,
     pub(super) modified: Option<SystemTime>,
     inode: u64,
@@ -99,7 +100,7 @@ fn found(opened: Result<OwnedFd, Errno>) -> io::Result<Found> {
 impl File {
     fn new(descriptor: OwnedFd, stat: &Stat) -> File {
         File {
-            descriptor: Arc::new(descriptor),
+            descriptor: Arc::new(descriptor.into()),
             length: u64::try_from(stat.st_size).unwrap_or(0),
             modified: modified(stat),
             inode: stat.st_ino,

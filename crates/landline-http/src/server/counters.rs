@@ -22,12 +22,14 @@ pub struct Counters {
     pub aborted: u64,
     /// Handlers that panicked.
     pub panicked: u64,
-    /// Conns that were cut because their peer was too slow.
+    /// Conns that were cut, and streams of HTTP/2 that were reset, because their peer was too slow.
     pub late: u64,
     /// Bytes received.
     pub received: u64,
     /// Bytes sent.
     pub sent: u64,
+    /// Of these, the bytes of files that the kernel took by itself (sendfile(2)).
+    pub sent_from_files: u64,
     /// The time from the head of each request to the end of its response, all together.
     pub time: Duration,
 }
@@ -58,6 +60,7 @@ pub(super) struct Counts {
     pub(super) late: Count,
     pub(super) received: Count,
     pub(super) sent: Count,
+    pub(super) sent_from_files: Count,
     nanos: Count,
 }
 
@@ -85,6 +88,7 @@ impl Counts {
         all.late += self.late.now();
         all.received += self.received.now();
         all.sent += self.sent.now();
+        all.sent_from_files += self.sent_from_files.now();
         all.time += Duration::from_nanos(self.nanos.now());
     }
 }

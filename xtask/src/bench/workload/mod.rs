@@ -17,7 +17,7 @@ use super::{
     metric::{Metric, Time, Unit},
 };
 
-pub(crate) use self::file::BYTES as FILE_BYTES;
+pub(crate) use self::file::FILES;
 
 /// One thing to be fast at.
 #[derive(Debug, PartialEq)]
@@ -86,7 +86,7 @@ pub(crate) const OURS: &str = "landline";
 /// The peer that does nothing but what the kernel demands.
 pub(crate) const LIMIT: &str = "bare";
 
-pub(crate) const ALL: [&Workload; 26] = [
+pub(crate) const ALL: [&Workload; 28] = [
     &echo::ECHO,
     &echo::ECHO_1000,
     &echo::CHURN,
@@ -97,6 +97,8 @@ pub(crate) const ALL: [&Workload; 26] = [
     &forward::BULK,
     &forward::SMALL,
     &file::SENDFILE,
+    &file::HTTP_LARGE,
+    &file::HTTP_MEDIUM,
     &datagrams::BATCHED,
     &datagrams::SINGLE,
     &dial::DIAL,

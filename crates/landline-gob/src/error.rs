@@ -148,8 +148,14 @@ impl Error {
 
     #[cold]
     pub(crate) fn at_field(mut self, name: &str) -> Error {
-        self.0.path.push(Step::Field(shortened(name).into()));
+        self.within_field(name);
         self
+    }
+
+    /// The same where the error is.
+    #[cold]
+    pub(crate) fn within_field(&mut self, name: &str) {
+        self.0.path.push(Step::Field(shortened(name).into()));
     }
 
     #[cold]

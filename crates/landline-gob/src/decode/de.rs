@@ -38,7 +38,7 @@ impl<'s, 'd, 'de> De<'s, 'd, 'de> {
     }
 
     #[cold]
-    fn mismatch(&self, expected: &str) -> Error {
+    pub(super) fn mismatch(&self, expected: &str) -> Error {
         let elem = Elem { node: self.at.node, tag: self.at.tag, pointers: 0 };
         Error::mismatch(expected, wire_name(self.s.types, elem))
     }
@@ -95,7 +95,7 @@ impl<'s, 'd, 'de> De<'s, 'd, 'de> {
         let Some(plan) = self.s.plans.struct_plan(self.at) else { return Err(self.mismatch("struct")) };
         self.s.charge(plan.cost)?;
         self.s.descend()?;
-        let mut fields = AllFields::new(self.s, self.at, plan)?;
+        let mut fields = AllFields::new(self.s, plan)?;
         let made = visitor.visit_map(&mut fields)?;
         fields.finish()?;
         self.s.ascend();
@@ -114,21 +114,11 @@ impl<'s, 'd, 'de> De<'s, 'd, 'de> {
         }
         self.s.charge_boxed(size_of::<V::Value>())?;
         self.s.descend()?;
-        // The result stays where it is: a large value is not to be moved more often than need be.
-        let made;
-        let rest;
         if plan.in_order {
-            let mut fields = InOrder::new(self.s, self.at, plan)?;
-            made = visitor.visit_seq(&mut fields);
-            rest = fields.finish(made.as_ref().err());
+            in_order(InOrder::new(self.s, plan)?, visitor)
         } else {
-            let mut fields = Named::new(self.s, self.at, plan)?;
-            made = visitor.visit_map(&mut fields);
-            rest = if made.is_ok() { fields.finish() } else { Ok(()) };
+            named(Named::new(self.s, plan)?, visitor)
         }
-        rest?;
-        self.s.ascend();
-        made
     }
 
     /// For a struct of which nothing is known but what it asks for.
@@ -141,7 +131,7 @@ impl<'s, 'd, 'de> De<'s, 'd, 'de> {
         let Some(plan) = self.s.plans.struct_plan(self.at) else { return Err(self.mismatch("struct")) };
         self.s.charge(size_of::<V::Value>())?;
         self.s.descend()?;
-        let mut fields = AllFields::new(self.s, self.at, plan)?.of(names);
+        let mut fields = AllFields::new(self.s, plan)?.of(names);
         let made = visitor.visit_map(&mut fields)?;
         fields.finish()?;
         self.s.ascend();
@@ -174,6 +164,33 @@ impl<'s, 'd, 'de> De<'s, 'd, 'de> {
         self.s.ascend();
         Ok(made)
     }
+}
+
+/// The fields of a struct. What is made is moved as little as can be, as it may be large: only one place returns.
+#[inline]
+fn in_order<'de, V: Visitor<'de>>(mut fields: InOrder<'_, '_, 'de>, visitor: V) -> Result<V::Value, Error> {
+    let mut made = visitor.visit_seq(&mut fields);
+    match &mut made {
+        Ok(_) => {
+            if let Err(error) = fields.finish() {
+                made = Err(error);
+            }
+        }
+        Err(error) => fields.refuse(error),
+    }
+    made
+}
+
+/// The same by their names.
+#[inline]
+fn named<'de, V: Visitor<'de>>(mut fields: Named<'_, '_, 'de>, visitor: V) -> Result<V::Value, Error> {
+    let mut made = visitor.visit_map(&mut fields);
+    if made.is_ok()
+        && let Err(error) = fields.finish()
+    {
+        made = Err(error);
+    }
+    made
 }
 
 /// The elements of a slice or an array. Not of `De`, so that what is in it may stay in registers.

@@ -6,109 +6,98 @@ use serde::de::value::BorrowedStrDeserializer;
 use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess};
 
 use super::de::De;
-use super::numbers::Number;
+use super::one_field::OneField;
 use super::plan::{At, LocalField, NO_FIELD, StructPlan};
 use super::session::Session;
-use super::text::Text;
 use super::zero::Zero;
 use crate::error::{Error, ErrorKind};
-use crate::number::{Bad, uint_of};
-use crate::schema::Tag;
+use crate::number::{Bad, foreseen_uint_of, uint_of};
 
 /// Where a struct of the peer's is being read.
-struct Cursor<'d> {
+pub(super) struct Cursor<'d> {
     plan: &'d StructPlan,
-    node: u32,
-    /// The field whose value comes next; nothing at the end.
-    field: Option<u32>,
+    /// The field whose value comes next, counted from 1; 0 at the end. That there is such a field is only looked at where
+    /// it is not the one that is expected.
+    next: u32,
 }
 
 impl<'d> Cursor<'d> {
     #[inline]
-    fn new(s: &mut Session<'d, '_>, at: At, plan: &'d StructPlan) -> Result<Cursor<'d>, Error> {
-        Ok(Cursor { plan, node: at.node, field: s.next_field(None, plan.fields.len())? })
+    fn new(s: &mut Session<'d, '_>, plan: &'d StructPlan) -> Result<Cursor<'d>, Error> {
+        let mut cursor = Cursor { plan, next: 0 };
+        cursor.advance(s)?;
+        Ok(cursor)
     }
 
+    /// The field whose value comes next; nothing at the end.
+    #[inline]
+    fn field(&self) -> Result<Option<u32>, Error> {
+        match self.next.checked_sub(1) {
+            Some(field) if field as usize >= self.plan.fields.len() => {
+                Err(ErrorKind::Corrupt("a field that the struct does not have").into())
+            }
+            field => Ok(field),
+        }
+    }
+
+    /// Goes on to the next field.
     #[inline(always)]
-    fn advance(&mut self, s: &mut Session<'d, '_>) -> Result<(), Error> {
-        self.field = s.next_field(self.field, self.plan.fields.len())?;
+    pub(super) fn advance(&mut self, s: &mut Session<'d, '_>) -> Result<(), Error> {
+        self.advance_from(s, s.rest)
+    }
+
+    /// The same where so much is left of the input. Hardly ever is a field far from the one before.
+    #[inline(always)]
+    fn advance_from<'de>(&mut self, s: &mut Session<'d, 'de>, rest: &'de [u8]) -> Result<(), Error> {
+        match rest.split_first() {
+            Some((&delta, rest)) if delta < 0x80 => {
+                s.rest = rest;
+                let next = self.next.wrapping_add(delta.into());
+                self.next = if delta == 0 { 0 } else { next };
+                Ok(())
+            }
+            _ => self.advance_far(s, rest),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn advance_far<'de>(&mut self, s: &mut Session<'d, 'de>, rest: &'de [u8]) -> Result<(), Error> {
+        let (delta, rest) = uint_of(rest)?;
+        s.rest = rest;
+        let next = u64::from(self.next).saturating_add(delta);
+        self.next = u32::try_from(next).unwrap_or(NO_FIELD).min(NO_FIELD - 1);
         Ok(())
     }
 
     /// The number that is the value of this field. With the number of the next, as both are read faster together.
     #[inline(always)]
-    fn number(&mut self, s: &mut Session<'d, '_>) -> Result<u64, Error> {
-        let read = uint_of(s.rest).and_then(|(number, rest)| {
-            let (delta, rest) = uint_of(rest)?;
-            Ok((number, delta, rest))
-        });
-        match read {
-            Ok((number, delta, rest)) => {
-                s.rest = rest;
-                self.pass(delta)?;
-                Ok(number)
-            }
-            Err(bad) => Err(self.broken(s, bad)),
+    pub(super) fn number(&mut self, s: &mut Session<'d, '_>) -> Result<u64, Error> {
+        let (number, rest) = foreseen_uint_of(s.rest)?;
+        match self.advance_from(s, rest) {
+            Ok(()) => Ok(number),
+            Err(error) => Err(error),
         }
     }
 
-    /// The text that is the value of this field, for which there is so much place.
+    /// The text that is the value of this field, where what is made of it takes so many bytes besides.
     #[inline(never)]
-    fn text<'de>(&mut self, s: &mut Session<'d, 'de>, place: usize) -> Result<&'de str, Error> {
-        let read = uint_of(s.rest).and_then(|(count, rest)| {
-            let count = usize::try_from(count).unwrap_or(usize::MAX);
-            let (bytes, rest) = rest.split_at_checked(count).ok_or(Bad::Short)?;
-            let (delta, rest) = uint_of(rest)?;
-            Ok((bytes, delta, rest))
-        });
-        let (bytes, delta, rest) = match read {
-            Ok(read) => read,
-            Err(bad) => return Err(self.broken(s, bad)),
-        };
+    pub(super) fn text<'de>(&mut self, s: &mut Session<'d, 'de>, boxed: usize) -> Result<&'de str, Error> {
+        let (count, rest) = uint_of(s.rest)?;
+        let count = usize::try_from(count).unwrap_or(usize::MAX);
+        let Some((bytes, rest)) = rest.split_at_checked(count) else { return Err(Bad::Short.into()) };
         let Ok(text) = std::str::from_utf8(bytes) else {
-            let error = Error::from(ErrorKind::Corrupt("a string that is not UTF-8"));
-            return Err(self.at_this_field(s, error));
+            return Err(ErrorKind::Corrupt("a string that is not UTF-8").into());
         };
-        // A string in a place that is too small for one is in a box.
-        let boxed = if size_of::<String>() > place { size_of::<String>() } else { 0 };
-        if let Err(error) = s.charge(bytes.len() + boxed) {
-            return Err(self.at_this_field(s, error));
-        }
-        s.rest = rest;
-        self.pass(delta)?;
-        Ok(text)
-    }
-
-    /// Goes on to the next field.
-    #[inline(always)]
-    fn pass(&mut self, delta: u64) -> Result<(), Error> {
-        let next = self.field.map_or(delta, |field| u64::from(field).saturating_add(delta));
-        if delta == 0 {
-            self.field = None;
-        } else if next < self.plan.fields.len() as u64 {
-            self.field = Some(next as u32);
-        } else {
-            return Err(ErrorKind::Corrupt("a field that the struct does not have").into());
-        }
-        Ok(())
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn broken(&self, s: &Session<'d, '_>, bad: Bad) -> Error {
-        self.at_this_field(s, bad.into())
-    }
-
-    #[cold]
-    fn at_this_field(&self, s: &Session<'d, '_>, error: Error) -> Error {
-        match self.field {
-            Some(field) => self.at_field(s, field, error),
-            None => error,
+        s.charge(bytes.len() + boxed)?;
+        match self.advance_from(s, rest) {
+            Ok(()) => Ok(text),
+            Err(error) => Err(error),
         }
     }
 
     fn name(&self, s: &Session<'d, '_>, field: u32) -> &'d str {
-        &s.types.graph.fields(self.node)[field as usize].name
+        &s.types.graph.fields(self.plan.node)[field as usize].name
     }
 
     /// Passes over a field.
@@ -121,7 +110,7 @@ impl<'d> Cursor<'d> {
 
     #[inline]
     fn skip_rest(&mut self, s: &mut Session<'d, '_>) -> Result<(), Error> {
-        while let Some(field) = self.field {
+        while let Some(field) = self.field()? {
             self.skip(s, field)?;
         }
         Ok(())
@@ -154,9 +143,9 @@ impl<'d> Cursor<'d> {
     #[cold]
     #[inline(never)]
     fn seek(&mut self, s: &mut Session<'d, '_>, wanted: u32) -> Result<bool, Error> {
-        while let Some(field) = self.field {
-            if field >= wanted || wanted == NO_FIELD {
-                return Ok(field == wanted);
+        while let Some(field) = self.field()? {
+            if self.next >= wanted || wanted == NO_FIELD {
+                return Ok(self.next == wanted);
             }
             self.skip(s, field)?;
         }
@@ -169,26 +158,39 @@ pub(super) struct InOrder<'s, 'd, 'de> {
     s: &'s mut Session<'d, 'de>,
     cursor: Cursor<'d>,
     locals: std::slice::Iter<'d, LocalField>,
+    /// Whether the field that was read last was refused.
+    refused: bool,
 }
 
 impl<'s, 'd, 'de> InOrder<'s, 'd, 'de> {
     #[inline]
-    pub(super) fn new(s: &'s mut Session<'d, 'de>, at: At, plan: &'d StructPlan) -> Result<Self, Error> {
-        let cursor = Cursor::new(s, at, plan)?;
-        Ok(InOrder { s, cursor, locals: plan.locals.iter() })
+    pub(super) fn new(s: &'s mut Session<'d, 'de>, plan: &'d StructPlan) -> Result<Self, Error> {
+        let cursor = Cursor::new(s, plan)?;
+        Ok(InOrder { s, cursor, locals: plan.locals.iter(), refused: false })
     }
 
-    /// Passes over what is left; or, when the struct was refused, says so better if that was for want of a field.
+    /// Passes over what is left.
     #[inline]
-    pub(super) fn finish(&mut self, refused: Option<&Error>) -> Result<(), Error> {
-        match refused {
-            None => self.cursor.skip_rest(self.s),
-            Some(_) => match self.s.nil.take() {
-                Some((name, left)) if left == self.locals.len() => {
-                    Err(Error::from(ErrorKind::Nil).at_field(name))
-                }
-                _ => Ok(()),
-            },
+    pub(super) fn finish(&mut self) -> Result<(), Error> {
+        self.cursor.skip_rest(self.s)?;
+        self.s.ascend();
+        Ok(())
+    }
+
+    /// Says where a struct was refused, and better why, if that was for want of a field.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn refuse(&mut self, error: &mut Error) {
+        let left = self.locals.len();
+        if self.refused {
+            let locals = &self.cursor.plan.locals;
+            let wire = locals[locals.len() - left - 1].wire;
+            error.within_field(self.cursor.name(self.s, wire - 1));
+            return;
+        }
+        match self.s.nil.take() {
+            Some((name, asked)) if asked == left => *error = Error::from(ErrorKind::Nil).at_field(name),
+            _ => {}
         }
     }
 }
@@ -199,31 +201,18 @@ impl<'de> SeqAccess<'de> for InOrder<'_, '_, 'de> {
     #[inline]
     fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Error> {
         let Some(local) = self.locals.next() else { return Ok(None) };
-        if self.cursor.field != Some(local.wire) && !self.cursor.seek(self.s, local.wire)? {
+        if self.cursor.next != local.wire && !self.cursor.seek(self.s, local.wire)? {
             let left = self.locals.len();
             return zero(self.s, local.name, left, seed);
         }
-        // Each by itself, so that values are not moved more often than need be.
-        if !local.is_plain {
-            return match seed.deserialize(De::new(self.s, local.at, size_of::<S::Value>())) {
-                Ok(value) => match self.cursor.advance(self.s) {
-                    Ok(()) => Ok(Some(value)),
-                    Err(error) => Err(error),
-                },
-                Err(error) => Err(self.cursor.at_field(self.s, local.wire, error)),
-            };
-        }
-        if local.at.tag == Tag::Text {
-            let text = self.cursor.text(self.s, size_of::<S::Value>())?;
-            return match seed.deserialize(Text(text)) {
-                Ok(value) => Ok(Some(value)),
-                Err(error) => Err(self.cursor.at_field(self.s, local.wire, error)),
-            };
-        }
-        let number = self.cursor.number(self.s)?;
-        match seed.deserialize(Number { number, tag: local.at.tag }) {
+        let place = size_of::<S::Value>();
+        match seed.deserialize(OneField { s: self.s, cursor: &mut self.cursor, local, place }) {
             Ok(value) => Ok(Some(value)),
-            Err(error) => Err(self.cursor.at_field(self.s, local.wire, error)),
+            Err(error) => {
+                // Where that is, is said later: here it would take more of what is to be kept by a call.
+                self.refused = true;
+                Err(error)
+            }
         }
     }
 }
@@ -263,17 +252,19 @@ enum Given {
 }
 
 impl<'s, 'd, 'de> Named<'s, 'd, 'de> {
-    pub(super) fn new(s: &'s mut Session<'d, 'de>, at: At, plan: &'d StructPlan) -> Result<Self, Error> {
-        let cursor = Cursor::new(s, at, plan)?;
+    pub(super) fn new(s: &'s mut Session<'d, 'de>, plan: &'d StructPlan) -> Result<Self, Error> {
+        let cursor = Cursor::new(s, plan)?;
         Ok(Named { s, cursor, had: vec![false; plan.locals.len()], next: 0, value: None })
     }
 
     pub(super) fn finish(&mut self) -> Result<(), Error> {
-        self.cursor.skip_rest(self.s)
+        self.cursor.skip_rest(self.s)?;
+        self.s.ascend();
+        Ok(())
     }
 
     fn next_name(&mut self) -> Result<Option<&'static str>, Error> {
-        while let Some(field) = self.cursor.field {
+        while let Some(field) = self.cursor.field()? {
             match self.cursor.plan.fields[field as usize].local.map(usize::from) {
                 Some(local) => {
                     self.had[local] = true;
@@ -328,8 +319,8 @@ pub(super) struct AllFields<'s, 'd, 'de> {
 }
 
 impl<'s, 'd, 'de> AllFields<'s, 'd, 'de> {
-    pub(super) fn new(s: &'s mut Session<'d, 'de>, at: At, plan: &'d StructPlan) -> Result<Self, Error> {
-        let cursor = Cursor::new(s, at, plan)?;
+    pub(super) fn new(s: &'s mut Session<'d, 'de>, plan: &'d StructPlan) -> Result<Self, Error> {
+        let cursor = Cursor::new(s, plan)?;
         Ok(AllFields { s, cursor, next: 0, names: None })
     }
 
@@ -356,7 +347,7 @@ impl<'de> MapAccess<'de> for AllFields<'_, '_, 'de> {
                     serde::de::IntoDeserializer::into_deserializer(name);
                 return seed.deserialize(name).map(Some);
             }
-            if self.cursor.field == Some(field) {
+            if self.cursor.next == field + 1 {
                 self.cursor.skip(self.s, field)?;
             }
         }
@@ -368,7 +359,7 @@ impl<'de> MapAccess<'de> for AllFields<'_, '_, 'de> {
             return Err(Error::custom("a value without its name"));
         };
         let at = self.cursor.plan.fields[field as usize].at;
-        if self.cursor.field == Some(field) {
+        if self.cursor.next == field + 1 {
             return self.cursor.value(self.s, field, at, seed);
         }
         let name = self.cursor.name(self.s, field);

@@ -69,6 +69,8 @@ pub(super) enum Plan {
 
 #[derive(Debug)]
 pub(super) struct StructPlan {
+    /// The place of the peer's type.
+    pub(super) node: u32,
     /// For every field of the peer's.
     pub(super) fields: Box<[WireField]>,
     /// For every field of the Rust struct, the number of the peer's.
@@ -91,6 +93,7 @@ pub(super) struct WireField {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct LocalField {
     pub(super) name: &'static str,
+    /// The number of the peer's field, counted from 1.
     pub(super) wire: u32,
     pub(super) at: At,
     /// Whether it is nothing but a number, or nothing but a text, to both sides.
@@ -286,7 +289,7 @@ impl Plans {
                     let at = made.map_err(|error| error.at_field(&field.name))?;
                     if let Some(local) = local {
                         let local = &mut locals[usize::from(local)];
-                        (local.wire, local.at) = (number as u32, at);
+                        (local.wire, local.at) = (number as u32 + 1, at);
                         local.is_plain = self.is_plain(at.tag, wanted);
                     }
                     plans.push(WireField { at, local });
@@ -300,6 +303,7 @@ impl Plans {
                 let known = locals.iter().map(|local| local.wire).filter(|wire| *wire != NO_FIELD);
                 let in_order = wants.in_order && known.is_sorted();
                 Plan::Struct(StructPlan {
+                    node: elem.node,
                     fields: plans.into(),
                     locals: locals.into(),
                     names: Some(wants.names.len()),
@@ -316,6 +320,7 @@ impl Plans {
                     plans.push(WireField { at: self.make(types, field.elem, None)?, local: None });
                 }
                 Plan::Struct(StructPlan {
+                    node: elem.node,
                     fields: plans.into(),
                     locals: Box::default(),
                     names: None,

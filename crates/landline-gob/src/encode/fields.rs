@@ -14,12 +14,13 @@ use crate::number::put_uint;
 use crate::schema::{Field, Graph, Shape};
 
 /// The fields of a struct, as a rule in their order.
+///
+/// It is never borrowed as a whole by what is not inlined, so that it stays in registers.
 pub(super) struct StructFields<'p> {
     graph: &'p Graph,
     pen: &'p mut Pen,
-    fields: &'p [Field],
-    /// The place at which the next field is expected.
-    next: usize,
+    /// The fields that were not written yet, the first of which is expected next; none when they come by name.
+    left: &'p [Field],
     /// The field of what this one is in that was written last.
     outer: u32,
     /// For structs that need not know the order of the type they were given.
@@ -37,9 +38,12 @@ impl<'p> StructFields<'p> {
         let Ser { pen, position, .. } = ser;
         pen.descend()?;
         position.open(pen);
-        let by_name = if pen.given { Some(ByName::boxed(fields, pen)) } else { None };
-        let outer = std::mem::replace(&mut pen.last, Numbered::NONE);
-        Ok(StructFields { graph, pen, fields, next: 0, outer, by_name, content: false })
+        let (left, by_name) = match pen.given {
+            false => (&**fields, None),
+            true => (&[][..], Some(ByName::boxed(fields, pen))),
+        };
+        let outer = std::mem::replace(&mut pen.last, left.len() as u32);
+        Ok(StructFields { graph, pen, left, outer, by_name, content: false })
     }
 
     pub(super) fn into_content(self) -> Self {
@@ -48,52 +52,24 @@ impl<'p> StructFields<'p> {
 
     #[inline(always)]
     fn field<T: Serialize + ?Sized>(&mut self, key: &'static str, value: &T) -> Result<(), Error> {
-        if let Some(by_name) = &mut self.by_name {
-            return by_name.field(self.graph, self.pen, key, value);
-        }
-        let field = self.find(key)?;
-        let position = Numbered((self.next - 1) as u32);
+        let expected = self.left.split_first();
+        let (field, left) = match expected {
+            Some((field, left))
+                if field.key.load(Relaxed) == key.as_ptr().addr() && field.name.len() == key.len() =>
+            {
+                (field, left)
+            }
+            _ => match &mut self.by_name {
+                Some(by_name) => return by_name.field(self.graph, self.pen, key, value),
+                None => find(self.left, key)?,
+            },
+        };
+        self.left = left;
+        let position = Numbered { left: left.len() as u32 };
         match value.serialize(Ser::new(self.graph, self.pen, field.elem, position)) {
             Ok(()) => Ok(()),
             Err(error) => Err(error.at_field(key)),
         }
-    }
-
-    /// The field of that name, after those that were given before.
-    #[inline(always)]
-    fn find(&mut self, key: &'static str) -> Result<&'p Field, Error> {
-        if let Some(field) = self.fields.get(self.next)
-            && field.key.load(Relaxed) == key.as_ptr().addr()
-            && field.name.len() == key.len()
-        {
-            self.next += 1;
-            return Ok(field);
-        }
-        self.find_by_name(key)
-    }
-
-    #[cold]
-    fn find_by_name(&mut self, key: &'static str) -> Result<&'p Field, Error> {
-        let left = &self.fields[self.next.min(self.fields.len())..];
-        for (passed, field) in left.iter().enumerate() {
-            if *field.name == *key {
-                if field.aliases.is_empty() {
-                    // Texts of the program stay where they are: the same place and length are the same text.
-                    field.key.store(key.as_ptr().addr(), Relaxed);
-                } else {
-                    choose(field, 1)?;
-                }
-            } else if let Some(alias) = field.aliases.iter().position(|alias| **alias == *key) {
-                choose(field, alias + 2)?;
-            } else {
-                continue;
-            }
-            self.next += passed + 1;
-            return Ok(field);
-        }
-        Err(Error::unsupported(format!(
-            "the field {key} is written, and is not read at this place: gob knows structs by their Deserialize"
-        )))
     }
 
     #[inline(always)]
@@ -110,6 +86,32 @@ impl<'p> StructFields<'p> {
         }
         Ok(())
     }
+}
+
+/// The field of that name, and those after it.
+#[cold]
+#[inline(never)]
+fn find<'p>(left: &'p [Field], key: &'static str) -> Result<(&'p Field, &'p [Field]), Error> {
+    let mut after = left;
+    while let Some((field, rest)) = after.split_first() {
+        after = rest;
+        if *field.name == *key {
+            if field.aliases.is_empty() {
+                // Texts of the program stay where they are: the same place and length are the same text.
+                field.key.store(key.as_ptr().addr(), Relaxed);
+            } else {
+                choose(field, 1)?;
+            }
+        } else if let Some(alias) = field.aliases.iter().position(|alias| **alias == *key) {
+            choose(field, alias + 2)?;
+        } else {
+            continue;
+        }
+        return Ok((field, after));
+    }
+    Err(Error::unsupported(format!(
+        "the field {key} is written, and is not read at this place: gob knows structs by their Deserialize"
+    )))
 }
 
 /// Notes by which of its names a field is written. It cannot change once the peer was told.
@@ -132,6 +134,7 @@ impl SerializeStruct for StructFields<'_> {
         self.field(key, value)
     }
 
+    #[inline(always)]
     fn end(self) -> Result<(), Error> {
         self.finish()
     }
@@ -168,6 +171,8 @@ impl<'p> ByName<'p> {
         Box::new(ByName::new(fields, pen.here()))
     }
 
+    #[cold]
+    #[inline(never)]
     pub(super) fn field<T: Serialize + ?Sized>(
         &mut self,
         graph: &Graph,
@@ -192,7 +197,8 @@ impl<'p> ByName<'p> {
 
     pub(super) fn finish(mut self, pen: &mut Pen) {
         self.pieces.sort_by_key(|(number, _)| *number);
-        let mut last = Numbered::NONE;
+        // Before the first.
+        let mut last = u32::MAX;
         let pieces: Vec<_> = self
             .pieces
             .into_iter()

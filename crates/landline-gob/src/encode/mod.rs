@@ -173,7 +173,7 @@ impl Encoder {
             Some((id, root)) if id == typeid::of::<T>() => root,
             _ => self.root::<T>()?,
         };
-        self.write(root, false, out, |graph, pen| value.serialize(Ser::new(graph, pen, root, Element)))
+        self.write(root, false, out, |graph, pen| put(graph, pen, root, value))
     }
 
     /// Appends anything that can be serialized, as a value of a given type.
@@ -202,7 +202,7 @@ impl Encoder {
         out: &mut Vec<u8>,
     ) -> Result<(), Error> {
         let root = self.place_of(&of.graph, of.root)?;
-        self.write(root, true, out, |graph, pen| value.serialize(Ser::new(graph, pen, root, Element)))
+        self.write(root, true, out, |graph, pen| put(graph, pen, root, value))
     }
 
     /// Appends a dynamic value as what it is.
@@ -289,6 +289,14 @@ impl Encoder {
         self.pen.brought.insert(key, local);
         Ok(Elem { pointers: elem.pointers, ..local })
     }
+}
+
+/// Writes a value.
+///
+/// Apart from the loop around it: in there, all that a value needs is worked out, and kept, before any of it is written.
+#[inline(never)]
+fn put<T: Serialize + ?Sized>(graph: &Graph, pen: &mut Pen, root: Elem, value: &T) -> Result<(), Error> {
+    value.serialize(Ser::new(graph, pen, root, Element))
 }
 
 /// Encodes one value as a stream of its own.

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::position::Numbered;
 use super::types::Types;
 use crate::error::{Error, ErrorKind, Signal};
 use crate::limits::Limit;
@@ -20,7 +19,7 @@ pub(super) struct Pen {
     pub(super) bytes: Vec<u8>,
     marks: Vec<Mark>,
     depth: usize,
-    /// The field of the innermost struct that was written last.
+    /// The field of the innermost struct that was written last, by how many it has after it.
     pub(super) last: u32,
     pub(super) deepest: usize,
     pub(super) sorted: bool,
@@ -58,7 +57,6 @@ impl Pen {
         self.bytes.clear();
         self.marks.clear();
         self.depth = 0;
-        self.last = Numbered::NONE;
         self.given = given;
         self.wanted = None;
     }
@@ -89,20 +87,20 @@ impl Pen {
         self.bytes.extend_from_slice(bytes);
     }
 
-    /// A field, by its number, that is a number.
+    /// A field, by how many are left after it, that is a number.
     ///
     /// Never inlined, as the next, so that what is around them is small enough to be.
     #[inline(never)]
-    pub(super) fn field(&mut self, number: u32, value: u64) {
-        put_uints(&mut self.bytes, number.wrapping_sub(self.last), value);
-        self.last = number;
+    pub(super) fn field(&mut self, left: u32, value: u64) {
+        put_uints(&mut self.bytes, self.last.wrapping_sub(left), value);
+        self.last = left;
     }
 
     /// A field that is bytes, with their count before them.
     #[inline(never)]
-    pub(super) fn field_of_bytes(&mut self, number: u32, bytes: &[u8]) {
-        put_uint_and_bytes(&mut self.bytes, number.wrapping_sub(self.last), bytes);
-        self.last = number;
+    pub(super) fn field_of_bytes(&mut self, left: u32, bytes: &[u8]) {
+        put_uint_and_bytes(&mut self.bytes, self.last.wrapping_sub(left), bytes);
+        self.last = left;
     }
 
     /// Begins what an interface holds, after the name of its type.

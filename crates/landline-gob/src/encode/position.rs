@@ -11,7 +11,8 @@ pub(super) trait Position: Sized {
     /// Whether its type can be one that was given, and not that of the Rust value.
     const GIVEN: bool = true;
 
-    /// Writes what comes before the value, once it is known that there will be one. `last` is the field before.
+    /// Writes what comes before the value, once it is known that there will be one. `last` is the field before, by
+    /// how many it had after it.
     fn head(self, last: &mut u32, out: &mut Vec<u8>);
 
     /// The same where the pen is.
@@ -45,11 +46,9 @@ pub(super) struct Key;
 pub(super) struct Detached;
 
 /// As a field, after its number, which is written as the difference from that of the field before.
-pub(super) struct Numbered(pub(super) u32);
-
-impl Numbered {
-    /// What the last field is before the first one.
-    pub(super) const NONE: u32 = u32::MAX;
+pub(super) struct Numbered {
+    /// How many fields the struct has after it: from the difference in this, too, it can be told how many were left out.
+    pub(super) left: u32,
 }
 
 impl Position for Element {
@@ -81,17 +80,17 @@ impl Position for Numbered {
 
     #[inline]
     fn head(self, last: &mut u32, out: &mut Vec<u8>) {
-        put_uint(out, self.0.wrapping_sub(*last).into());
-        *last = self.0;
+        put_uint(out, last.wrapping_sub(self.left).into());
+        *last = self.left;
     }
 
     #[inline(always)]
     fn put(self, pen: &mut Pen, value: u64) {
-        pen.field(self.0, value);
+        pen.field(self.left, value);
     }
 
     #[inline(always)]
     fn put_bytes(self, pen: &mut Pen, bytes: &[u8]) {
-        pen.field_of_bytes(self.0, bytes);
+        pen.field_of_bytes(self.left, bytes);
     }
 }

@@ -1,6 +1,7 @@
 //! Bodies, as they come from the peer and go to it.
 
 use std::error::Error as StdError;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -12,13 +13,17 @@ use hyper::body::Incoming;
 use pin_project_lite::pin_project;
 
 use super::exchange::Exchange;
-use super::send_file::{self, Next, Stretch};
+use super::portion::{Data, Portion};
+use super::send_file::{self, Next};
 use super::state::State;
 use crate::files;
 
 type BoxError = Box<dyn StdError + Send + Sync>;
 
 /// What a request carries, as it arrives; nothing is read before it is asked for.
+///
+/// A handler may answer early and read on in a task of its own. Of HTTP/1.1, trailers that come when all of the response has
+/// gone are told only with the next request on the conn: hyper 1.12 keeps its end of the body until then.
 ///
 /// Its errors: the peer went, or broke the framing; it sent nothing for too long
 /// ([`Server::body_timeout`](super::Server::body_timeout)); or [`TooLong`], behind which the rest is not read and the conn
@@ -34,14 +39,25 @@ pub struct RequestBody {
     unread: Option<Unread>,
 }
 
+/// How much of a response's body h2 is given at once: a frame (RFC 9113 section 4.2). What it was given of the last is out of
+/// our hands.
+const PIECE: usize = 16 << 10;
+
 /// Keeps a conn from being taken for idle: a handler may answer and read on in a task of its own, and what is still to come
 /// of the body must not be heard as a request.
 #[derive(Debug)]
-struct Unread(Arc<State>);
+struct Unread {
+    state: Arc<State>,
+    /// All has come.
+    is_whole: bool,
+}
 
 impl Drop for Unread {
     fn drop(&mut self) {
-        self.0.done();
+        if !self.is_whole {
+            self.state.leaves_unread();
+        }
+        self.state.done();
     }
 }
 
@@ -70,9 +86,15 @@ impl RequestBody {
     pub(super) fn new(body: Incoming, state: Arc<State>, most: u64) -> RequestBody {
         let unread = (!body.is_end_stream()).then(|| {
             state.busy();
-            Unread(state.clone())
+            Unread { state: state.clone(), is_whole: false }
         });
         RequestBody { body, state, left: most, waiting: None, unread }
+    }
+
+    fn has_come(&mut self) {
+        if let Some(mut unread) = self.unread.take() {
+            unread.is_whole = true;
+        }
     }
 }
 
@@ -84,6 +106,11 @@ impl Body for RequestBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        // Where the response has gone already, hyper goes on to the next head with the last bytes of the body, and tells of
+        // no end until it has come.
+        if self.unread.is_none() {
+            return Poll::Ready(None);
+        }
         let polled = Pin::new(&mut self.body).poll_frame(cx);
         match polled {
             Poll::Ready(_) => self.waiting = None,
@@ -93,8 +120,13 @@ impl Body for RequestBody {
             }
             Poll::Pending => {}
         }
-        if matches!(polled, Poll::Ready(None)) {
-            self.unread = None;
+        let is_last = match &polled {
+            Poll::Ready(None) => true,
+            Poll::Ready(Some(Ok(frame))) => frame.is_trailers() || self.body.is_end_stream(),
+            _ => false,
+        };
+        if is_last {
+            self.has_come();
         }
         polled.map(|frame| {
             let frame = match frame? {
@@ -116,7 +148,7 @@ impl Body for RequestBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.unread.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -126,9 +158,14 @@ impl Body for RequestBody {
 
 pin_project! {
     /// A response's body on its way out, or the words of the server's own.
-    pub(super) struct Sent<B> {
+    pub(super) struct Sent<B>
+    where
+        B: Body,
+    {
         #[pin]
         kind: Kind<B>,
+        // What the body gave, and hyper was not given yet.
+        rest: Option<B::Data>,
         // Until the last of a file takes it along.
         exchange: Option<Exchange>,
     }
@@ -151,18 +188,51 @@ impl<B: Body + 'static> Sent<B> {
             Err(Some(body)) => Kind::Handler { body },
             Err(None) => Kind::Words { words: None },
         };
-        Sent { kind, exchange: Some(exchange) }
+        Sent { kind, rest: None, exchange: Some(exchange) }
+    }
+
+    pub(super) fn words(words: &'static str, mut exchange: Exchange) -> Sent<B> {
+        exchange.complete();
+        let words = Some(words).filter(|words| !words.is_empty());
+        Sent { kind: Kind::Words { words }, rest: None, exchange: Some(exchange) }
     }
 }
 
-impl<B> Sent<B> {
-    pub(super) fn words(words: &'static str, mut exchange: Exchange) -> Sent<B> {
-        exchange.complete();
-        Sent {
-            kind: Kind::Words { words: Some(words).filter(|words| !words.is_empty()) },
-            exchange: Some(exchange),
-        }
+/// The next of what a body gave: all of it, but for a long one in HTTP/2.
+fn piece<D: Buf>(rest: &mut Option<D>, exchange: &mut Exchange) -> Option<Portion<D>> {
+    let mut data = rest.take()?;
+    let stream = exchange.stream();
+    let data = if stream.is_some() && data.remaining() > PIECE {
+        let piece = data.copy_to_bytes(PIECE);
+        *rest = Some(data);
+        Data::Piece(piece)
+    } else {
+        Data::Body(data)
+    };
+    let portion = Portion::new(data, stream);
+    exchange.sent(portion.remaining());
+    if exchange.state().speaks_http1() {
+        exchange.state().queued(portion.remaining());
     }
+    Some(portion)
+}
+
+/// What comes next of a file, of which the exchange hears unless a stretch has it.
+fn note_next<D: Buf>(
+    next: Option<io::Result<Frame<Next>>>,
+    exchange: &mut Option<Exchange>,
+) -> Option<Result<Frame<Portion<D>>, BoxError>> {
+    let of = |next| match next {
+        Next::Stretch(stretch) => Portion::new(Data::Stretch(stretch), None),
+        Next::Read(bytes) => Portion::new(Data::Piece(bytes), None),
+    };
+    let frame = next.map(|next| next.map(|frame| frame.map_data(of)));
+    match (exchange, &frame) {
+        (Some(exchange), None) => exchange.complete(),
+        (Some(exchange), Some(Ok(frame))) => exchange.sent(frame.data_ref().map_or(0, Buf::remaining)),
+        _ => {}
+    }
+    frame.map(|frame| frame.map_err(Into::into))
 }
 
 impl<B> Body for Sent<B>
@@ -180,37 +250,52 @@ where
         let this = self.project();
         let body = match this.kind.project() {
             KindProjection::Words { words } => {
-                let frame = words.take().map(|words| Ok(Frame::data(Portion::Words(words.as_bytes()))));
-                return Poll::Ready(frame);
+                let stream = this.exchange.as_ref().and_then(Exchange::stream);
+                let portion = words.take().map(|words| Portion::new(Data::Words(words.as_bytes()), stream));
+                return Poll::Ready(portion.map(|portion| Ok(Frame::data(portion))));
             }
             KindProjection::File { body } => {
                 let polled = send_file::poll_next(body, this.exchange, cx);
-                let polled = polled.map_ok(|frame| {
-                    frame.map_data(|next| match next {
-                        Next::Stretch(stretch) => Portion::Stretch(stretch),
-                        Next::Read(bytes) => Portion::Read(bytes),
-                    })
-                });
-                return account(this.exchange, polled);
+                return polled.map(|next| note_next(next, this.exchange));
             }
             KindProjection::Handler { body } => body,
         };
+        // Only a file's is taken along.
+        let Some(exchange) = this.exchange else { return Poll::Ready(None) };
+        if let Some(piece) = piece(this.rest, exchange) {
+            return Poll::Ready(Some(Ok(Frame::data(piece))));
+        }
+        if exchange.state().is_queue_full(cx) {
+            return Poll::Pending;
+        }
         // It is a handler's as well, and its panic the end of its conn alone.
         let Ok(polled) = catch_unwind(AssertUnwindSafe(|| body.poll_frame(cx))) else {
-            if let Some(exchange) = this.exchange {
-                exchange.state().counts.panicked.add(1);
-            }
+            exchange.state().counts.panicked.add(1);
             return Poll::Ready(Some(Err("the body of the response panicked".into())));
         };
-        account(this.exchange, polled.map_ok(|frame| frame.map_data(Portion::Body)))
+        polled.map(|frame| match frame {
+            None => {
+                exchange.complete();
+                None
+            }
+            Some(Err(error)) => Some(Err(error.into())),
+            Some(Ok(frame)) => match frame.into_data() {
+                Ok(data) => {
+                    *this.rest = Some(data);
+                    piece(this.rest, exchange).map(|piece| Ok(Frame::data(piece)))
+                }
+                Err(frame) => frame.into_trailers().ok().map(|trailers| Ok(Frame::trailers(trailers))),
+            },
+        })
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.kind {
-            Kind::Handler { body } => body.is_end_stream(),
-            Kind::File { body } => body.is_end_stream(),
-            Kind::Words { words } => words.is_none(),
-        }
+        self.rest.is_none()
+            && match &self.kind {
+                Kind::Handler { body } => body.is_end_stream(),
+                Kind::File { body } => body.is_end_stream(),
+                Kind::Words { words } => words.is_none(),
+            }
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -218,67 +303,6 @@ where
             Kind::Handler { body } => body.size_hint(),
             Kind::File { body } => body.size_hint(),
             Kind::Words { words } => SizeHint::with_exact(words.map_or(0, str::len) as u64),
-        }
-    }
-}
-
-/// Notes what a body gave; the exchange is not there where a stretch has it, and notes it as it goes.
-fn account<D: Buf, E: Into<BoxError>>(
-    exchange: &mut Option<Exchange>,
-    polled: Poll<Option<Result<Frame<D>, E>>>,
-) -> Poll<Option<Result<Frame<D>, BoxError>>> {
-    if let (Some(exchange), Poll::Ready(polled)) = (exchange, &polled) {
-        match polled {
-            None => exchange.complete(),
-            Some(Ok(frame)) => exchange.sent(frame.data_ref().map_or(0, Buf::remaining)),
-            Some(Err(_)) => {}
-        }
-    }
-    polled.map_err(Into::into)
-}
-
-/// Some bytes of any of them.
-pub(super) enum Portion<D> {
-    Body(D),
-    Read(Bytes),
-    Stretch(Box<Stretch>),
-    Words(&'static [u8]),
-}
-
-impl<D: Buf> Buf for Portion<D> {
-    fn remaining(&self) -> usize {
-        match self {
-            Portion::Body(data) => data.remaining(),
-            Portion::Read(bytes) => bytes.len(),
-            Portion::Stretch(stretch) => stretch.remaining(),
-            Portion::Words(words) => words.len(),
-        }
-    }
-
-    fn chunk(&self) -> &[u8] {
-        match self {
-            Portion::Body(data) => data.chunk(),
-            Portion::Read(bytes) => bytes,
-            Portion::Stretch(stretch) => stretch.chunk(),
-            Portion::Words(words) => words,
-        }
-    }
-
-    fn advance(&mut self, count: usize) {
-        match self {
-            Portion::Body(data) => data.advance(count),
-            Portion::Read(bytes) => bytes.advance(count),
-            Portion::Stretch(stretch) => stretch.advance(count),
-            Portion::Words(words) => words.advance(count),
-        }
-    }
-
-    fn chunks_vectored<'a>(&'a self, parts: &mut [std::io::IoSlice<'a>]) -> usize {
-        match self {
-            Portion::Body(data) => data.chunks_vectored(parts),
-            Portion::Read(bytes) => bytes.chunks_vectored(parts),
-            Portion::Stretch(stretch) => stretch.chunks_vectored(parts),
-            Portion::Words(words) => words.chunks_vectored(parts),
         }
     }
 }

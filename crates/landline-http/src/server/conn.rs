@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Buf as _, Bytes};
 use http::{Request, Response};
 use http_body::Body;
 use hyper::server::conn::{http1, http2};
@@ -19,11 +19,13 @@ use tower_service::Service;
 use super::body::RequestBody;
 use super::counters::Counts;
 use super::io::Io;
+use super::linger::{linger, may_send_more};
 use super::service::Handler;
 use super::settings::Settings;
-use super::state::{Busy, Secured, State};
+use super::state::{Secured, State};
+use super::stream::OnThread;
 use super::tls::PeerCertificates;
-use super::watch::{Watch, Worker};
+use super::watch::Worker;
 
 type BoxError = Box<dyn StdError + Send + Sync>;
 
@@ -87,29 +89,43 @@ where
                 }
             }
         };
-        let state = Arc::new(State::new(conn, secured, &self.worker, self.counts.clone()));
-        let watch = self.worker.watch(&state, &self.settings);
-        let cut = CutOnDrop(&state);
+        let conn = Arc::new(conn);
+        let state = State::new(&conn, secured, &self.worker, self.counts.clone(), &self.settings);
+        let state = Arc::new(state);
+        let _watch = self.worker.watch(&state, &self.settings);
+        let mut lease = Lease::new(&state);
         let spoken = match alpn.as_deref() {
             Some(b"h2") => Spoken::Http2,
             Some(b"http/1.1") => Spoken::Http1,
             _ => Spoken::Unknown,
         };
-        let ended = self.clone().speak(&state, spoken).await;
-        if let Err(error) = ended {
+        let ended = self.clone().speak(&state, &conn, spoken).await;
+        if let Err(error) = &ended {
             let peer = state.peer.as_ref().map(tracing::field::display);
             tracing::debug!(target: "landline_http", peer, error, "conn");
         }
-        until_given_back(&state, watch).await;
-        drop(cut);
+        if state.is_taken() {
+            lease.bind(&conn);
+            drop(conn);
+            lease.until_given_back().await;
+        } else if !self.settings.linger_timeout.is_zero() && may_send_more(&state, &conn, &ended) {
+            state.leaves();
+            Box::pin(linger(&conn, self.settings.linger_timeout)).await;
+        }
     }
 
     /// What speaks is boxed, so that a conn that waits for its first byte is small.
-    async fn speak(self: Rc<Self>, state: &Arc<State>, spoken: Spoken) -> Result<(), BoxError> {
+    async fn speak(
+        self: Rc<Self>,
+        state: &Arc<State>,
+        conn: &Arc<Conn>,
+        spoken: Spoken,
+    ) -> Result<(), BoxError> {
+        let io = |ahead| Io::new(state.clone(), conn.clone(), ahead);
         let mut ahead = Bytes::new();
         let mut spoken = spoken;
         while spoken == Spoken::Unknown {
-            ahead = match hear(state, ahead).await? {
+            ahead = match hear(state, conn, ahead).await? {
                 Some(heard) => heard,
                 None => return Ok(()),
             };
@@ -117,69 +133,63 @@ where
         }
         if spoken == Spoken::Http2 {
             state.speaks_http2();
-            return Box::pin(self.speak_http2(Io::new(state.clone(), ahead))).await;
+            return Box::pin(self.speak_http2(state, io(ahead))).await;
         }
         loop {
-            match Box::pin(self.clone().speak_http1(Io::new(state.clone(), ahead))).await? {
+            match Box::pin(self.clone().speak_http1(state, io(ahead))).await? {
                 Spent::Over => return Ok(()),
                 Spent::Parked(unread) => ahead = unread,
             }
             if ahead.is_empty() {
                 // Without a buffer and a parser, until there is something for them to do.
-                ahead = match hear(state, ahead).await? {
+                ahead = match hear(state, conn, ahead).await? {
                     Some(heard) => heard,
                     None => return Ok(()),
                 };
+            } else {
+                state.heads_since_idle();
             }
         }
     }
 
-    fn handler(&self, state: &Arc<State>) -> Handler<S> {
-        Handler { service: self.service.clone(), state: state.clone(), settings: self.settings.clone() }
+    fn handler(&self, state: &Arc<State>, streams: Option<OnThread>) -> Handler<S> {
+        let (service, settings) = (self.service.clone(), self.settings.clone());
+        Handler { service, state: state.clone(), settings, streams }
     }
 
-    async fn speak_http1(self: Rc<Self>, io: Io) -> Result<Spent, BoxError> {
-        let state = io.state.clone();
-        let handler = self.handler(&state);
+    async fn speak_http1(self: Rc<Self>, state: &Arc<State>, io: Io) -> Result<Spent, BoxError> {
         let mut conn = http1::Builder::new()
             // Of the time it takes the watch knows.
             .header_read_timeout(None::<Duration>)
             .max_buf_size(self.settings.max_head.max(8192))
             .half_close(self.settings.half_close)
-            .serve_connection(io, handler);
-        let step = drive(&state, |cx, ends| {
+            .serve_connection(io, self.handler(state, None))
+            .with_upgrades();
+        let step = drive(state, |cx, ends| {
             if ends {
                 Pin::new(&mut conn).graceful_shutdown();
             }
             match Pin::new(&mut conn).poll(cx) {
                 Poll::Ready(ended) => Poll::Ready(ended.map(|()| Step::Over)),
-                Poll::Pending if state.wants_upgrade() => Poll::Ready(Ok(Step::Upgrade)),
                 Poll::Pending if state.take_parking() => Poll::Ready(Ok(Step::Park)),
                 Poll::Pending => Poll::Pending,
             }
         });
         let step = step.await?;
+        // There is nothing of an upgraded conn.
+        let unread = conn.into_parts().map_or(Bytes::new(), |parts| without_empty_lines(parts.read_buf));
         match step {
-            Step::Over => Ok(Spent::Over),
-            Step::Park => Ok(Spent::Parked(conn.into_parts().read_buf)),
-            Step::Upgrade => {
-                let mut conn = pin!(conn.with_upgrades());
-                drive(&state, |cx, ends| {
-                    if ends {
-                        conn.as_mut().graceful_shutdown();
-                    }
-                    conn.as_mut().poll(cx)
-                })
-                .await?;
-                Ok(Spent::Over)
-            }
+            Step::Park => return Ok(Spent::Parked(unread)),
+            // A request that has no answer, and may have more behind it.
+            Step::Over if !unread.is_empty() => state.leaves_unread(),
+            Step::Over => {}
         }
+        Ok(Spent::Over)
     }
 
-    async fn speak_http2(self: Rc<Self>, io: Io) -> Result<(), BoxError> {
-        let state = io.state.clone();
-        let limits = self.settings.http2;
-        let mut builder = http2::Builder::new(OnThread(state.clone()));
+    async fn speak_http2(self: Rc<Self>, state: &Arc<State>, io: Io) -> Result<(), BoxError> {
+        let (limits, streams) = (self.settings.http2, OnThread::new(state.clone()));
+        let mut builder = http2::Builder::new(streams.clone());
         if limits.extended_connect {
             builder.enable_connect_protocol();
         }
@@ -188,26 +198,25 @@ where
             .max_header_list_size(limits.max_header_list)
             .max_pending_accept_reset_streams(limits.max_resets)
             .max_local_error_reset_streams(limits.max_error_resets)
+            .max_send_buf_size(self.settings.write_buffer.clamp(1, 1 << 30))
             .timer(TokioTimer::new())
             .keep_alive_interval(limits.ping_interval)
             .keep_alive_timeout(limits.ping_timeout)
-            .serve_connection(io, self.handler(&state));
+            .serve_connection(io, self.handler(state, Some(streams)));
         let mut conn = pin!(conn);
-        drive(&state, |cx, ends| {
+        drive(state, |cx, ends| {
             if ends {
                 conn.as_mut().graceful_shutdown();
             }
             conn.as_mut().poll(cx)
         })
-        .await?;
-        Ok(())
+        .await
     }
 }
 
 enum Step {
     Over,
     Park,
-    Upgrade,
 }
 
 /// What is left of a spell of HTTP/1.1.
@@ -217,30 +226,50 @@ enum Spent {
     Parked(Bytes),
 }
 
+/// Of those before a request is nothing to be made (RFC 9112 section 2.2).
+fn without_empty_lines(mut bytes: Bytes) -> Bytes {
+    let is_text = |byte: &u8| !b"\r\n".contains(byte);
+    bytes.advance(bytes.iter().position(is_text).unwrap_or(bytes.len()));
+    bytes
+}
+
 /// Polls a conn to its end; once with `true`, when it is to take no more requests.
-async fn drive<T>(state: &State, mut poll: impl FnMut(&mut Context<'_>, bool) -> Poll<T>) -> T {
+async fn drive<T>(
+    state: &State,
+    mut poll: impl FnMut(&mut Context<'_>, bool) -> Poll<hyper::Result<T>>,
+) -> Result<T, BoxError> {
     let mut told = false;
     poll_fn(|cx| {
         state.drive(cx);
+        if state.is_cut() {
+            return Poll::Ready(Err(CUT.into()));
+        }
         let ends = state.is_ending() && !told;
         told |= ends;
-        poll(cx, ends)
+        poll(cx, ends).map_err(Into::into)
     })
     .await
 }
 
+/// Why a conn ended that the watch has ended.
+const CUT: &str = "it took too long";
+
 /// More bytes behind `heard`; `None` where none will come: at the end of the stream, or when the conn is to end.
-async fn hear(state: &State, heard: Bytes) -> Result<Option<Bytes>, BoxError> {
-    let mut reading = pin!(state.conn.read_pooled());
+async fn hear(state: &State, conn: &Conn, heard: Bytes) -> Result<Option<Bytes>, BoxError> {
+    let mut reading = pin!(conn.read_pooled());
     let read = poll_fn(|cx| {
         state.drive(cx);
+        if state.is_cut() {
+            return Poll::Ready(Err(CUT.into()));
+        }
         // Whoever was not heard yet loses nothing.
         if state.is_ending() && heard.is_empty() {
-            return Poll::Ready(None);
+            return Poll::Ready(Ok(None));
         }
-        reading.as_mut().poll(cx).map(Some)
+        reading.as_mut().poll(cx).map(|read| Ok(Some(read?)))
     });
-    let Some(bytes) = read.await.transpose()? else { return Ok(None) };
+    let read: Result<_, BoxError> = read.await;
+    let Some(bytes) = read? else { return Ok(None) };
     state.read(bytes.len());
     if bytes.is_empty() {
         return Ok(None);
@@ -251,45 +280,56 @@ async fn hear(state: &State, heard: Bytes) -> Result<Option<Bytes>, BoxError> {
     Ok(Some([&heard, &bytes[..]].concat().into()))
 }
 
-/// Waits until nobody else has the conn: a handler that was given it by an upgrade may.
-async fn until_given_back(state: &Arc<State>, _watch: Rc<Watch>) {
-    state.leaves();
-    poll_fn(|cx| {
-        state.drive(cx);
-        if state.is_taken() { Poll::Pending } else { Poll::Ready(()) }
-    })
-    .await;
+/// A conn's stay with the server. Whoever has it still when its place is given up finds that it has ended.
+struct Lease<'a> {
+    state: &'a State,
+    /// What the conn is bound to once it has left HTTP.
+    context: Option<landline::Context>,
 }
 
-/// Whoever has the conn still when its place is given up finds it closed.
-struct CutOnDrop<'a>(&'a State);
+impl Lease<'_> {
+    fn new(state: &State) -> Lease<'_> {
+        Lease { state, context: None }
+    }
 
-impl Drop for CutOnDrop<'_> {
-    fn drop(&mut self) {
-        if self.0.is_taken() {
-            drop(self.0.conn.close());
-        }
+    /// Of a conn that somebody else has.
+    fn bind(&mut self, conn: &Conn) {
+        let context = landline::Context::background().with_cause("the server has ended");
+        conn.bind_context(&context);
+        self.context = Some(context);
+    }
+
+    /// Waits until nobody else has the conn.
+    async fn until_given_back(&self) {
+        self.state.leaves();
+        poll_fn(|cx| {
+            self.state.drive(cx);
+            if self.state.is_taken() { Poll::Pending } else { Poll::Ready(()) }
+        })
+        .await;
     }
 }
 
-/// Streams of HTTP/2 run on the worker's own thread, as their conn does. While one does, the conn is not idle: a tunnel
-/// (RFC 9113 section 8.5) may outlast its request.
-#[derive(Clone)]
-struct OnThread(Arc<State>);
-
-impl<F: Future + 'static> hyper::rt::Executor<F> for OnThread {
-    fn execute(&self, future: F) {
-        let busy = Busy::new(self.0.clone());
-        drop(tokio::task::spawn_local(async move {
-            drop(future.await);
-            drop(busy);
-        }));
+impl Drop for Lease<'_> {
+    fn drop(&mut self) {
+        if let Some(context) = &self.context
+            && self.state.is_taken()
+        {
+            context.cancel();
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_empty_lines_are_passed_over() {
+        for (bytes, rest) in [("", ""), ("\r\n", ""), ("\n\r\nGET", "GET"), ("GET \r\n", "GET \r\n")] {
+            assert_eq!(without_empty_lines(Bytes::from(bytes)), rest, "{bytes:?}");
+        }
+    }
 
     #[test]
     fn the_preface_is_told_from_everything_else() {

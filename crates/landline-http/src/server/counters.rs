@@ -22,7 +22,7 @@ pub struct Counters {
     pub aborted: u64,
     /// Handlers that panicked.
     pub panicked: u64,
-    /// Conns that were cut because their peer was too slow.
+    /// Conns that were cut, and streams of HTTP/2 that were reset, because their peer was too slow.
     pub late: u64,
     /// Bytes received.
     pub received: u64,

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use tracing::Level;
 
 use super::state::State;
+use super::stream::Stream;
 
 /// The target of the access log's events.
 pub(super) const LOG: &str = "landline_http::access";
@@ -15,6 +16,8 @@ pub(super) const LOG: &str = "landline_http::access";
 /// Counts and logs what becomes of a request when it is dropped.
 pub(super) struct Exchange {
     state: Arc<State>,
+    /// That of HTTP/2.
+    stream: Option<Arc<Stream>>,
     context: Lifetime,
     began: Instant,
     status: Option<StatusCode>,
@@ -37,7 +40,7 @@ struct Line {
 pub(super) type Lifetime = Arc<OnceLock<Context>>;
 
 impl Exchange {
-    pub(super) fn begin<B>(state: Arc<State>, request: &Request<B>) -> Exchange {
+    pub(super) fn begin<B>(state: Arc<State>, stream: Option<Arc<Stream>>, request: &Request<B>) -> Exchange {
         state.counts.requests.add(1);
         let wants_log = tracing::enabled!(target: LOG, Level::INFO);
         let log = wants_log.then(|| {
@@ -49,6 +52,7 @@ impl Exchange {
         });
         Exchange {
             state,
+            stream,
             context: Lifetime::default(),
             began: Instant::now(),
             status: None,
@@ -64,6 +68,10 @@ impl Exchange {
         &self.state
     }
 
+    pub(super) fn stream(&self) -> Option<Arc<Stream>> {
+        self.stream.clone()
+    }
+
     pub(super) fn lifetime(&self) -> Lifetime {
         self.context.clone()
     }
@@ -76,6 +84,7 @@ impl Exchange {
         self.expected = length;
     }
 
+    /// Hyper has so much more of the response.
     pub(super) fn sent(&mut self, count: usize) {
         self.bytes += count as u64;
     }

@@ -7,6 +7,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
 use hyper::rt;
+use landline::Conn;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::send_file::{self, Sender};
@@ -14,22 +15,26 @@ use super::state::{State, Taken};
 
 /// The conn, and before what it has to say, what was read of it already.
 pub(super) struct Io {
-    pub(super) state: Arc<State>,
+    pub(super) conn: Arc<Conn>,
     pub(super) ahead: Bytes,
     sender: Sender,
     /// An upgrade may carry it elsewhere.
-    _taken: Taken,
+    pub(super) taken: Taken,
 }
 
 impl Io {
-    pub(super) fn new(state: Arc<State>, ahead: Bytes) -> Io {
-        Io { _taken: Taken::new(state.clone()), state, ahead, sender: Sender::default() }
+    pub(super) fn new(state: Arc<State>, conn: Arc<Conn>, ahead: Bytes) -> Io {
+        Io { conn, ahead, sender: Sender::default(), taken: Taken::new(state) }
+    }
+
+    fn state(&self) -> &State {
+        self.taken.state()
     }
 }
 
 impl std::fmt::Debug for Io {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Io").field("state", &self.state).field("ahead", &self.ahead).finish_non_exhaustive()
+        f.debug_struct("Io").field("conn", &self.conn).field("ahead", &self.ahead).finish_non_exhaustive()
     }
 }
 
@@ -46,8 +51,8 @@ impl AsyncRead for Io {
             return Poll::Ready(Ok(()));
         }
         let before = buffer.filled().len();
-        ready!(Pin::new(&mut &self.state.conn).poll_read(cx, buffer))?;
-        self.state.read(buffer.filled().len() - before);
+        ready!(Pin::new(&mut &*self.conn).poll_read(cx, buffer))?;
+        self.state().read(buffer.filled().len() - before);
         Poll::Ready(Ok(()))
     }
 }
@@ -55,7 +60,7 @@ impl AsyncRead for Io {
 impl Io {
     /// Whether what comes is what is meant.
     fn may_write(&self) -> io::Result<()> {
-        match self.state.handover.is_spoiled() {
+        match self.state().handover.is_spoiled() {
             false => Ok(()),
             true => Err(io::Error::other("bytes were taken that stood for those of a file")),
         }
@@ -67,14 +72,14 @@ impl Io {
         before: &[io::IoSlice<'_>],
         length: usize,
     ) -> Poll<io::Result<usize>> {
-        self.sender.poll_send(&self.state, before, length, cx)
+        self.sender.poll_send(self.taken.state(), &self.conn, before, length, cx)
     }
 
     fn written(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         match &written {
-            Poll::Ready(Ok(count)) => self.state.wrote(*count),
+            Poll::Ready(Ok(count)) => self.state().wrote(*count),
             Poll::Ready(Err(_)) => {}
-            Poll::Pending => self.state.cannot_write(),
+            Poll::Pending => self.state().cannot_write(),
         }
         written
     }
@@ -86,7 +91,7 @@ impl AsyncWrite for Io {
         if send_file::is_stand_in(bytes) {
             return self.poll_send_file(cx, &[], bytes.len());
         }
-        self.written(Pin::new(&mut &self.state.conn).poll_write(cx, bytes))
+        self.written(Pin::new(&mut &*self.conn).poll_write(cx, bytes))
     }
 
     fn poll_write_vectored(
@@ -98,24 +103,24 @@ impl AsyncWrite for Io {
         if let Some(before) = parts.iter().position(|part| send_file::is_stand_in(part)) {
             return self.poll_send_file(cx, &parts[..before], parts[before].len());
         }
-        self.written(Pin::new(&mut &self.state.conn).poll_write_vectored(cx, parts))
+        self.written(Pin::new(&mut &*self.conn).poll_write_vectored(cx, parts))
     }
 
     fn is_write_vectored(&self) -> bool {
-        AsyncWrite::is_write_vectored(&&self.state.conn)
+        AsyncWrite::is_write_vectored(&&*self.conn)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let flushed = Pin::new(&mut &self.state.conn).poll_flush(cx);
+        let flushed = Pin::new(&mut &*self.conn).poll_flush(cx);
         match &flushed {
-            Poll::Ready(_) => self.state.flushed(),
-            Poll::Pending => self.state.cannot_write(),
+            Poll::Ready(_) => self.state().flushed(),
+            Poll::Pending => self.state().cannot_write(),
         }
         flushed
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut &self.state.conn).poll_shutdown(cx)
+        Pin::new(&mut &*self.conn).poll_shutdown(cx)
     }
 }
 

@@ -8,11 +8,14 @@ pub mod events;
 mod exchange;
 mod handle;
 mod io;
+mod linger;
+mod portion;
 mod refuse;
 mod send_file;
 mod service;
 mod settings;
 mod state;
+mod stream;
 mod tls;
 mod upgrade;
 mod watch;
@@ -34,7 +37,7 @@ pub use caller::Caller;
 pub use counters::Counters;
 pub use handle::{Handle, PathValues, Router, Sound, handle};
 pub use tls::{PeerCertificates, Tls};
-pub use upgrade::Upgraded;
+pub use upgrade::{Place, Upgraded};
 
 use counters::Counts;
 use settings::Settings;
@@ -150,8 +153,11 @@ impl Server {
         self
     }
 
-    /// How long a client may take nothing of a response; 30 s by default. Then the conn is cut. In HTTP/2 a client that takes
-    /// all there is, but opens no window for more, is not noticed by this.
+    /// How long a client may take nothing of a response; 30 s by default. Then the conn is cut.
+    ///
+    /// In HTTP/2 a client may take all there is, and open no window for more of a response (RFC 9113 section 5.2). Its stream is
+    /// reset then with `CANCEL`, and the others go on; only where the last 16 KiB of it, or less, are all that is left, the
+    /// conn is cut. Times in which the conn itself took no more do not count, as then all its streams wait for each other.
     #[must_use]
     pub fn write_timeout(mut self, timeout: Duration) -> Server {
         self.settings.write_timeout = timeout;
@@ -162,6 +168,25 @@ impl Server {
     #[must_use]
     pub fn handshake_timeout(mut self, timeout: Duration) -> Server {
         self.settings.handshake_timeout = timeout;
+        self
+    }
+
+    /// How long a client that is still sending, a body that is refused or not read, is heard and ignored when it has its
+    /// answer and the conn ends; 30 s by default, of which it may be silent for 5 s, and up to 256 MiB. A conn closed before
+    /// would be reset by what still comes, and the client might lose the answer for it (RFC 9112 section 9.6). With zero it is
+    /// closed at once.
+    #[must_use]
+    pub fn linger_timeout(mut self, timeout: Duration) -> Server {
+        self.settings.linger_timeout = timeout;
+        self
+    }
+
+    /// How much of a response is kept for a client that is slow to take it, in bytes, beside what the kernel has; 256 KiB by
+    /// default. With as much the body is not asked for more, so it may become more by one frame of the body's. In HTTP/2 it is
+    /// for each request.
+    #[must_use]
+    pub fn write_buffer(mut self, bytes: usize) -> Server {
+        self.settings.write_buffer = bytes;
         self
     }
 

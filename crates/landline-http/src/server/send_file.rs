@@ -37,7 +37,7 @@ pub(super) fn is_stand_in(bytes: &[u8]) -> bool {
 }
 
 /// Whether the kernel can send files over it by itself.
-fn takes_files(conn: &Conn) -> bool {
+pub(super) fn takes_files(conn: &Conn) -> bool {
     matches!(conn, Conn::Tcp(_) | Conn::Unix(_))
 }
 
@@ -45,7 +45,7 @@ fn takes_files(conn: &Conn) -> bool {
 /// back.
 pub(super) fn unwrapped<B: 'static>(body: B, state: &State) -> Result<files::Body, Option<B>> {
     let mut body = Some(body);
-    if !state.speaks_http1() || !takes_files(&state.conn) {
+    if !state.speaks_http1() || !state.takes_files {
         return Err(body);
     }
     let any: &mut dyn Any = &mut body;
@@ -204,7 +204,8 @@ impl Sender {
     /// is ready with how many went. Until hyper was told of all of them, it is to be given the same again, or the rest.
     pub(super) fn poll_send(
         &mut self,
-        state: &Arc<State>,
+        state: &State,
+        conn: &Arc<Conn>,
         before: &[IoSlice<'_>],
         length: usize,
         cx: &mut Context<'_>,
@@ -216,7 +217,7 @@ impl Sender {
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
-            none => none.insert(Sending::begin(state, before, length)?),
+            none => none.insert(Sending::begin(state, conn, before, length)?),
         };
         let polled = sending.poll(state, cx);
         match &polled {
@@ -244,7 +245,7 @@ struct Sending {
 }
 
 impl Sending {
-    fn begin(state: &Arc<State>, before: &[IoSlice<'_>], length: usize) -> io::Result<Sending> {
+    fn begin(state: &State, conn: &Arc<Conn>, before: &[IoSlice<'_>], length: usize) -> io::Result<Sending> {
         let (file, offset) = match &*state.handover.part() {
             Some(part) => (part.file.clone(), part.offset),
             None => return Err(io::Error::other("there is no file to be sent")),
@@ -259,7 +260,7 @@ impl Sending {
             told: 0,
             // The kernel has what stands before a file wait for it, so that both are in one segment.
             copying: Box::pin(copy(
-                state.clone(),
+                conn.clone(),
                 file,
                 offset,
                 Copier::new().prefix(before).limit(length as u64).progress(&progress),
@@ -303,10 +304,10 @@ impl Sending {
     }
 }
 
-async fn copy(state: Arc<State>, file: Arc<File>, offset: u64, copier: Copier) -> io::Result<()> {
+async fn copy(conn: Arc<Conn>, file: Arc<File>, offset: u64, copier: Copier) -> io::Result<()> {
     // Nobody else has its cursor: each response opens its file.
     rustix::fs::seek(&file, SeekFrom::Start(offset))?;
-    copier.copy(&file, &state.conn).await?;
+    copier.copy(&file, &conn).await?;
     Ok(())
 }
 
@@ -321,6 +322,7 @@ mod tests {
 
     use super::super::body::Sent;
     use super::super::io::Io;
+    use super::super::settings::Settings;
     use super::super::watch::Worker;
     use super::*;
     use crate::files::FileServer;
@@ -340,12 +342,13 @@ mod tests {
         assert!(handover.is_spoiled());
     }
 
+    /// One of a server that does nothing.
     async fn worker() -> Worker {
-        let bound = landline::Server::new().workers(1).bind("tcp", "127.0.0.1:0").await.unwrap();
         let (tell, told) = std::sync::mpsc::channel();
+        let bound = landline::Server::new().workers(1).bind("tcp", "127.0.0.1:0").await.unwrap();
         let serving = bound.serve_with(move |worker| {
             tell.send(worker.draining()).unwrap();
-            |_| async {}
+            |_| std::future::ready(())
         });
         let _serving = serving.await.unwrap();
         Worker::new(told.recv().unwrap())
@@ -357,12 +360,13 @@ mod tests {
         std::fs::write(directory.path().join("a"), content).unwrap();
         let files = FileServer::new(directory.path()).unwrap();
         let (ours, theirs) = UnixConn::pair(UnixKind::Stream).unwrap();
-        let state = State::new(ours.into(), None, &worker().await, Arc::default());
+        let conn = Arc::new(Conn::from(ours));
+        let state = State::new(&conn, None, &worker().await, Arc::default(), &Settings::default());
         let state = Arc::new(state);
-        let io = Io::new(state.clone(), Bytes::new());
+        let io = Io::new(state.clone(), conn, Bytes::new());
         let service = service_fn(move |request| {
             state.request_began();
-            let exchange = Exchange::begin(state.clone(), &request);
+            let exchange = Exchange::begin(state.clone(), None, &request);
             let answer = files.clone().call(request);
             async move { Ok::<_, Infallible>(answer.await?.map(|body| Sent::by_handler(body, exchange))) }
         });

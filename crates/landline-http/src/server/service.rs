@@ -19,6 +19,7 @@ use super::exchange::Exchange;
 use super::refuse::refusal;
 use super::settings::Settings;
 use super::state::State;
+use super::stream::OnThread;
 
 type BoxError = Box<dyn StdError + Send + Sync>;
 
@@ -27,6 +28,8 @@ pub(super) struct Handler<S> {
     pub(super) service: S,
     pub(super) state: Arc<State>,
     pub(super) settings: Arc<Settings>,
+    /// What runs the streams of HTTP/2.
+    pub(super) streams: Option<OnThread>,
 }
 
 impl<S, B> hyper::service::Service<Request<Incoming>> for Handler<S>
@@ -44,16 +47,18 @@ where
         if number >= self.settings.max_requests {
             self.state.end();
         }
-        let exchange = Exchange::begin(self.state.clone(), &request);
+        let stream = self.streams.as_ref().map(|streams| streams.begin(number));
+        let exchange = Exchange::begin(self.state.clone(), stream, &request);
         let refused = refusal(&request).or_else(|| {
             let is_too_long = request.body().size_hint().lower() > self.settings.max_body;
             is_too_long.then_some((StatusCode::PAYLOAD_TOO_LARGE, "the body is too long"))
         });
         if let Some((status, words)) = refused {
+            if !request.body().is_end_stream() {
+                self.state.leaves_unread();
+            }
             return Answering { stage: Stage::Refused { status, words }, exchange: Some(exchange) };
         }
-        let wants_upgrade =
-            request.headers().contains_key(header::UPGRADE) || request.method() == http::Method::CONNECT;
         let caller = Caller { state: self.state.clone(), lifetime: exchange.lifetime() };
         let (mut head, body) = request.into_parts();
         if let Some(peer) = &self.state.peer {
@@ -68,8 +73,7 @@ where
         let body = RequestBody::new(body, self.state.clone(), self.settings.max_body);
         let request = Some(Request::from_parts(head, body));
         let service = self.service.clone();
-        let is_held = wants_upgrade && !self.state.wants_upgrade();
-        Answering { stage: Stage::Waiting { service, request, is_held }, exchange: Some(exchange) }
+        Answering { stage: Stage::Waiting { service, request }, exchange: Some(exchange) }
     }
 }
 
@@ -90,8 +94,8 @@ pin_project! {
     #[project = StageProjection]
     enum Stage<S, F> {
         Refused { status: StatusCode, words: &'static str },
-        // Until the service is ready, and the conn one that can be upgraded.
-        Waiting { service: S, request: Option<Request<RequestBody>>, is_held: bool },
+        // Until the service is ready.
+        Waiting { service: S, request: Option<Request<RequestBody>> },
         Called { #[pin] future: F },
     }
 }
@@ -157,7 +161,7 @@ where
 }
 
 /// Only the head, which hyper sees to by itself in HTTP/1.1 but not in HTTP/2; with the length that the body would have had.
-fn without_content<B: Body>(response: Response<B>, exchange: Exchange) -> Response<Sent<B>> {
+fn without_content<B: Body + 'static>(response: Response<B>, exchange: Exchange) -> Response<Sent<B>> {
     let (mut head, body) = response.into_parts();
     if head.status != StatusCode::NO_CONTENT
         && !body.is_end_stream()
@@ -187,14 +191,7 @@ impl<S: Service<Request<RequestBody>>> Answering<S> {
                     return Poll::Ready(Step::Refused(*status, words));
                 }
                 StageProjection::Called { future } => return future.poll(cx).map(Step::Answered),
-                StageProjection::Waiting { service, request, is_held } => {
-                    if *is_held {
-                        *is_held = false;
-                        if let Some(exchange) = &this.exchange {
-                            exchange.state().ask_for_upgrade(cx.waker());
-                        }
-                        return Poll::Pending;
-                    }
+                StageProjection::Waiting { service, request } => {
                     if let Err(error) = ready!(service.poll_ready(cx)) {
                         return Poll::Ready(Step::Answered(Err(error)));
                     }

@@ -10,6 +10,8 @@ pub(super) struct Settings {
     pub(super) body_timeout: Duration,
     pub(super) write_timeout: Duration,
     pub(super) handshake_timeout: Duration,
+    pub(super) linger_timeout: Duration,
+    pub(super) write_buffer: usize,
     pub(super) max_head: usize,
     pub(super) max_body: u64,
     pub(super) max_requests: u32,
@@ -37,6 +39,8 @@ impl Default for Settings {
             body_timeout: Duration::from_secs(30),
             write_timeout: Duration::from_secs(30),
             handshake_timeout: Duration::from_secs(10),
+            linger_timeout: Duration::from_secs(30),
+            write_buffer: 256 << 10,
             max_head: 1 << 20,
             max_body: 1 << 30,
             max_requests: u32::MAX,
@@ -64,6 +68,10 @@ pub(super) type Tick = u32;
 pub(super) fn ticks(time: Duration) -> u32 {
     let ticks = time.as_millis().div_ceil(TICK.as_millis()).saturating_add(1);
     u32::try_from(ticks).unwrap_or(u32::MAX)
+}
+
+fn has_passed(since: Tick, limit: Duration, now: Tick) -> bool {
+    since != 0 && now.saturating_sub(since) >= ticks(limit)
 }
 
 /// What a conn is doing, and since when.
@@ -112,8 +120,13 @@ impl Late {
 }
 
 impl Settings {
+    /// Whether a response of which nothing could be sent since then is to be given up.
+    pub(super) fn is_stalled(&self, since: Tick, now: Tick) -> bool {
+        has_passed(since, self.write_timeout, now)
+    }
+
     pub(super) fn judge(&self, doing: Doing, now: Tick) -> Verdict {
-        let late = |since: Tick, limit: Duration| since != 0 && now.saturating_sub(since) >= ticks(limit);
+        let late = |since: Tick, limit: Duration| has_passed(since, limit, now);
         if late(doing.writing_since, self.write_timeout) {
             return Verdict::Cut(Late::Write);
         }
@@ -168,6 +181,14 @@ mod tests {
         ] {
             assert_eq!(settings.judge(doing, now), verdict, "{doing:?} {now}");
         }
+    }
+
+    #[test]
+    fn a_response_stalls_only_while_something_of_it_is_unsent() {
+        let settings = Settings { write_timeout: Duration::from_secs(30), ..Settings::default() };
+        assert!(!settings.is_stalled(0, 1_000_000));
+        assert!(!settings.is_stalled(10, 10 + 60));
+        assert!(settings.is_stalled(10, 10 + 61));
     }
 
     #[test]

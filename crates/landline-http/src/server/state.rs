@@ -2,18 +2,19 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{
-    AtomicBool, AtomicU32,
+    AtomicBool, AtomicU32, AtomicUsize,
     Ordering::{Acquire, Relaxed, Release},
 };
-use std::task::{Context, Waker};
+use std::task::{Context, Poll};
 
 use atomic_waker::AtomicWaker;
 use landline::serve::Draining;
 use landline::{Addr, Conn};
 
 use super::counters::Counts;
-use super::send_file::Handover;
-use super::settings::{Doing, Tick};
+use super::send_file::{self, Handover};
+use super::settings::{Doing, Settings, Tick};
+use super::stream::Streams;
 use super::tls::PeerCertificates;
 use super::watch::Worker;
 
@@ -39,13 +40,16 @@ impl Clock {
 /// nothing is ordered by it.
 #[derive(Debug)]
 pub(super) struct State {
-    pub(super) conn: Conn,
     pub(super) peer: Option<Addr>,
     /// There if it is over TLS.
     pub(super) secured: Option<Secured>,
+    /// Whether the kernel can send files over it by itself.
+    pub(super) takes_files: bool,
     pub(super) draining: Draining,
     pub(super) clock: Arc<Clock>,
     pub(super) counts: Arc<Counts>,
+    /// Those of HTTP/2.
+    pub(super) streams: Streams,
     in_flight: AtomicU32,
     heading_since: AtomicU32,
     idle_since: AtomicU32,
@@ -53,7 +57,16 @@ pub(super) struct State {
     /// How many bodies are waited for.
     waited_bodies: AtomicU32,
     writing_since: AtomicU32,
+    /// When the conn last took no more, whether or not it has since.
+    blocked_at: AtomicU32,
     requests: AtomicU32,
+    /// How much of a response hyper has and the conn has not, in HTTP/1.1.
+    queued: AtomicUsize,
+    most_queued: usize,
+    /// Whoever waits for that to become less.
+    room: AtomicWaker,
+    /// A request's body was given up before its end, so that the peer may still be sending it.
+    left_unread: AtomicBool,
     /// HTTP is over, and somebody has the conn.
     has_left: AtomicBool,
     /// A head is waited for byte by byte, which is not so in HTTP/2.
@@ -61,13 +74,16 @@ pub(super) struct State {
     /// No further request is wanted.
     is_ending: AtomicBool,
     wants_parking: AtomicBool,
-    wants_upgrade: AtomicBool,
+    /// It ends here and now.
+    is_cut: AtomicBool,
     /// How many others have the conn after an upgrade, or wait for it.
     takers: AtomicU32,
     /// Of files that the kernel sends.
     pub(super) handover: Handover,
     /// Whoever drives the conn.
     driver: AtomicWaker,
+    /// Whoever waits for HTTP to be over.
+    heir: AtomicWaker,
 }
 
 /// What the handshake of TLS has found out.
@@ -102,6 +118,10 @@ impl Taken {
         state.takers.fetch_add(1, Relaxed);
         Taken(state)
     }
+
+    pub(super) fn state(&self) -> &Arc<State> {
+        &self.0
+    }
 }
 
 impl Drop for Taken {
@@ -113,15 +133,22 @@ impl Drop for Taken {
 }
 
 impl State {
-    pub(super) fn new(conn: Conn, secured: Option<Secured>, worker: &Worker, counts: Arc<Counts>) -> State {
+    pub(super) fn new(
+        conn: &Conn,
+        secured: Option<Secured>,
+        worker: &Worker,
+        counts: Arc<Counts>,
+        settings: &Settings,
+    ) -> State {
         let (clock, now) = (worker.clock.clone(), worker.clock.now());
         State {
             peer: conn.peer_addr().ok(),
-            conn,
             secured,
+            takes_files: send_file::takes_files(conn),
             draining: worker.draining.clone(),
             clock,
             counts,
+            streams: Streams::default(),
             in_flight: AtomicU32::new(0),
             // The first head is waited for from the beginning.
             heading_since: AtomicU32::new(now),
@@ -129,15 +156,21 @@ impl State {
             body_since: AtomicU32::new(0),
             waited_bodies: AtomicU32::new(0),
             writing_since: AtomicU32::new(0),
+            blocked_at: AtomicU32::new(0),
             requests: AtomicU32::new(0),
+            queued: AtomicUsize::new(0),
+            most_queued: settings.write_buffer.max(1),
+            room: AtomicWaker::new(),
+            left_unread: AtomicBool::new(false),
             has_left: AtomicBool::new(false),
             has_heads: AtomicBool::new(true),
             is_ending: AtomicBool::new(false),
             wants_parking: AtomicBool::new(false),
-            wants_upgrade: AtomicBool::new(false),
+            is_cut: AtomicBool::new(false),
             takers: AtomicU32::new(0),
             handover: Handover::default(),
             driver: AtomicWaker::new(),
+            heir: AtomicWaker::new(),
         }
     }
 
@@ -181,16 +214,48 @@ impl State {
     pub(super) fn wrote(&self, count: usize) {
         self.counts.sent.add(count as u64);
         self.writing_since.store(0, Relaxed);
+        self.queue_shrinks(self.queued.load(Relaxed).saturating_sub(count));
     }
 
     pub(super) fn flushed(&self) {
         self.writing_since.store(0, Relaxed);
+        self.queue_shrinks(0);
     }
 
     pub(super) fn cannot_write(&self) {
+        self.blocked_at.store(self.clock.now(), Relaxed);
         if self.writing_since.load(Relaxed) == 0 {
             self.writing_since.store(self.clock.now(), Relaxed);
         }
+    }
+
+    pub(super) fn blocked_at(&self) -> Tick {
+        self.blocked_at.load(Relaxed)
+    }
+
+    /// Hyper, which speaks HTTP/1.1, was given so much of a response.
+    pub(super) fn queued(&self, count: usize) {
+        self.queued.store(self.queued.load(Relaxed) + count, Relaxed);
+    }
+
+    fn queue_shrinks(&self, left: usize) {
+        let queued = self.queued.load(Relaxed);
+        if queued > left {
+            self.queued.store(left, Relaxed);
+        }
+        if queued >= self.most_queued && left < self.most_queued {
+            self.room.wake();
+        }
+    }
+
+    /// Whether hyper has as much of a response as it may keep. Whoever asks is woken when it no longer has: with a body
+    /// that has nothing for it, hyper would not ask again by itself.
+    pub(super) fn is_queue_full(&self, cx: &Context<'_>) -> bool {
+        let is_full = self.queued.load(Relaxed) >= self.most_queued;
+        if is_full {
+            self.room.register(cx.waker());
+        }
+        is_full
     }
 
     /// A handler waits for more of a body than is there.
@@ -208,14 +273,39 @@ impl State {
         }
     }
 
-    /// HTTP is over; whoever took the conn over has it for as long as he likes.
+    /// HTTP is over, and its times are. Whoever took the conn over has it alone now, for as long as he likes.
     pub(super) fn leaves(&self) {
-        self.has_left.store(true, Relaxed);
+        self.has_left.store(true, Release);
+        self.heir.wake();
+    }
+
+    /// Ready when HTTP is over.
+    pub(super) fn poll_left(&self, cx: &Context<'_>) -> Poll<()> {
+        self.heir.register(cx.waker());
+        if self.has_left.load(Acquire) { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// The rest of a request's body will be read by nobody.
+    pub(super) fn leaves_unread(&self) {
+        self.left_unread.store(true, Relaxed);
+    }
+
+    pub(super) fn has_left_unread(&self) -> bool {
+        self.left_unread.load(Relaxed)
+    }
+
+    /// A head that had begun before the last response was complete is waited for since then.
+    pub(super) fn heads_since_idle(&self) {
+        self.heading_since.store(self.idle_since.load(Relaxed), Relaxed);
     }
 
     /// A request has come, which keeps the conn busy until [`State::done`]. Returns which it is on this conn, from 1.
     pub(super) fn request_began(&self) -> u32 {
         self.heading_since.store(0, Relaxed);
+        if self.speaks_http1() {
+            // Of the body before, the end has come.
+            self.left_unread.store(false, Relaxed);
+        }
         self.busy();
         self.requests.fetch_add(1, Relaxed) + 1
     }
@@ -255,15 +345,14 @@ impl State {
         }
     }
 
-    /// A request wants to be upgraded: its conn has to be one that can be. Wakes the driver, which sees to it.
-    pub(super) fn ask_for_upgrade(&self, asker: &Waker) {
-        self.wants_upgrade.store(true, Relaxed);
+    /// Has whoever drives the conn drop it.
+    pub(super) fn cut(&self) {
+        self.is_cut.store(true, Relaxed);
         self.driver.wake();
-        asker.wake_by_ref();
     }
 
-    pub(super) fn wants_upgrade(&self) -> bool {
-        self.wants_upgrade.load(Relaxed)
+    pub(super) fn is_cut(&self) -> bool {
+        self.is_cut.load(Relaxed)
     }
 
     pub(super) fn is_taken(&self) -> bool {

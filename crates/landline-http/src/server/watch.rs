@@ -8,7 +8,7 @@ use landline::serve::Draining;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until};
 
-use super::settings::{Settings, TICK, Verdict};
+use super::settings::{Late, Settings, TICK, Tick, Verdict};
 use super::state::{Clock, State};
 
 /// What one worker's conns share.
@@ -76,6 +76,12 @@ impl Watch {
     }
 }
 
+fn tell_of(state: &State, late: Late) {
+    state.counts.late.add(1);
+    let peer = state.peer.as_ref().map(tracing::field::display);
+    tracing::debug!(target: "landline_http", peer, "{} took too long", late.as_str());
+}
+
 async fn look(watch: Weak<Watch>, clock: Arc<Clock>, draining: Draining, settings: Arc<Settings>) {
     let mut next = Instant::now();
     let mut was_told = false;
@@ -94,14 +100,18 @@ async fn look(watch: Weak<Watch>, clock: Arc<Clock>, draining: Draining, setting
             match settings.judge(state.doing(), now) {
                 Verdict::GoOn => {}
                 Verdict::Park => state.park(),
-                Verdict::End if state.is_ending() => drop(state.conn.close()),
+                Verdict::End if state.is_ending() => state.cut(),
                 Verdict::End => state.end(),
                 Verdict::Cut(late) => {
-                    state.counts.late.add(1);
-                    let peer = state.peer.as_ref().map(tracing::field::display);
-                    tracing::debug!(target: "landline_http", peer, "{} took too long", late.as_str());
-                    // Whoever waits for it wakes with an error, and ends.
-                    drop(state.conn.close());
+                    tell_of(state, late);
+                    state.cut();
+                }
+            }
+            let began = |since: Tick| since.max(state.blocked_at());
+            for stream in state.streams.all_that(|since| settings.is_stalled(began(since), now)) {
+                tell_of(state, Late::Write);
+                if !stream.reset() {
+                    state.cut();
                 }
             }
         });

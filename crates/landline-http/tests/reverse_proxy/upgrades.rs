@@ -1,13 +1,18 @@
 //! Requests that change the protocol of their conn.
 
+use std::fmt::Write as _;
+use std::sync::{Mutex, OnceLock};
+
 use http::Request;
 use landline_http::client::{Body, Client};
 use landline_http::reverse_proxy::ReverseProxy;
+use landline_http::server::{Server, Serving};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::harness::{LONG, Running, backend, front, header, read_head, read_until, say};
+use crate::self_signed::self_signed;
 
 /// Changes to `protocol`, says hello in the same packet, and repeats what it hears.
 async fn upgrading(protocol: &'static str) -> Running {
@@ -98,5 +103,115 @@ async fn the_client_gives_the_conn_away() {
     conn.close_write().unwrap();
     let mut rest = Vec::new();
     (&conn).read_to_end(&mut rest).await.unwrap();
+    assert!(rest.is_empty());
+}
+
+/// What the proxy has told of the copies it has made, in this process.
+fn told() -> &'static Mutex<Vec<String>> {
+    static TOLD: OnceLock<Mutex<Vec<String>>> = OnceLock::new();
+    TOLD.get_or_init(|| {
+        tracing::subscriber::set_global_default(Told).unwrap();
+        Mutex::default()
+    })
+}
+
+struct Told;
+
+impl tracing::Subscriber for Told {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        metadata.is_event() && metadata.target() == "landline"
+    }
+
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+    fn enter(&self, _: &tracing::span::Id) {}
+    fn exit(&self, _: &tracing::span::Id) {}
+
+    fn event(&self, event: &tracing::Event<'_>) {
+        struct Line(String);
+
+        impl tracing::field::Visit for Line {
+            fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+                write!(self.0, "{field}={value:?} ").unwrap();
+            }
+        }
+
+        let mut line = Line(String::new());
+        event.record(&mut line);
+        told().lock().unwrap().push(line.0);
+    }
+}
+
+/// Has so much go through an upgraded conn and back, and returns what the proxy tells of it.
+async fn copied(backend: &Running, mut client: impl AsyncReadExt + AsyncWriteExt + Unpin) -> String {
+    const MUCH: usize = 4 << 20;
+    client.write_all(format!("{ASK}early\n").as_bytes()).await.unwrap();
+    let head = read_until(&mut client, "\r\n\r\n").await;
+    assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
+    assert_eq!(read_until(&mut client, "early\n").await, "hello\nearly\n");
+    let (mut read, mut write) = tokio::io::split(client);
+    let (piece, mut back) = (vec![b'x'; 256 << 10], Vec::new());
+    let sending = async {
+        for _ in 0..MUCH / piece.len() {
+            write.write_all(&piece).await.unwrap();
+        }
+        write.shutdown().await.unwrap();
+    };
+    let ((), got) = tokio::join!(sending, read.read_to_end(&mut back));
+    got.unwrap();
+    assert_eq!((back.len(), back.iter().all(|byte| *byte == b'x')), (MUCH, true));
+    loop {
+        let line = told().lock().unwrap().iter().find(|line| line.contains(&backend.address)).cloned();
+        match line {
+            Some(line) => return line,
+            None => tokio::task::yield_now().await,
+        }
+    }
+}
+
+async fn serve(server: Server, backend: &Running) -> Serving {
+    let server = server.transport(landline::Server::new().workers(1));
+    server.serve("tcp", "127.0.0.1:0", ReverseProxy::new([backend.url()]).unwrap()).await.unwrap()
+}
+
+#[tokio::test]
+async fn under_our_own_server_the_kernel_moves_the_bytes() {
+    told();
+    let backend = upgrading("echo").await;
+    let serving = serve(Server::new(), &backend).await;
+    let client = TcpStream::connect(serving.local_addr().to_string()).await.unwrap();
+    let line = timeout(LONG, copied(&backend, client)).await.expect("it talks");
+    assert!(line.matches("by splice").count() == 2, "{line}");
+    assert!(line.contains("there=4194310 bytes") && line.contains("back=4194316 bytes"), "{line}");
+}
+
+#[tokio::test]
+async fn of_tls_it_cannot() {
+    told();
+    let (config, trust) = self_signed(&[b"http/1.1"]);
+    let backend = upgrading("echo").await;
+    let serving = serve(Server::new().tls(config), &backend).await;
+    let conn = landline::dial("tcp", &serving.local_addr().to_string()).await.unwrap();
+    let client = landline::TlsConn::connect(conn, "localhost", std::sync::Arc::new(trust)).await.unwrap();
+    let line = timeout(LONG, copied(&backend, client)).await.expect("it talks");
+    assert!(line.matches("by buffer").count() == 2, "{line}");
+}
+
+#[tokio::test]
+async fn a_relayed_conn_is_one_of_the_servers() {
+    let backend = upgrading("echo").await;
+    let serving = serve(Server::new(), &backend).await;
+    let mut client = TcpStream::connect(serving.local_addr().to_string()).await.unwrap();
+    client.write_all(ASK.as_bytes()).await.unwrap();
+    read_until(&mut client, "hello\n").await;
+    assert_eq!(serving.counters().total().conns, 1);
+    let drained = serving.shutdown(std::time::Duration::from_millis(100)).await;
+    assert_eq!((drained.finished, drained.cut), (0, 1));
+    let mut rest = Vec::new();
+    let _ = timeout(LONG, client.read_to_end(&mut rest)).await.expect("it is cut");
     assert!(rest.is_empty());
 }

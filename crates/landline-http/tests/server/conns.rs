@@ -98,6 +98,24 @@ async fn a_head_that_takes_too_long_ends_the_conn() {
 }
 
 #[tokio::test]
+async fn half_a_head_behind_another_takes_no_longer_than_a_head_may() {
+    let serving = serve_word(Server::new().head_timeout(Duration::from_secs(1))).await;
+    let conn = dial(&serving).await;
+    conn.write_all(&[GET, b"GET / HT"].concat()).await.unwrap();
+    assert!(response(&conn).await.ends_with("GET /x"));
+    let (took, said) = until_closed(&conn).await;
+    assert!(took < Duration::from_secs(20), "{took:?}");
+    assert_eq!((said.as_str(), serving.http_counters().late), ("", 1));
+    // Of an empty line nothing is expected (RFC 9112 section 2.2).
+    let conn = dial(&serving).await;
+    conn.write_all(&[GET, b"\r\n"].concat()).await.unwrap();
+    assert!(response(&conn).await.ends_with("GET /x"));
+    sleep(Duration::from_secs(4)).await;
+    conn.write_all(GET).await.unwrap();
+    assert!(response(&conn).await.ends_with("GET /x"));
+}
+
+#[tokio::test]
 async fn an_idle_conn_ends_in_its_time() {
     let serving = serve_word(Server::new().idle_timeout(SHORT)).await;
     let conn = dial(&serving).await;
@@ -293,6 +311,36 @@ async fn the_rest_of_a_body_is_no_request_after_an_early_answer() {
     let body = tokio::time::timeout(Duration::from_secs(30), bodies.recv()).await.unwrap().unwrap();
     assert_eq!(body, GET);
     assert_eq!(serving.http_counters().requests, 1);
+}
+
+#[tokio::test]
+async fn a_body_that_is_read_behind_an_early_answer_has_an_end() {
+    let (send, mut bodies) = tokio::sync::mpsc::unbounded_channel();
+    let early = handle(move |request: Request<RequestBody>| {
+        let send = send.clone();
+        async move {
+            tokio::task::spawn_local(async move {
+                let read = request.into_body().collect().await.unwrap();
+                let _ = send.send(read.to_bytes());
+            });
+            Response::new(Body::from("early"))
+        }
+    });
+    let serving = Server::new().transport(one()).serve("tcp", "127.0.0.1:0", early).await.unwrap();
+    let conn = dial(&serving).await;
+    for (framing, body) in [
+        ("Content-Length: 5", "hello"),
+        ("Transfer-Encoding: chunked", "5\r\nhello\r\n0\r\n\r\n"),
+        ("Content-Length: 5", "hello"),
+    ] {
+        let head = format!("POST / HTTP/1.1\r\nHost: a\r\n{framing}\r\n\r\n");
+        conn.write_all(head.as_bytes()).await.unwrap();
+        assert!(response(&conn).await.ends_with("early"));
+        conn.write_all(body.as_bytes()).await.unwrap();
+        // While the conn is kept, and without another request on it.
+        let read = tokio::time::timeout(Duration::from_secs(30), bodies.recv()).await;
+        assert_eq!(read.expect("its end").unwrap(), "hello");
+    }
 }
 
 #[tokio::test]

@@ -4,13 +4,18 @@
 mod apps;
 mod bodies;
 mod certificates;
+mod closing;
 mod conns;
 mod events;
 mod files;
+mod flow;
 mod framing;
 mod http2;
 mod requests;
+#[path = "../self_signed/mod.rs"]
+mod self_signed;
 mod tls;
+mod upgrades;
 mod websockets;
 
 use std::time::Duration;

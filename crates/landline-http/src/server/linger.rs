@@ -1,0 +1,49 @@
+//! What is done with a client that is still sending when it has been answered for the last time.
+
+use std::error::Error as StdError;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use landline::Conn;
+use tokio::time::timeout;
+
+use super::state::State;
+
+type BoxError = Box<dyn StdError + Send + Sync>;
+
+/// How long nothing may come.
+const QUIET: Duration = Duration::from_secs(5);
+
+/// How much is heard and ignored, in bytes.
+const MOST: usize = 256 << 20;
+
+/// Whether the client may be sending more. A conn closed now would be reset at once by what comes, or has come and was not
+/// read, and the client's system may throw the response away for that, before the client has read it (RFC 9112 section
+/// 9.6).
+pub(super) fn may_send_more(state: &State, conn: &Conn, ended: &Result<(), BoxError>) -> bool {
+    match ended {
+        // It was answered, and what it sends makes no sense.
+        Err(error) => error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse),
+        Ok(()) if state.has_left_unread() => true,
+        // A request behind the last.
+        Ok(()) => {
+            state.speaks_http1()
+                && matches!(conn.read_pooled().now_or_never(), Some(Ok(bytes)) if !bytes.is_empty())
+        }
+    }
+}
+
+/// Reads until the client closes, for some time. Our side was shut down before.
+pub(super) async fn linger(conn: &Conn, longest: Duration) {
+    let hearing = async {
+        let mut left = MOST;
+        while let Ok(Ok(bytes)) = timeout(QUIET, conn.read_pooled()).await
+            && !bytes.is_empty()
+            && bytes.len() < left
+        {
+            left -= bytes.len();
+        }
+    };
+    // The end of the time is an end as well.
+    let _ = timeout(longest, hearing).await;
+}

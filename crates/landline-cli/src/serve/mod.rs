@@ -18,7 +18,7 @@ use http_body::Body;
 use landline::Addr;
 use landline_http::files::FileServer;
 use landline_http::reverse_proxy::ReverseProxy;
-use landline_http::server::{RequestBody, Server};
+use landline_http::server::{Caller, RequestBody, Server};
 use tower_service::Service;
 
 use crate::failure::Failure;
@@ -185,5 +185,5 @@ fn announce(what: &str, local: &Addr, is_secure: bool) {
 
 /// Who asks, for the log: an IP address, as clients of Unix sockets have no name.
 fn client(extensions: &http::Extensions) -> Option<String> {
-    extensions.get::<Addr>()?.ip().map(|ip| ip.to_canonical().to_string())
+    extensions.get::<Caller>()?.peer_addr()?.ip().map(|ip| ip.to_canonical().to_string())
 }

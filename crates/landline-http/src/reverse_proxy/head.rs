@@ -2,12 +2,13 @@
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{Method, StatusCode, Version, request};
+use http::{Extensions, Method, StatusCode, Version, request};
 use landline::Addr;
 
 use super::answer::{Failure, Reason};
 use super::forwarded::{self, Forwarding, Peer};
 use super::hop;
+use crate::server::Caller;
 
 /// What the backend sees as `Host` (or `:authority`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +41,14 @@ pub(super) struct Head {
     pub(super) upgrade: Option<HeaderValue>,
 }
 
+/// Who asks: as our own server tells it, or another by an [`Addr`].
+fn peer_addr(extensions: &Extensions) -> Option<&Addr> {
+    match extensions.get::<Caller>() {
+        Some(caller) => caller.peer_addr(),
+        None => extensions.get(),
+    }
+}
+
 const MAX_FORWARDS: HeaderName = header::MAX_FORWARDS;
 
 impl Head {
@@ -64,7 +73,7 @@ impl Head {
             return refuse(StatusCode::NOT_IMPLEMENTED, "the request is to go no further than this proxy");
         }
         let peer = Peer {
-            ip: parts.extensions.get::<Addr>().and_then(Addr::ip),
+            ip: peer_addr(&parts.extensions).and_then(Addr::ip),
             host: host.as_ref().map(Authority::as_str),
             is_secure: parts
                 .extensions

@@ -5,25 +5,21 @@ use std::sync::Arc;
 use landline::serve::Draining;
 use landline::{Addr, Context};
 
-use super::exchange::Lifetime;
-use super::state::State;
+use super::exchange::Life;
 
-/// Who asks, and for how long; among the extensions of each request, beside the peer's [`Addr`].
+/// Who asks, and for how long; among the extensions of each request.
 #[derive(Clone)]
-pub struct Caller {
-    pub(super) state: Arc<State>,
-    pub(super) lifetime: Lifetime,
-}
+pub struct Caller(pub(super) Arc<Life>);
 
 impl Caller {
     /// The other end of the conn; of a Unix socket often nothing.
     pub fn peer_addr(&self) -> Option<&Addr> {
-        self.state.peer.as_ref()
+        self.0.state.peer.as_ref()
     }
 
     /// Whether the request came over TLS.
     pub fn is_secure(&self) -> bool {
-        self.state.secured.is_some()
+        self.0.state.secured.is_some()
     }
 
     /// Tells of the server's drain, which waits for responses: whoever has one that goes on, such as events or a tunnel, ends
@@ -52,13 +48,13 @@ impl Caller {
     /// }
     /// ```
     pub fn draining(&self) -> &Draining {
-        &self.state.draining
+        &self.0.state.draining
     }
 
     /// A context that is cancelled when the request is over: when its response is complete, or its peer has gone. A
     /// handler itself is dropped then; this is for what it began elsewhere.
     pub fn context(&self) -> &Context {
-        self.lifetime.get_or_init(|| Context::background().child())
+        self.0.context()
     }
 }
 

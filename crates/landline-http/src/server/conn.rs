@@ -58,6 +58,20 @@ fn spoken(heard: &[u8]) -> Spoken {
     }
 }
 
+/// The longest beginning of a head that is kept here, in bytes.
+const LONGEST_BEGINNING: usize = 4096;
+/// As many as hyper allows.
+const MOST_HEADERS: usize = 100;
+
+/// Whether this is a part of a head with nothing wrong in it, as the parser that hyper uses sees it.
+fn is_beginning(heard: &[u8]) -> bool {
+    if heard.is_empty() || heard.len() > LONGEST_BEGINNING || heard.ends_with(b"\r\n\r\n") {
+        return false;
+    }
+    let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
+    matches!(httparse::Request::new(&mut headers).parse(heard), Ok(httparse::Status::Partial))
+}
+
 impl<S, B> Serving<S>
 where
     S: Service<Request<RequestBody>, Response = Response<B>> + Clone + 'static,
@@ -136,6 +150,13 @@ where
             return Box::pin(self.speak_http2(state, io(ahead))).await;
         }
         loop {
+            // A head that comes bit by bit is waited for without hyper, which takes 8 KiB at once.
+            while is_beginning(&ahead) {
+                ahead = match hear(state, conn, ahead).await? {
+                    Some(heard) => heard,
+                    None => return Ok(()),
+                };
+            }
             match Box::pin(self.clone().speak_http1(state, io(ahead))).await? {
                 Spent::Over => return Ok(()),
                 Spent::Parked(unread) => ahead = unread,
@@ -149,6 +170,7 @@ where
             } else {
                 state.heads_since_idle();
             }
+            state.has_rested();
         }
     }
 
@@ -238,9 +260,9 @@ async fn drive<T>(
     state: &State,
     mut poll: impl FnMut(&mut Context<'_>, bool) -> Poll<hyper::Result<T>>,
 ) -> Result<T, BoxError> {
-    let mut told = false;
+    let (mut told, mut driver) = (false, None);
     poll_fn(|cx| {
-        state.drive(cx);
+        state.drive(cx, &mut driver);
         if state.is_cut() {
             return Poll::Ready(Err(CUT.into()));
         }
@@ -257,8 +279,9 @@ const CUT: &str = "it took too long";
 /// More bytes behind `heard`; `None` where none will come: at the end of the stream, or when the conn is to end.
 async fn hear(state: &State, conn: &Conn, heard: Bytes) -> Result<Option<Bytes>, BoxError> {
     let mut reading = pin!(conn.read_pooled());
+    let mut driver = None;
     let read = poll_fn(|cx| {
-        state.drive(cx);
+        state.drive(cx, &mut driver);
         if state.is_cut() {
             return Poll::Ready(Err(CUT.into()));
         }
@@ -302,8 +325,9 @@ impl Lease<'_> {
     /// Waits until nobody else has the conn.
     async fn until_given_back(&self) {
         self.state.leaves();
+        let mut driver = None;
         poll_fn(|cx| {
-            self.state.drive(cx);
+            self.state.drive(cx, &mut driver);
             if self.state.is_taken() { Poll::Pending } else { Poll::Ready(()) }
         })
         .await;
@@ -323,6 +347,21 @@ impl Drop for Lease<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_the_beginning_of_a_head_and_what_is_more_or_none() {
+        for beginning in ["G", "GET / HT", "GET / HTTP/1.1\r\nHost: a\r\n", "\r\nGET /"] {
+            assert!(is_beginning(beginning.as_bytes()), "{beginning:?}");
+        }
+        let long = format!("GET /{}", "a".repeat(LONGEST_BEGINNING));
+        let whole = "GET / HTTP/1.1\r\n\r\n";
+        let more = format!("{whole}GET");
+        for other in
+            ["", whole, &more, &long, "GET / HTTP/3\r\n", "\u{16}\u{3}\u{1}", "GET / HTTP/1.1\r\na b: c\r\n"]
+        {
+            assert!(!is_beginning(other.as_bytes()), "{other:?}");
+        }
+    }
 
     #[test]
     fn only_empty_lines_are_passed_over() {

@@ -15,10 +15,9 @@ pub(super) const LOG: &str = "landline_http::access";
 
 /// Counts and logs what becomes of a request when it is dropped.
 pub(super) struct Exchange {
-    state: Arc<State>,
+    life: Arc<Life>,
     /// That of HTTP/2.
     stream: Option<Arc<Stream>>,
-    context: Lifetime,
     began: Instant,
     status: Option<StatusCode>,
     is_complete: bool,
@@ -36,8 +35,18 @@ struct Line {
     version: Version,
 }
 
-/// Ends with the request; made when a handler asks for it.
-pub(super) type Lifetime = Arc<OnceLock<Context>>;
+/// What a request has in common with whoever its handler tells of it.
+pub(super) struct Life {
+    pub(super) state: Arc<State>,
+    /// Ends with the request; made when a handler asks for it.
+    context: OnceLock<Context>,
+}
+
+impl Life {
+    pub(super) fn context(&self) -> &Context {
+        self.context.get_or_init(|| Context::background().child())
+    }
+}
 
 impl Exchange {
     pub(super) fn begin<B>(state: Arc<State>, stream: Option<Arc<Stream>>, request: &Request<B>) -> Exchange {
@@ -51,9 +60,8 @@ impl Exchange {
             })
         });
         Exchange {
-            state,
+            life: Arc::new(Life { state, context: OnceLock::new() }),
             stream,
-            context: Lifetime::default(),
             began: Instant::now(),
             status: None,
             is_complete: false,
@@ -65,15 +73,15 @@ impl Exchange {
     }
 
     pub(super) fn state(&self) -> &Arc<State> {
-        &self.state
+        &self.life.state
     }
 
     pub(super) fn stream(&self) -> Option<Arc<Stream>> {
         self.stream.clone()
     }
 
-    pub(super) fn lifetime(&self) -> Lifetime {
-        self.context.clone()
+    pub(super) fn life(&self) -> &Arc<Life> {
+        &self.life
     }
 
     pub(super) fn answered(&mut self, status: StatusCode) {
@@ -109,16 +117,17 @@ impl Exchange {
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        if let Some(context) = self.context.get() {
+        if let Some(context) = self.life.context.get() {
             context.cancel();
         }
         let time = self.began.elapsed();
-        self.state.counts.ended(self.status, self.has_gone(), time);
-        self.state.done();
+        let state = &self.life.state;
+        state.counts.ended(self.status, self.has_gone(), time);
+        state.done();
         if let Some(line) = self.log.take() {
             tracing::info!(
                 target: LOG,
-                peer = self.state.peer.as_ref().map(tracing::field::display),
+                peer = state.peer.as_ref().map(tracing::field::display),
                 method = %line.method,
                 uri = %line.uri,
                 version = ?line.version,

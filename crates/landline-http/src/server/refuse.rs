@@ -4,16 +4,44 @@
 //! where lengths contradict each other and where a transfer coding does not end in `chunked` (RFC 9112 section 6), and
 //! closes the conn behind a request with both kinds of framing.
 
-use http::header::{self, HeaderMap};
+use http::header::{self, HeaderMap, HeaderValue};
 use http::{Method, Request, StatusCode, Uri, Version};
+
+/// What the headers say of the request itself, found in one go.
+#[derive(Default)]
+struct Told<'a> {
+    hosts: usize,
+    host: Option<&'a HeaderValue>,
+    /// More than one transfer coding, of which hyper looks at the last alone; we have none but `chunked` to undo.
+    has_ambiguous_length: bool,
+    expected: Option<&'a HeaderValue>,
+}
+
+impl Told<'_> {
+    fn by(headers: &HeaderMap) -> Told<'_> {
+        let (mut told, mut has_coding) = (Told::default(), false);
+        for (name, value) in headers {
+            if name == header::HOST {
+                told.hosts += 1;
+                told.host.get_or_insert(value);
+            } else if name == header::TRANSFER_ENCODING {
+                let is_chunked = value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked");
+                told.has_ambiguous_length |= has_coding || !is_chunked;
+                has_coding = true;
+            } else if name == header::EXPECT {
+                told.expected.get_or_insert(value);
+            }
+        }
+        told
+    }
+}
 
 /// Why a request is answered by the server itself.
 pub(super) fn refusal<B>(request: &Request<B>) -> Option<(StatusCode, &'static str)> {
     let bad = |reason| Some((StatusCode::BAD_REQUEST, reason));
     let (uri, headers, version) = (request.uri(), request.headers(), request.version());
-    let mut hosts = headers.get_all(header::HOST).iter();
-    let host = hosts.next();
-    if hosts.next().is_some() {
+    let Told { hosts, host, has_ambiguous_length, expected } = Told::by(headers);
+    if hosts > 1 {
         return bad("more than one Host");
     }
     match (version, host) {
@@ -35,10 +63,10 @@ pub(super) fn refusal<B>(request: &Request<B>) -> Option<(StatusCode, &'static s
     if !is_target(request.method(), uri, version) {
         return bad("not a request target");
     }
-    if version < Version::HTTP_2 && has_ambiguous_length(headers) {
+    if version < Version::HTTP_2 && has_ambiguous_length {
         return bad("an ambiguous length");
     }
-    match headers.get(header::EXPECT) {
+    match expected {
         Some(expected) if !expected.as_bytes().eq_ignore_ascii_case(b"100-continue") => {
             Some((StatusCode::EXPECTATION_FAILED, "an unknown expectation"))
         }
@@ -88,13 +116,6 @@ fn is_target(method: &Method, uri: &Uri, version: Version) -> bool {
         "*" => method == Method::OPTIONS,
         path => path.starts_with('/') || (uri.scheme().is_some() && path.is_empty()),
     }
-}
-
-/// More than one transfer coding, of which hyper looks at the last alone; we have none but `chunked` to undo.
-fn has_ambiguous_length(headers: &HeaderMap) -> bool {
-    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
-    codings.next().is_some_and(|coding| !coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked"))
-        || codings.next().is_some()
 }
 
 #[cfg(test)]

@@ -59,11 +59,8 @@ where
             }
             return Answering { stage: Stage::Refused { status, words }, exchange: Some(exchange) };
         }
-        let caller = Caller { state: self.state.clone(), lifetime: exchange.lifetime() };
+        let caller = Caller(exchange.life().clone());
         let (mut head, body) = request.into_parts();
-        if let Some(peer) = &self.state.peer {
-            head.extensions.insert(peer.clone());
-        }
         if let Some(certificates) =
             self.state.secured.as_ref().and_then(|secured| secured.certificates.as_ref())
         {

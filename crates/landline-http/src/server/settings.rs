@@ -74,6 +74,11 @@ fn has_passed(since: Tick, limit: Duration, now: Tick) -> bool {
     since != 0 && now.saturating_sub(since) >= ticks(limit)
 }
 
+/// Whether a conn is idle, rather than in use and between two requests: for two ticks.
+pub(super) fn is_idle_for_long(since: Tick, now: Tick) -> bool {
+    since != 0 && now.saturating_sub(since) >= 2
+}
+
 /// What a conn is doing, and since when.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Doing {
@@ -143,8 +148,7 @@ impl Settings {
         if late(doing.idle_since, self.idle_timeout) {
             return Verdict::End;
         }
-        // Two ticks, so that a conn in use, between two requests, is left alone.
-        if doing.idle_since != 0 && now.saturating_sub(doing.idle_since) >= 2 {
+        if is_idle_for_long(doing.idle_since, now) {
             return Verdict::Park;
         }
         Verdict::GoOn

@@ -1,11 +1,11 @@
 //! What is known of one conn, by those who speak over it and by those who watch it.
 
-use std::sync::Arc;
 use std::sync::atomic::{
     AtomicBool, AtomicU32, AtomicUsize,
     Ordering::{Acquire, Relaxed, Release},
 };
-use std::task::{Context, Poll};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
 
 use atomic_waker::AtomicWaker;
 use landline::serve::Draining;
@@ -13,7 +13,7 @@ use landline::{Addr, Conn};
 
 use super::counters::Counts;
 use super::send_file::{self, Handover};
-use super::settings::{Doing, Settings, Tick};
+use super::settings::{Doing, Settings, Tick, is_idle_for_long};
 use super::stream::Streams;
 use super::tls::PeerCertificates;
 use super::watch::Worker;
@@ -60,6 +60,8 @@ pub(super) struct State {
     /// When the conn last took no more, whether or not it has since.
     blocked_at: AtomicU32,
     requests: AtomicU32,
+    /// Which of them is the first since the conn last rested, where it may rest again after that one.
+    lone_request: AtomicU32,
     /// How much of a response hyper has and the conn has not, in HTTP/1.1.
     queued: AtomicUsize,
     most_queued: usize,
@@ -81,7 +83,7 @@ pub(super) struct State {
     /// Of files that the kernel sends.
     pub(super) handover: Handover,
     /// Whoever drives the conn.
-    driver: AtomicWaker,
+    driver: Mutex<Option<Waker>>,
     /// Whoever waits for HTTP to be over.
     heir: AtomicWaker,
 }
@@ -128,7 +130,7 @@ impl Drop for Taken {
     fn drop(&mut self) {
         // As the last of several owners does: what was done with the conn comes before.
         self.0.takers.fetch_sub(1, Release);
-        self.0.driver.wake();
+        self.0.wake_driver();
     }
 }
 
@@ -158,6 +160,7 @@ impl State {
             writing_since: AtomicU32::new(0),
             blocked_at: AtomicU32::new(0),
             requests: AtomicU32::new(0),
+            lone_request: AtomicU32::new(1),
             queued: AtomicUsize::new(0),
             most_queued: settings.write_buffer.max(1),
             room: AtomicWaker::new(),
@@ -169,7 +172,7 @@ impl State {
             is_cut: AtomicBool::new(false),
             takers: AtomicU32::new(0),
             handover: Handover::default(),
-            driver: AtomicWaker::new(),
+            driver: Mutex::default(),
             heir: AtomicWaker::new(),
         }
     }
@@ -294,6 +297,15 @@ impl State {
         self.left_unread.load(Relaxed)
     }
 
+    /// The conn has rested and is to speak again. One that was idle for long before may well be so again, and rests as
+    /// soon as the request that has come is answered; one that asks again before that is in use, and rests when it no longer
+    /// is.
+    pub(super) fn has_rested(&self) {
+        let next = self.requests.load(Relaxed) + 1;
+        let was_idle = is_idle_for_long(self.idle_since.load(Relaxed), self.clock.now());
+        self.lone_request.store(if was_idle { next } else { 0 }, Relaxed);
+    }
+
     /// A head that had begun before the last response was complete is waited for since then.
     pub(super) fn heads_since_idle(&self) {
         self.heading_since.store(self.idle_since.load(Relaxed), Relaxed);
@@ -319,13 +331,17 @@ impl State {
     pub(super) fn done(&self) {
         if self.in_flight.fetch_sub(1, Relaxed) == 1 {
             self.idle_since.store(self.clock.now(), Relaxed);
+            // Where the request has not come to its end, hyper is not at rest yet.
+            if self.requests.load(Relaxed) == self.lone_request.load(Relaxed) && !self.has_left_unread() {
+                self.wants_parking.store(true, Relaxed);
+            }
         }
     }
 
     /// Asks whoever drives the conn to take no further request.
     pub(super) fn end(&self) {
         self.is_ending.store(true, Relaxed);
-        self.driver.wake();
+        self.wake_driver();
     }
 
     pub(super) fn is_ending(&self) -> bool {
@@ -334,12 +350,12 @@ impl State {
 
     pub(super) fn park(&self) {
         self.wants_parking.store(true, Relaxed);
-        self.driver.wake();
+        self.wake_driver();
     }
 
     /// Whether it was asked to, and nothing has come since.
     pub(super) fn take_parking(&self) -> bool {
-        self.wants_parking.swap(false, Relaxed) && {
+        self.wants_parking.load(Relaxed) && self.wants_parking.swap(false, Relaxed) && {
             let doing = self.doing();
             doing.in_flight == 0 && doing.heading_since == 0 && doing.writing_since == 0
         }
@@ -348,7 +364,7 @@ impl State {
     /// Has whoever drives the conn drop it.
     pub(super) fn cut(&self) {
         self.is_cut.store(true, Relaxed);
-        self.driver.wake();
+        self.wake_driver();
     }
 
     pub(super) fn is_cut(&self) -> bool {
@@ -359,7 +375,23 @@ impl State {
         self.takers.load(Acquire) > 0
     }
 
-    pub(super) fn drive(&self, cx: &Context<'_>) {
-        self.driver.register(cx.waker());
+    /// Has whoever drives the conn woken when there is something to look at. `known` is what it was the last time, so
+    /// that this costs nothing where it is still the same.
+    pub(super) fn drive(&self, cx: &Context<'_>, known: &mut Option<Waker>) {
+        if !known.as_ref().is_some_and(|known| known.will_wake(cx.waker())) {
+            *known = Some(cx.waker().clone());
+            self.driver().clone_from(known);
+        }
+    }
+
+    fn wake_driver(&self) {
+        let driver = self.driver().clone();
+        if let Some(driver) = driver {
+            driver.wake();
+        }
+    }
+
+    fn driver(&self) -> MutexGuard<'_, Option<Waker>> {
+        self.driver.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

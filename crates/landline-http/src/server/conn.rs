@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::{Buf as _, Bytes};
+use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
 use hyper::server::conn::{http1, http2};
@@ -85,7 +85,8 @@ where
         let (conn, alpn, secured) = match &self.tls {
             None => (conn, None, None),
             Some(config) => {
-                let accepting = TlsConn::accept(conn, config.clone());
+                // Boxed, as all the time after it the conn has no use for the room.
+                let accepting = Box::pin(TlsConn::accept(conn, config.clone()));
                 let accepting = tokio::time::timeout(self.settings.handshake_timeout, accepting);
                 let accepted = tokio::select! {
                     accepted = accepting => accepted,
@@ -199,7 +200,7 @@ where
         });
         let step = step.await?;
         // There is nothing of an upgraded conn.
-        let unread = conn.into_parts().map_or(Bytes::new(), |parts| without_empty_lines(parts.read_buf));
+        let unread = conn.into_parts().map_or(Bytes::new(), |parts| without_empty_lines(&parts.read_buf));
         match step {
             Step::Park => return Ok(Spent::Parked(unread)),
             // A request that has no answer, and may have more behind it.
@@ -248,11 +249,12 @@ enum Spent {
     Parked(Bytes),
 }
 
-/// Of those before a request is nothing to be made (RFC 9112 section 2.2).
-fn without_empty_lines(mut bytes: Bytes) -> Bytes {
+/// Of those before a request is nothing to be made (RFC 9112 section 2.2). A copy, so that nothing of the buffer is kept in
+/// which it lies, and which may be empty.
+fn without_empty_lines(bytes: &[u8]) -> Bytes {
     let is_text = |byte: &u8| !b"\r\n".contains(byte);
-    bytes.advance(bytes.iter().position(is_text).unwrap_or(bytes.len()));
-    bytes
+    let begin = bytes.iter().position(is_text).unwrap_or(bytes.len());
+    Bytes::copy_from_slice(&bytes[begin..])
 }
 
 /// Polls a conn to its end; once with `true`, when it is to take no more requests.
@@ -366,7 +368,7 @@ mod tests {
     #[test]
     fn only_empty_lines_are_passed_over() {
         for (bytes, rest) in [("", ""), ("\r\n", ""), ("\n\r\nGET", "GET"), ("GET \r\n", "GET \r\n")] {
-            assert_eq!(without_empty_lines(Bytes::from(bytes)), rest, "{bytes:?}");
+            assert_eq!(without_empty_lines(bytes.as_bytes()), rest, "{bytes:?}");
         }
     }
 

@@ -51,12 +51,16 @@ pub(super) fn try_io<T>(
     if shared.limits.is_spent(direction) {
         return None;
     }
-    let Some(registration) = io.registration() else {
-        // Before the reactor knows the socket, it is believed ready until it proves not to be. To register it then tells of
-        // what comes meanwhile, since epoll reports what is ready at that moment.
-        let (result, readiness) = once(io.as_fd(), operation);
-        shared.limits.set_spent(direction, readiness == Readiness::UsedUp);
-        return result;
+    // Before the reactor knows the socket, it is believed ready until it proves not to be. To register it then tells of what
+    // comes meanwhile, since epoll reports what is ready at that moment. The same goes for writing between then and the
+    // report: whoever has to wait for the first bytes need not wait to answer them.
+    let registration = match io.registration() {
+        Some(registration) if direction == Direction::Read || shared.limits.was_full() => registration,
+        _ => {
+            let (result, readiness) = once(io.as_fd(), operation);
+            shared.limits.set_spent(direction, readiness == Readiness::UsedUp);
+            return result;
+        }
     };
     let mut result = None;
     // `WouldBlock` makes tokio forget the readiness of the event that it saw before the call, and of no later one.

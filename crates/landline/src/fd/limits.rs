@@ -150,6 +150,12 @@ impl Limits {
         self.waiters.is_spent(direction)
     }
 
+    /// Whether a write has ever found the socket full. Until then it is writable, whether or not the reactor has said so.
+    #[inline]
+    pub(super) fn was_full(&self) -> bool {
+        self.waiters.was_full()
+    }
+
     #[inline]
     pub(super) fn set_spent(&self, direction: Direction, spent: bool) {
         self.waiters.set_spent(direction, spent);

@@ -19,6 +19,8 @@ pub(crate) struct Waiters {
     pub(super) limited: [AtomicBool; 2],
     /// Whether there is no sense in trying before the reactor says so; a hint, for whoever is about to try.
     spent: [AtomicBool; 2],
+    /// Whether a write has ever found the socket full.
+    was_full: AtomicBool,
 }
 
 #[derive(Default)]
@@ -126,6 +128,14 @@ impl Waiters {
     #[inline]
     pub(crate) fn set_spent(&self, direction: Direction, spent: bool) {
         self.spent[direction as usize].store(spent, Ordering::Relaxed);
+        if spent && direction == Direction::Write {
+            self.was_full.store(true, Ordering::Relaxed);
+        }
+    }
+
+    #[inline]
+    pub(crate) fn was_full(&self) -> bool {
+        self.was_full.load(Ordering::Relaxed)
     }
 
     #[inline]

@@ -6,7 +6,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::task::{self, Poll};
+use std::task::{self, Poll, ready};
 
 use pin_project_lite::pin_project;
 use tokio::sync::Notify;
@@ -207,7 +207,7 @@ impl Context {
         work: W,
     ) -> impl Future<Output = Result<W::Output, Ended>> + use<'a, W> {
         let done = (!self.is_background()).then(|| self.done());
-        Run { context: self, work, done, has_begun: false }
+        Run { context: self, work: Some(work), done, has_begun: false }
     }
 
     /// Whether this is the background, which never ends.
@@ -225,8 +225,9 @@ pin_project! {
     /// what it waits for.
     struct Run<'a, W, D> {
         context: &'a Context,
+        // Dropped at the end of the context.
         #[pin]
-        work: W,
+        work: Option<W>,
         #[pin]
         done: Option<D>,
         has_begun: bool,
@@ -237,19 +238,22 @@ impl<W: Future, D: Future<Output = Ended>> Future for Run<'_, W, D> {
     type Output = Result<W::Output, Ended>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        if !std::mem::replace(this.has_begun, true)
-            && let Some(ended) = this.context.ended()
+        let mut this = self.project();
+        let has_begun = std::mem::replace(this.has_begun, true);
+        let ended = if has_begun { None } else { this.context.ended() };
+        if ended.is_none()
+            && let Some(work) = this.work.as_mut().as_pin_mut()
+            && let Poll::Ready(output) = work.poll(cx)
         {
-            return Poll::Ready(Err(ended));
-        }
-        if let Poll::Ready(output) = this.work.poll(cx) {
             return Poll::Ready(Ok(output));
         }
-        match this.done.as_pin_mut() {
-            Some(done) => done.poll(cx).map(Err),
-            None => Poll::Pending,
-        }
+        let ended = match (ended, this.done.as_pin_mut()) {
+            (Some(ended), _) => ended,
+            (None, Some(done)) => ready!(done.poll(cx)),
+            (None, None) => return Poll::Pending,
+        };
+        this.work.set(None);
+        Poll::Ready(Err(ended))
     }
 }
 

@@ -141,6 +141,8 @@ impl Body for RequestBody {
                 }
                 None => {
                     self.state.end();
+                    // What follows would follow a hole.
+                    self.unread = None;
                     Some(Err(TooLong.into()))
                 }
             }

@@ -162,6 +162,7 @@ where
                 Spent::Over => return Ok(()),
                 Spent::Parked(unread) => ahead = unread,
             }
+            state.has_rested();
             if ahead.is_empty() {
                 // Without a buffer and a parser, until there is something for them to do.
                 ahead = match hear(state, conn, ahead).await? {
@@ -171,7 +172,7 @@ where
             } else {
                 state.heads_since_idle();
             }
-            state.has_rested();
+            state.speaks_again();
         }
     }
 
@@ -287,11 +288,11 @@ async fn hear(state: &State, conn: &Conn, heard: Bytes) -> Result<Option<Bytes>,
         if state.is_cut() {
             return Poll::Ready(Err(CUT.into()));
         }
-        // Whoever was not heard yet loses nothing.
-        if state.is_ending() && heard.is_empty() {
-            return Poll::Ready(Ok(None));
+        match reading.as_mut().poll(cx) {
+            // Whoever was not heard yet loses nothing.
+            Poll::Pending if state.is_ending() && heard.is_empty() => Poll::Ready(Ok(None)),
+            read => read.map(|read| Ok(Some(read?))),
         }
-        reading.as_mut().poll(cx).map(|read| Ok(Some(read?)))
     });
     let read: Result<_, BoxError> = read.await;
     let Some(bytes) = read? else { return Ok(None) };

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use landline::Conn;
+use tokio::io::AsyncWriteExt as _;
 use tokio::time::timeout;
 
 use super::state::State;
@@ -33,9 +34,10 @@ pub(super) fn may_send_more(state: &State, conn: &Conn, ended: &Result<(), BoxEr
     }
 }
 
-/// Reads until the client closes, for some time. Our side was shut down before.
+/// Shuts our side down, if nobody has, and reads until the client closes, for some time.
 pub(super) async fn linger(conn: &Conn, longest: Duration) {
     let hearing = async {
+        let _ = (&mut &*conn).shutdown().await;
         let mut left = MOST;
         while let Ok(Ok(bytes)) = timeout(QUIET, conn.read_pooled()).await
             && !bytes.is_empty()

@@ -211,6 +211,9 @@ impl Sender {
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
         let sending = match &mut self.sending {
+            Some(sending) if !sending.is_followed_by(before, length) => {
+                return Poll::Ready(Err(io::Error::other("something came before the rest of a file")));
+            }
             Some(sending) => sending,
             None if self.run >= LONGEST => {
                 self.run = 0;
@@ -267,6 +270,12 @@ impl Sending {
             )),
         };
         Ok(sending)
+    }
+
+    /// Whether this is what is left of it, as far as hyper knows.
+    fn is_followed_by(&self, before: &[IoSlice<'_>], length: usize) -> bool {
+        let before = before.iter().map(|part| part.len()).sum::<usize>();
+        before == self.before.saturating_sub(self.told) && before + length == self.length - self.told
     }
 
     fn poll(&mut self, state: &State, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {

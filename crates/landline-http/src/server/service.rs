@@ -116,7 +116,8 @@ where
                 let Some(mut exchange) = this.exchange.take() else { return Poll::Pending };
                 exchange.answered(response.status());
                 let speaks_http1 = exchange.state().speaks_http1();
-                let closes = exchange.state().is_ending() && speaks_http1;
+                let is_over = response.status() != StatusCode::SWITCHING_PROTOCOLS;
+                let closes = is_over && exchange.state().is_ending() && speaks_http1;
                 let mut response = if !speaks_http1 && exchange.has_no_content() {
                     without_content(response, exchange)
                 } else {

@@ -297,10 +297,15 @@ impl State {
         self.left_unread.load(Relaxed)
     }
 
+    /// The conn is at rest: hyper was, so that of a body that nobody read the end has come.
+    pub(super) fn has_rested(&self) {
+        self.left_unread.store(false, Relaxed);
+    }
+
     /// The conn has rested and is to speak again. One that was idle for long before may well be so again, and rests as
     /// soon as the request that has come is answered; one that asks again before that is in use, and rests when it no longer
     /// is.
-    pub(super) fn has_rested(&self) {
+    pub(super) fn speaks_again(&self) {
         let next = self.requests.load(Relaxed) + 1;
         let was_idle = is_idle_for_long(self.idle_since.load(Relaxed), self.clock.now());
         self.lone_request.store(if was_idle { next } else { 0 }, Relaxed);
@@ -349,8 +354,10 @@ impl State {
     }
 
     pub(super) fn park(&self) {
-        self.wants_parking.store(true, Relaxed);
-        self.wake_driver();
+        // Once is enough for whoever is at rest already.
+        if !self.wants_parking.swap(true, Relaxed) {
+            self.wake_driver();
+        }
     }
 
     /// Whether it was asked to, and nothing has come since.

@@ -9,7 +9,7 @@ use landline::Conn;
 use landline_http::Body;
 use landline_http::server::{RequestBody, Server, Upgraded, handle};
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::{dial, one, response, rest, say, serve_word, until};
 
@@ -192,6 +192,42 @@ async fn a_drain_ends_idle_conns_at_once_and_lets_requests_finish() {
 }
 
 #[tokio::test]
+async fn a_conn_at_rest_after_a_body_that_nobody_read_ends_at_once_in_a_drain() {
+    let ignores = handle(async |_| Response::new(Body::from("ignored")));
+    let server = Server::new().transport(one()).linger_timeout(Duration::from_secs(60));
+    let serving = server.serve("tcp", "127.0.0.1:0", ignores).await.unwrap();
+    let conn = dial(&serving).await;
+    conn.write_all(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi").await.unwrap();
+    let mut answer = [0; 1024];
+    let count = conn.read(&mut answer).await.unwrap();
+    assert!(answer[..count].ends_with(b"ignored"));
+    // Until it is at rest, which takes two ticks.
+    sleep(Duration::from_millis(2500)).await;
+    let closed = timeout(Duration::from_secs(4), rest(&conn));
+    let (drained, closed) = tokio::join!(serving.shutdown(Duration::from_secs(60)), closed);
+    assert_eq!(closed.expect("it is not lingered for"), "");
+    assert_eq!((drained.finished, drained.cut), (1, 0));
+}
+
+#[tokio::test]
+async fn an_upgrade_may_be_the_last_request() {
+    let upgrades = handle(async |mut request: Request<RequestBody>| {
+        drop(Upgraded::of(&mut request));
+        let response = Response::builder().status(101).header("connection", "upgrade").header("upgrade", "x");
+        response.body(Body::empty()).unwrap()
+    });
+    let server = Server::new().transport(one()).max_requests_per_conn(1);
+    let serving = server.serve("tcp", "127.0.0.1:0", upgrades).await.unwrap();
+    let conn = dial(&serving).await;
+    conn.write_all(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n").await.unwrap();
+    let mut answer = [0; 1024];
+    let count = conn.read(&mut answer).await.unwrap();
+    let answer = String::from_utf8_lossy(&answer[..count]).to_ascii_lowercase();
+    assert!(answer.starts_with("http/1.1 101 ") && answer.contains("connection: upgrade\r\n"), "{answer}");
+    assert!(!answer.contains("close"), "{answer}");
+}
+
+#[tokio::test]
 async fn a_drain_with_a_deadline_ends_on_time() {
     let never = handle(async |_| std::future::pending::<Response<Body>>().await);
     let serving = Server::new().transport(one()).serve("tcp", "127.0.0.1:0", never).await.unwrap();
@@ -308,7 +344,7 @@ async fn the_rest_of_a_body_is_no_request_after_an_early_answer() {
     // Longer than it takes until an idle conn is parked.
     sleep(Duration::from_millis(1_700)).await;
     conn.write_all(GET).await.unwrap();
-    let body = tokio::time::timeout(Duration::from_secs(30), bodies.recv()).await.unwrap().unwrap();
+    let body = timeout(Duration::from_secs(30), bodies.recv()).await.unwrap().unwrap();
     assert_eq!(body, GET);
     assert_eq!(serving.http_counters().requests, 1);
 }
@@ -338,7 +374,7 @@ async fn a_body_that_is_read_behind_an_early_answer_has_an_end() {
         assert!(response(&conn).await.ends_with("early"));
         conn.write_all(body.as_bytes()).await.unwrap();
         // While the conn is kept, and without another request on it.
-        let read = tokio::time::timeout(Duration::from_secs(30), bodies.recv()).await;
+        let read = timeout(Duration::from_secs(30), bodies.recv()).await;
         assert_eq!(read.expect("its end").unwrap(), "hello");
     }
 }

@@ -337,7 +337,7 @@ impl<'a, S: Source + ?Sized, D: Sink + ?Sized> Pump<'a, S, D> {
         let most = at_most(self.of_file.min(self.task.limit), SEND_FILE);
         let count = match ready!(to.fd.poll_send_file(cx, file.as_fd(), most)) {
             Ok(count) => count,
-            Err(Cause::System { error, .. }) if is_refusal(error) && self.copied.bytes == 0 => {
+            Err(Cause::System { error, .. }) if is_refusal(error) && self.has_nothing_of_source() => {
                 self.route.go_round(Detour::Refused { call: "sendfile", error });
                 self.copied.path = CopyPath::Buffer;
                 return Poll::Ready(Ok(()));
@@ -431,6 +431,10 @@ impl<'a, S: Source + ?Sized, D: Sink + ?Sized> Pump<'a, S, D> {
         self.copied.buffered += count as u64;
         self.copied.detour = self.route.detour();
         self.count(count);
+    }
+
+    fn has_nothing_of_source(&self) -> bool {
+        self.copied.bytes <= self.task.prefix.len() as u64
     }
 
     fn count(&mut self, count: usize) {

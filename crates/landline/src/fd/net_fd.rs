@@ -207,6 +207,7 @@ impl NetFd {
     ) -> Result<Option<T>, Cause> {
         let Some(io) = self.0.io.enter() else { return Err(Cause::Closed) };
         let mut guard = self.unless_ended(direction, self.0.register(&io)?.ready(interest)).await??;
+        self.0.limits.set_spent(direction, false);
         loop {
             match operation(io.as_fd()) {
                 Ok(value) => return Ok(Some(value)),

@@ -66,6 +66,15 @@ fn last(path: &str) -> String {
     format!("GET /{path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
 }
 
+/// A conn over which the large file has begun to come, and what has come of it.
+async fn begun(serving: &Serving) -> (Conn, Vec<u8>) {
+    let conn = dial(serving).await;
+    conn.write_all(get("large").as_bytes()).await.unwrap();
+    let mut heard = Vec::new();
+    more(&conn, &mut heard).await;
+    (conn, heard)
+}
+
 /// Reads more; nothing at the end.
 async fn more(conn: &Conn, heard: &mut Vec<u8>) -> usize {
     let before = heard.len();
@@ -317,10 +326,7 @@ async fn a_client_that_takes_its_time_has_it() {
     let site = Site::new();
     // Idle conns are looked for twice a second, and this one is none.
     let serving = site.serve(Server::new().idle_timeout(Duration::from_millis(300))).await;
-    let conn = dial(&serving).await;
-    conn.write_all(get("large").as_bytes()).await.unwrap();
-    let mut heard = Vec::new();
-    more(&conn, &mut heard).await;
+    let (conn, mut heard) = begun(&serving).await;
     tokio::time::sleep(Duration::from_millis(2_500)).await;
     assert_eq!(serving.http_counters().in_flight, 1);
     assert!(answer(&conn, &mut heard).await.1 == content(LARGE));
@@ -332,10 +338,7 @@ async fn a_client_that_leaves_leaves_nothing_behind() {
     let site = Site::new();
     let serving = site.serve(Server::new()).await;
     for half in [false, true] {
-        let conn = dial(&serving).await;
-        conn.write_all(get("large").as_bytes()).await.unwrap();
-        let mut heard = Vec::new();
-        more(&conn, &mut heard).await;
+        let (conn, _) = begun(&serving).await;
         assert_eq!(site.open_files(), 1);
         if half {
             conn.close_write().unwrap();
@@ -363,10 +366,7 @@ async fn a_client_that_only_ended_its_side_has_the_file_where_that_is_allowed() 
 async fn a_file_that_becomes_shorter_ends_the_conn() {
     let site = Site::new();
     let serving = site.serve(Server::new()).await;
-    let conn = dial(&serving).await;
-    conn.write_all(get("large").as_bytes()).await.unwrap();
-    let mut heard = Vec::new();
-    more(&conn, &mut heard).await;
+    let (conn, mut heard) = begun(&serving).await;
     let file = OpenOptions::new().write(true).open(site.directory.path().join("large")).unwrap();
     file.set_len(LARGE as u64 - 1_000_000).unwrap();
     drop(file);
@@ -395,10 +395,7 @@ async fn what_is_not_in_memory_is_read() {
 async fn a_drain_waits_for_a_file() {
     let site = Site::new();
     let serving = site.serve(Server::new()).await;
-    let conn = dial(&serving).await;
-    conn.write_all(get("large").as_bytes()).await.unwrap();
-    let mut heard = Vec::new();
-    more(&conn, &mut heard).await;
+    let (conn, mut heard) = begun(&serving).await;
     let address = serving.local_addr().to_string();
     let reading = async {
         // It listens no more once it drains.

@@ -275,7 +275,7 @@ mod tests {
         waiters.register_polled(Direction::Read, &Waker::from(poll.clone()));
         waiters.wake_both();
         drop(seat);
-        // Now the first place is free, and becomes the polling task's for good.
+        // Now the first place is free, and is the polling task's.
         waiters.register_polled(Direction::Read, &Waker::from(poll.clone()));
         let mut seat = waiters.seat(Direction::Read);
         seat.register(&Waker::from(call.clone()));

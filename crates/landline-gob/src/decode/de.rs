@@ -166,17 +166,18 @@ impl<'s, 'd, 'de> De<'s, 'd, 'de> {
     }
 }
 
-/// The fields of a struct. What is made is moved as little as can be, as it may be large: only one place returns.
+/// The fields of a struct. What is made is moved as little as can be, as it may be large: only one place returns, and
+/// nothing borrows it.
 #[inline]
 fn in_order<'de, V: Visitor<'de>>(mut fields: InOrder<'_, '_, 'de>, visitor: V) -> Result<V::Value, Error> {
     let mut made = visitor.visit_seq(&mut fields);
-    match &mut made {
+    match made {
         Ok(_) => {
             if let Err(error) = fields.finish() {
                 made = Err(error);
             }
         }
-        Err(error) => fields.refuse(error),
+        Err(error) => made = Err(fields.refuse(error)),
     }
     made
 }

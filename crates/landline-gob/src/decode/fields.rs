@@ -212,9 +212,15 @@ pub(super) struct InOrder<'s, 'd, 'de> {
 
 impl<'s, 'd, 'de> InOrder<'s, 'd, 'de> {
     #[inline]
-    pub(super) fn new(s: &'s mut Session<'d, 'de>, plan: &'d StructPlan) -> Result<Self, Error> {
-        let cursor = Cursor::new(s, plan)?;
-        Ok(InOrder { s, cursor, locals: plan.locals.iter(), refused: false })
+    pub(super) fn new(s: &'s mut Session<'d, 'de>, plan: &'d StructPlan) -> Self {
+        let cursor = Cursor { plan, next: 0, delta: 0 };
+        InOrder { s, cursor, locals: plan.locals.iter(), refused: false }
+    }
+
+    /// Goes to the first. Not in [`new`](InOrder::new), as to move what was just written in parts takes long.
+    #[inline]
+    pub(super) fn begin(&mut self) -> Result<(), Error> {
+        self.cursor.advance(self.s)
     }
 
     /// Passes over what is left.
@@ -228,16 +234,17 @@ impl<'s, 'd, 'de> InOrder<'s, 'd, 'de> {
     /// Says where a struct was refused, and better why, if that was for want of a field.
     #[cold]
     #[inline(never)]
-    pub(super) fn refuse(&mut self, error: Error) -> Error {
+    pub(super) fn refuse(&mut self, error: &mut Error) {
         let left = self.locals.len();
         if self.refused {
             let locals = &self.cursor.plan.locals;
             let wire = locals[locals.len() - left - 1].wire;
-            return error.at_field(self.cursor.name(self.s, wire - 1));
+            error.within_field(self.cursor.name(self.s, wire - 1));
+            return;
         }
         match self.s.nil.take() {
-            Some((name, asked)) if asked == left => Error::from(ErrorKind::Nil).at_field(name),
-            _ => error,
+            Some((name, asked)) if asked == left => *error = Error::from(ErrorKind::Nil).at_field(name),
+            _ => {}
         }
     }
 }

@@ -301,6 +301,7 @@ impl<'d, 'de> Session<'d, 'de> {
     }
 
     /// How many elements follow, which for an array is known.
+    #[inline]
     pub(super) fn count_of(&mut self, len: Option<usize>) -> Result<usize, Error> {
         let count = self.count()?;
         if len.is_some_and(|len| len != count) {

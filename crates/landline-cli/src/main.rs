@@ -4,11 +4,13 @@
 
 mod call;
 mod converse;
+mod descriptors;
 mod dial;
 mod failure;
 mod forward;
 mod get;
 mod gob;
+mod lines;
 mod listen;
 mod lookup;
 mod output;
@@ -85,6 +87,10 @@ fn main() -> ExitCode {
             return ExitCode::from(1);
         }
     };
+    if let Err(failure) = prepare(&cli.command) {
+        output::complain(failure.message().unwrap_or_default());
+        return ExitCode::from(failure.status());
+    }
     // A server takes signals itself, to let its conns finish.
     let drains = matches!(cli.command, Command::Proxy(_) | Command::Forward(_) | Command::Serve(_));
     let status = runtime.block_on(async {
@@ -103,9 +109,22 @@ fn main() -> ExitCode {
             },
         }
     });
+    output::finish();
     // A thread may still be blocked in a read of stdin, which nothing but the end of the process ends.
     runtime.shutdown_background();
     ExitCode::from(status)
+}
+
+/// What a program needs that runs for long.
+fn prepare(command: &Command) -> Result<(), Failure> {
+    match command {
+        Command::Forward(_) | Command::Proxy(_) | Command::Serve(_) => {
+            descriptors::raise();
+            output::queue()
+        }
+        Command::Listen(_) => output::queue(),
+        _ => Ok(()),
+    }
 }
 
 /// Whether the parser answers a command that says nothing at all with all that can be said.

@@ -62,10 +62,10 @@ impl Proxy {
         }
     }
 
-    /// One line for every request, where that is wanted. Whoever reads it may have gone, which stops nothing.
+    /// One line for every request, where that is wanted.
     fn log(&self, line: &str) {
         if self.logs {
-            let _ = output::print(&format!("{}\n", landline::explain::render::printable(line)));
+            output::log(line);
         }
     }
 

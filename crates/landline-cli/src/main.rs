@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod answering;
 mod call;
 mod converse;
 mod descriptors;
@@ -15,6 +16,7 @@ mod listen;
 mod lookup;
 mod output;
 mod proxy;
+mod reset;
 mod resolver;
 mod serve;
 mod signals;

@@ -14,6 +14,7 @@ use super::rules::{Denial, Rules};
 use super::socks::{self, Command, Host, Socks};
 use super::udp::{Association, Relayed};
 use crate::output;
+use crate::reset::Unfinished;
 
 /// How long a client may take to say what it wants.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -234,9 +235,12 @@ impl Proxy {
     }
 
     async fn relay(&self, conn: &Conn, target: &Conn, client: &str, what: &str) -> Result<(), Ended> {
+        let (client, server) = (Unfinished::new(conn), Unfinished::new(target));
         let ended = Copier::new().idle_timeout(self.idle).copy_both(conn, target).await;
         match ended {
             Ok((there, back)) => {
+                client.finished();
+                server.finished();
                 self.log(&format!("{client} {what}: {} bytes there, {} back", there.bytes, back.bytes));
                 Ok(())
             }

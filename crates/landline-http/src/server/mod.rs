@@ -35,6 +35,7 @@ use tower_service::Service;
 pub use body::{RequestBody, TooLong};
 pub use caller::Caller;
 pub use counters::Counters;
+pub use exchange::Outcome;
 pub use handle::{Handle, PathValues, Router, Sound, handle};
 pub use tls::{PeerCertificates, Tls};
 pub use upgrade::{Place, Upgraded};

@@ -330,6 +330,7 @@ mod tests {
     use tower_service::Service as _;
 
     use super::super::body::Sent;
+    use super::super::exchange::Lives;
     use super::super::io::Io;
     use super::super::settings::Settings;
     use super::super::watch::Worker;
@@ -375,7 +376,7 @@ mod tests {
         let io = Io::new(state.clone(), conn, Bytes::new());
         let service = service_fn(move |request| {
             state.request_began();
-            let exchange = Exchange::begin(state.clone(), None, &request);
+            let exchange = Exchange::begin(&Lives::new(state.clone()), None, &request);
             let answer = files.clone().call(request);
             async move { Ok::<_, Infallible>(answer.await?.map(|body| Sent::by_handler(body, exchange))) }
         });

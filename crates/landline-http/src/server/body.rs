@@ -12,6 +12,7 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use pin_project_lite::pin_project;
 
+use super::caller::Caller;
 use super::exchange::Exchange;
 use super::portion::{Data, Portion};
 use super::send_file::{self, Next};
@@ -31,6 +32,7 @@ type BoxError = Box<dyn StdError + Send + Sync>;
 #[derive(Debug)]
 pub struct RequestBody {
     body: Incoming,
+    caller: Caller,
     /// Until all has come; dropped behind `body`, so that hyper knows first.
     unread: Option<Unread>,
 }
@@ -86,12 +88,19 @@ impl std::fmt::Display for TooLong {
 impl StdError for TooLong {}
 
 impl RequestBody {
-    pub(super) fn new(body: Incoming, state: &Arc<State>, most: u64) -> RequestBody {
+    pub(super) fn new(body: Incoming, caller: Caller, most: u64) -> RequestBody {
+        let state = &caller.0.state;
         let unread = (!body.is_end_stream()).then(|| {
             state.busy();
             Unread { state: state.clone(), left: most, is_waiting: false, is_whole: false }
         });
-        RequestBody { body, unread }
+        RequestBody { body, caller, unread }
+    }
+
+    /// Who asks. The same as is among the request's extensions, but there whether or not it is
+    /// ([`Server::caller_extension`](super::Server::caller_extension)).
+    pub fn caller(&self) -> &Caller {
+        &self.caller
     }
 }
 
@@ -105,7 +114,7 @@ impl Body for RequestBody {
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         // Where the response has gone already, hyper goes on to the next head with the last bytes of the body, and tells of
         // no end until it has come.
-        let RequestBody { body, unread } = &mut *self;
+        let RequestBody { body, unread, .. } = &mut *self;
         let Some(reading) = unread else { return Poll::Ready(None) };
         let polled = Pin::new(&mut *body).poll_frame(cx);
         reading.waits(polled.is_pending());

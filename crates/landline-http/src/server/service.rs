@@ -50,6 +50,13 @@ where
         }
         let stream = self.streams.as_ref().map(|streams| streams.begin(number));
         let exchange = Exchange::begin(&self.lives, stream, &request);
+        // A client of HTTP/2 may go on after it was told that there are no more. What it had under way by then is no fault.
+        if let Some(beyond) = number.checked_sub(self.settings.max_requests).filter(|&beyond| beyond > 0) {
+            if beyond > self.settings.http2.max_streams {
+                self.state.cut();
+            }
+            return Answering { stage: Stage::Beyond, exchange: Some(exchange) };
+        }
         let refused = refusal(&request).or_else(|| {
             let is_too_long = request.body().size_hint().lower() > self.settings.max_body;
             is_too_long.then_some((StatusCode::PAYLOAD_TOO_LARGE, "the body is too long"))
@@ -60,14 +67,18 @@ where
             }
             return Answering { stage: Stage::Refused { status, words }, exchange: Some(exchange) };
         }
-        let mut request = request.map(|body| RequestBody::new(body, &self.state, self.settings.max_body));
+        let caller = Caller(exchange.life().clone());
+        let told = self.settings.caller_extension.then(|| caller.clone());
+        let mut request = request.map(|body| RequestBody::new(body, caller, self.settings.max_body));
         let extensions = request.extensions_mut();
         if let Some(certificates) =
             self.state.secured.as_ref().and_then(|secured| secured.certificates.as_ref())
         {
             extensions.insert(certificates.clone());
         }
-        extensions.insert(Caller(exchange.life().clone()));
+        if let Some(caller) = told {
+            extensions.insert(caller);
+        }
         let mut service = self.service.clone();
         // Most are ready at once, so that their request need not be kept anywhere.
         let called = catch_unwind(AssertUnwindSafe(|| {
@@ -105,6 +116,8 @@ pin_project! {
         // Before there was a future.
         Failed { error: Option<E> },
         Panicked,
+        // What its conn may carry.
+        Beyond,
     }
 }
 
@@ -122,6 +135,10 @@ where
         let (status, words) = match polled {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(Step::Refused(status, words))) => (status, words),
+            // Which says that it was not processed, and may be asked again elsewhere (RFC 9113 section 8.7).
+            Ok(Poll::Ready(Step::Beyond)) => {
+                return Poll::Ready(Err(h2::Error::from(h2::Reason::REFUSED_STREAM).into()));
+            }
             Ok(Poll::Ready(Step::Answered(Ok(response)))) => {
                 // Polled again after its end, it has none.
                 let Some(exchange) = this.exchange.take() else { return Poll::Pending };
@@ -190,6 +207,7 @@ enum Step<R, E> {
     Refused(StatusCode, &'static str),
     Answered(Result<R, E>),
     Panicked,
+    Beyond,
 }
 
 impl<S: Service<Request<RequestBody>>> Answering<S> {
@@ -205,6 +223,7 @@ impl<S: Service<Request<RequestBody>>> Answering<S> {
                     let Some(error) = error.take() else { return Poll::Pending };
                     return Poll::Ready(Step::Answered(Err(error)));
                 }
+                StageProjection::Beyond => return Poll::Ready(Step::Beyond),
                 StageProjection::Panicked => return Poll::Ready(Step::Panicked),
                 StageProjection::Waiting { waiting } => {
                     let (service, request) = &mut **waiting;

@@ -6,6 +6,7 @@ use std::sync::atomic::{
 };
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use atomic_waker::AtomicWaker;
 use bytes::Bytes;
@@ -14,7 +15,7 @@ use landline::{Addr, Conn};
 
 use super::counters::Counts;
 use super::send_file::{self, Handover};
-use super::settings::{Doing, Settings, Tick, is_idle_for_long};
+use super::settings::{Doing, Settings, Tick, is_idle_for_long, ticks};
 use super::stream::Streams;
 use super::tls::PeerCertificates;
 use super::watch::Worker;
@@ -73,6 +74,8 @@ pub(super) struct State {
     room: AtomicWaker,
     /// A request's body was given up before its end, so that the peer may still be sending it.
     left_unread: AtomicBool,
+    /// When it was.
+    left_unread_at: AtomicU32,
     /// HTTP is over, and somebody has the conn.
     has_left: AtomicBool,
     /// A head is waited for byte by byte, which is not so in HTTP/2.
@@ -175,6 +178,7 @@ impl State {
             most_queued: settings.write_buffer.max(1),
             room: AtomicWaker::new(),
             left_unread: AtomicBool::new(false),
+            left_unread_at: AtomicU32::new(0),
             has_left: AtomicBool::new(false),
             has_heads: AtomicBool::new(true),
             is_ending: AtomicBool::new(false),
@@ -305,6 +309,13 @@ impl State {
     /// The rest of a request's body will be read by nobody.
     pub(super) fn leaves_unread(&self) {
         self.left_unread.store(true, Relaxed);
+        self.left_unread_at.store(self.clock.now(), Relaxed);
+    }
+
+    /// Whether it was within such a time.
+    pub(super) fn has_just_left_unread(&self, time: Duration) -> bool {
+        let passed = self.clock.now().saturating_sub(self.left_unread_at.load(Relaxed));
+        self.has_left_unread() && passed < ticks(time)
     }
 
     pub(super) fn has_left_unread(&self) -> bool {

@@ -37,6 +37,11 @@ impl<'a> Place<'a> {
         Ok(Place { path, kept, validator })
     }
 
+    /// How the file is called.
+    pub(super) fn name(&self) -> impl std::fmt::Display {
+        self.path.display()
+    }
+
     /// The first byte to ask for, where some are there.
     pub(super) fn resumes_at(&self) -> Option<u64> {
         (self.kept > 0).then_some(self.kept)

@@ -45,8 +45,9 @@ impl Service for Echo {
         Ok(accepted)
     }
 
-    /// One read, one write. The load has one small message in flight, so a write that is not whole is a conn
+    /// One read, one write; within the loop itself, see [`serve_by_calls`]. The load has one small message in flight, so a write that is not whole is a conn
     /// that is over.
+    #[inline(always)]
     fn ready(&mut self, conn: &mut OwnedFd, told: Told) -> Fate {
         loop {
             let len = match rustix::io::read(&*conn, &mut *self.buffer) {

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use http::header::{self, HeaderName, HeaderValue};
-use http::{Request, Response, Uri, Version};
+use http::{Request, Response, Version};
 use hyper::body::Incoming;
-use hyper::client::conn::{TrySendError, http1, http2};
+use hyper::client::conn::{TrySendError, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use landline::{Addr, Conn, Context, Dialer, Family, Network, Proxy, ProxyScheme, TlsConn};
 use rustls::ClientConfig;
+use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
@@ -16,6 +17,7 @@ use super::body::Outgoing;
 use super::error::{Error, ErrorKind, Phase};
 use super::route::{Route, To};
 use super::settings::{HTTP1_ALPN, Settings, no_conn};
+use super::single::{Form, Single};
 use super::trace::Trace;
 use super::way::Way;
 
@@ -29,57 +31,6 @@ pub struct ConnInfo {
     pub is_reused: bool,
     /// The version and the cipher suite in words, where it was TLS.
     pub tls: Option<String>,
-}
-
-/// HTTP/1.1: one request at a time.
-#[derive(Debug)]
-pub(super) struct Single {
-    pub(super) sender: http1::SendRequest<Outgoing>,
-    pub(super) info: ConnInfo,
-    form: Form,
-    /// The value of `Host` of requests that say nothing else.
-    host: HeaderValue,
-    _driver: Driver,
-}
-
-impl Single {
-    /// Whether it can carry a request now.
-    pub(super) fn is_ready(&self) -> bool {
-        self.sender.is_ready()
-    }
-
-    /// A request as HTTP/1.1 puts it: the path as target, or the URL, and the host in a header (RFC 9112 section 3.2).
-    fn in_form(&self, mut request: Request<Outgoing>) -> Request<Outgoing> {
-        request.headers_mut().entry(header::HOST).or_insert_with(|| self.host.clone());
-        match &self.form {
-            Form::Origin => {
-                if let Some(target) = request.uri().path_and_query() {
-                    *request.uri_mut() = Uri::from(target.clone());
-                }
-            }
-            Form::Absolute { authorization } => {
-                if let Some(authorization) = authorization {
-                    request.headers_mut().insert(header::PROXY_AUTHORIZATION, authorization.clone());
-                }
-            }
-        }
-        // hyper takes a body of these methods for none unless told otherwise.
-        let body = http_body::Body::size_hint(request.body()).exact();
-        if body.is_none() && !request.headers().contains_key(header::CONTENT_LENGTH) {
-            request.headers_mut().insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
-        }
-        *request.version_mut() = Version::HTTP_11;
-        request
-    }
-}
-
-/// How a request names what it asks for.
-#[derive(Clone, Debug)]
-enum Form {
-    /// By its path, to the server (RFC 9112 section 3.2.1).
-    Origin,
-    /// By its URL, to a proxy (section 3.2.2).
-    Absolute { authorization: Option<HeaderValue> },
 }
 
 /// HTTP/2: any number of requests.
@@ -101,9 +52,19 @@ impl Shared {
     }
 }
 
-/// The task that moves a conn's bytes; ends with it.
+/// A task that moves a conn's bytes; ends with it.
 #[derive(Debug)]
-struct Driver(AbortHandle);
+pub(super) struct Driver(AbortHandle);
+
+impl Driver {
+    /// Its error is told to the request that it meets.
+    pub(super) fn spawn<E>(conn: impl Future<Output = Result<(), E>> + Send + 'static) -> Driver {
+        let task = tokio::spawn(async move {
+            let _ = conn.await;
+        });
+        Driver(task.abort_handle())
+    }
+}
 
 impl Drop for Driver {
     fn drop(&mut self) {
@@ -112,7 +73,6 @@ impl Drop for Driver {
 }
 
 /// What a request holds while it goes on; boxed, as it passes through many hands.
-#[derive(Debug)]
 pub(super) enum Lease {
     Single(Box<Single>),
     Shared(Box<Shared>),
@@ -139,12 +99,7 @@ impl Lease {
         request: Request<Outgoing>,
     ) -> Result<Response<Incoming>, TrySendError<Request<Outgoing>>> {
         match self {
-            Lease::Single(single) => {
-                let request = single.in_form(request);
-                // A conn that was closed meanwhile says so here or there, with the request.
-                let _ = single.sender.ready().await;
-                single.sender.try_send_request(request).await
-            }
+            Lease::Single(single) => single.send(request).await,
             Lease::Shared(shared) => {
                 let request = without_conn_headers(request);
                 let _ = shared.sender.ready().await;
@@ -154,8 +109,13 @@ impl Lease {
     }
 }
 
-/// Dials, shakes hands, and begins to speak.
-pub(super) async fn connect(settings: &Settings, route: &Route, trace: &Trace) -> Result<Lease, Error> {
+/// Dials, shakes hands, and begins to speak; the keeper is told of what happens to a conn that is idle.
+pub(super) async fn connect(
+    settings: &Settings,
+    route: &Route,
+    trace: &Trace,
+    keeper: Arc<Notify>,
+) -> Result<Lease, Error> {
     let origin = &route.origin;
     let mut form = Form::Origin;
     let conn = match way(settings, route)? {
@@ -203,7 +163,10 @@ pub(super) async fn connect(settings: &Settings, route: &Route, trace: &Trace) -
     };
     let info = ConnInfo { peer_addr, is_reused: false, tls };
     let host = origin.authority().parse().map_err(|_| Error::invalid("the host is none".to_owned()))?;
-    let begun = timeout(settings.tls_timeout, speak(conn, info, (form, host), speaks_h2)).await;
+    if !speaks_h2 {
+        return Ok(Lease::Single(Box::new(Single::begin(conn, info, (form, host), keeper).await?)));
+    }
+    let begun = timeout(settings.tls_timeout, share(conn, info)).await;
     begun.unwrap_or_else(|_| Err(Error::new(ErrorKind::Timeout(Phase::Tls))))
 }
 
@@ -260,41 +223,22 @@ async fn secure(
     }
 }
 
-async fn speak(
-    conn: Conn,
-    info: ConnInfo,
-    (form, host): (Form, HeaderValue),
-    speaks_h2: bool,
-) -> Result<Lease, Error> {
-    if speaks_h2 {
-        let (sender, conn) = http2::Builder::new(TokioExecutor::new())
-            .max_header_list_size(MAX_HEAD)
-            .initial_stream_window_size(H2_STREAM_WINDOW)
-            .initial_connection_window_size(H2_CONN_WINDOW)
-            .handshake(TokioIo::new(conn))
-            .await?;
-        let driver = Arc::new(Driver(spawn(conn)));
-        return Ok(Lease::Shared(Box::new(Shared { sender, info, driver })));
-    }
-    let (sender, conn) =
-        http1::Builder::new().max_header_size(MAX_HEAD as usize).handshake(TokioIo::new(conn)).await?;
-    let driver = Driver(spawn(conn.with_upgrades()));
-    Ok(Lease::Single(Box::new(Single { sender, info, form, host, _driver: driver })))
+async fn share(conn: Conn, info: ConnInfo) -> Result<Lease, Error> {
+    let (sender, conn) = http2::Builder::new(TokioExecutor::new())
+        .max_header_list_size(MAX_HEAD)
+        .initial_stream_window_size(H2_STREAM_WINDOW)
+        .initial_connection_window_size(H2_CONN_WINDOW)
+        .handshake(TokioIo::new(conn))
+        .await?;
+    let driver = Arc::new(Driver::spawn(conn));
+    Ok(Lease::Shared(Box::new(Shared { sender, info, driver })))
 }
 
 /// The longest head of a response that is read, in bytes.
-const MAX_HEAD: u32 = 1 << 20;
+pub(super) const MAX_HEAD: u32 = 1 << 20;
 /// So that a conn of 100 Mbit/s and 100 ms is filled, and one slow reader does not stop the others.
 const H2_STREAM_WINDOW: u32 = 1 << 21;
 const H2_CONN_WINDOW: u32 = 1 << 23;
-
-/// Its error is told to the request that it meets.
-fn spawn<E>(conn: impl Future<Output = Result<(), E>> + Send + 'static) -> AbortHandle {
-    tokio::spawn(async move {
-        let _ = conn.await;
-    })
-    .abort_handle()
-}
 
 /// As HTTP/2 puts it: nothing about the conn among the headers (RFC 9113 section 8.2.2).
 fn without_conn_headers(mut request: Request<Outgoing>) -> Request<Outgoing> {

@@ -1,5 +1,6 @@
 //! A client: conns made by landline's dialer, kept, shared, limited, and explained request by request.
 
+mod bell;
 mod body;
 mod conn;
 mod cookie;
@@ -12,6 +13,7 @@ mod response;
 pub(crate) mod route;
 mod settings;
 mod shelf;
+mod single;
 mod trace;
 mod upgraded;
 mod way;
@@ -36,8 +38,7 @@ pub use response::ResponseBody;
 pub use trace::Explanation;
 pub use upgraded::Upgraded;
 
-use exchange::{ACCEPT_ENCODING, Exchange, Unanswered};
-use origin::Origin;
+use exchange::{Exchange, Unanswered};
 use route::Route;
 use settings::{ALPN, Settings};
 use shelf::Shelf;
@@ -277,6 +278,7 @@ impl Client {
             method: &parts.method,
             uri: &parts.uri,
             headers: &parts.headers,
+            is_as_it_is: true,
         };
         match context.run(exchange.run(body)).await {
             Ok(result) => result,
@@ -322,7 +324,6 @@ impl Client {
             return Err(Error::invalid("CONNECT makes a tunnel, which is the dialer's job"));
         }
         let has_own_cookies = headers.contains_key(header::COOKIE);
-        self.add_headers(&mut headers);
         let mut body = body;
         let mut seen = Vec::new();
         loop {
@@ -333,8 +334,7 @@ impl Client {
                 }
             }
             let again = body.again();
-            let origin = Origin::of(&uri).map_err(Error::invalid)?;
-            let route = Arc::new(Route { is_http1: asks_for_upgrade(&headers), ..Route::to_origin(origin) });
+            let route = self.shelf.route(&uri, asks_for_upgrade(&headers)).map_err(Error::invalid)?;
             let exchange = Exchange {
                 settings: &self.settings,
                 shelf: &self.shelf,
@@ -344,6 +344,7 @@ impl Client {
                 method: &method,
                 uri: &uri,
                 headers: &headers,
+                is_as_it_is: false,
             };
             let response =
                 exchange.run(body).await.map_err(|unanswered| unanswered.error.of(&method, &uri))?;
@@ -382,18 +383,6 @@ impl Client {
             let _ =
                 tokio::time::timeout(Duration::from_secs(1), response.into_body().bytes(REDIRECT_BODY)).await;
         }
-    }
-
-    fn add_headers(&self, headers: &mut http::HeaderMap) {
-        if self.settings.decompress
-            && !headers.contains_key(header::ACCEPT_ENCODING)
-            && !headers.contains_key(header::RANGE)
-        {
-            headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(ACCEPT_ENCODING));
-        }
-        let agent = HeaderValue::from_static(concat!("landline/", env!("CARGO_PKG_VERSION")));
-        headers.entry(header::USER_AGENT).or_insert(agent);
-        headers.entry(header::ACCEPT).or_insert(HeaderValue::from_static("*/*"));
     }
 }
 

@@ -78,7 +78,7 @@ impl<K: Hash + Eq + Clone, S, M: Clone> Pool<K, S, M> {
         key: &K,
         may_share: bool,
         now: Instant,
-        usable: &(impl Fn(&S) -> bool, impl Fn(&M) -> bool),
+        usable: &(impl Fn(&mut S) -> bool, impl Fn(&M) -> bool),
     ) -> Answer<S, M> {
         let Limits { per_host, idle_timeout, .. } = self.limits;
         let host = self.hosts.entry(key.clone()).or_default();
@@ -89,9 +89,9 @@ impl<K: Hash + Eq + Clone, S, M: Clone> Pool<K, S, M> {
             }
             host.shared = None;
         }
-        while let Some((single, since)) = host.idle.pop_back() {
+        while let Some((mut single, since)) = host.idle.pop_back() {
             self.idle -= 1;
-            if now.saturating_duration_since(since) < idle_timeout && usable.0(&single) {
+            if now.saturating_duration_since(since) < idle_timeout && usable.0(&mut single) {
                 return Answer::Granted(Grant::Single(single));
             }
             host.singles -= 1;
@@ -188,7 +188,9 @@ impl<K: Hash + Eq + Clone, S, M: Clone> Pool<K, S, M> {
         if self.idle > self.limits.idle {
             surplus.extend(self.drop_oldest());
         }
-        self.forget(key);
+        if !surplus.is_empty() {
+            self.forget(key);
+        }
         (Vec::new(), surplus)
     }
 
@@ -200,26 +202,28 @@ impl<K: Hash + Eq + Clone, S, M: Clone> Pool<K, S, M> {
         self.forget(key);
     }
 
-    /// Takes out what has been idle for too long, and says when to look again; `None` if nothing is left to look for.
-    /// A shared conn that `is_busy` counts as used now.
+    /// Takes out what has been idle for too long or is no longer usable, and says when to look again; `None` if nothing
+    /// is left to look for. A shared conn that `is_busy` counts as used now.
     pub(crate) fn sweep(
         &mut self,
         now: Instant,
+        is_usable: impl Fn(&mut S) -> bool,
         is_busy: impl Fn(&M) -> bool,
     ) -> (Vec<S>, Vec<M>, Option<Instant>) {
         let (mut singles, mut shared, mut next) = (Vec::new(), Vec::new(), None::<Instant>);
         let timeout = self.limits.idle_timeout;
         let mut look_at = |at: Instant| next = Some(next.map_or(at, |next| next.min(at)));
         for host in self.hosts.values_mut() {
-            while let Some((_, since)) = host.idle.front() {
-                let ends = *since + timeout;
-                if ends > now {
+            for (mut conn, since) in std::mem::take(&mut host.idle) {
+                let ends = since + timeout;
+                if ends > now && is_usable(&mut conn) {
                     look_at(ends);
-                    break;
+                    host.idle.push_back((conn, since));
+                } else {
+                    singles.push(conn);
+                    host.singles -= 1;
+                    self.idle -= 1;
                 }
-                singles.extend(host.idle.pop_front().map(|(conn, _)| conn));
-                host.singles -= 1;
-                self.idle -= 1;
             }
             if let Some((conn, since)) = &mut host.shared {
                 if is_busy(conn) {

@@ -39,7 +39,7 @@ impl Held {
         if let Some(Lease::Single(single)) = &mut self.lease
             && is_sent
         {
-            let is_usable = ready!(single.sender.poll_ready(cx)).is_ok();
+            let is_usable = ready!(single.poll_usable(cx));
             if is_usable && let Some(Lease::Single(single)) = self.lease.take() {
                 self.shelf.give_back(&self.route, single);
             }
@@ -253,7 +253,7 @@ fn undo(error: io::Error) -> Error {
 pub(super) struct Raw {
     pub(super) body: Incoming,
     pub(super) held: Held,
-    pub(super) progress: Arc<Progress>,
+    pub(super) progress: Progress,
     pub(super) limits: BodyLimits,
     pub(super) trace: Trace,
     pub(super) received: u64,
@@ -324,7 +324,13 @@ impl HttpBody for Raw {
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let raw = &mut *self;
         if raw.state == RawState::Reading {
-            match Pin::new(&mut raw.body).poll_frame(cx) {
+            let frame = match &mut raw.held.lease {
+                Some(Lease::Single(single)) => {
+                    single.poll_with(cx, |_, cx| Pin::new(&mut raw.body).poll_frame(cx))
+                }
+                _ => Pin::new(&mut raw.body).poll_frame(cx),
+            };
+            match frame {
                 Poll::Ready(Some(Ok(frame))) => {
                     raw.received += frame.data_ref().map_or(0, |data| data.len() as u64);
                     raw.limits.moved();

@@ -3,15 +3,19 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use tokio::sync::oneshot;
-use tokio::task::AbortHandle;
+use http::Uri;
+use http::uri::{Authority, Scheme};
+use tokio::sync::{Notify, oneshot};
+use tokio::task::{AbortHandle, yield_now};
 use tokio::time::{Instant, sleep_until};
 
-use super::conn::{Lease, Shared, Single, connect};
+use super::conn::{Lease, Shared, connect};
 use super::error::Error;
+use super::origin::Origin;
 use super::pool::{Answer, Grant, Grants, Limits, Pool, Ticket};
 use super::route::Route;
 use super::settings::Settings;
+use super::single::Single;
 use super::trace::Trace;
 
 /// A conn with one request at a time; boxed, as it passes through many hands.
@@ -20,19 +24,40 @@ type Kept = Box<Single>;
 /// The conns of a client. Closes the idle ones when it is dropped.
 pub(super) struct Shelf {
     state: Mutex<State>,
+    /// Rings for idle conns, which mostly means that the server has closed them.
+    news: Arc<Notify>,
+    /// The route that was asked for last.
+    recent: Mutex<Option<(Scheme, Authority, Arc<Route>)>>,
 }
 
 struct State {
     pool: Pool<Arc<Route>, Kept, Shared>,
     waiting: HashMap<Ticket, oneshot::Sender<Grant<Kept, Shared>>>,
-    /// Closes what is idle for too long; there while anything is idle.
+    /// Closes what is idle for too long, or closed by the server; there while anything is idle.
     sweeper: Option<AbortHandle>,
 }
 
 impl Shelf {
     pub(super) fn new(limits: Limits) -> Arc<Shelf> {
         let state = State { pool: Pool::new(limits), waiting: HashMap::new(), sweeper: None };
-        Arc::new(Shelf { state: Mutex::new(state) })
+        Arc::new(Shelf { state: Mutex::new(state), news: Arc::default(), recent: Mutex::default() })
+    }
+
+    /// The route to whom a URL names, or why there is none. Mostly the next request has the same.
+    pub(super) fn route(&self, uri: &Uri, is_http1: bool) -> Result<Arc<Route>, &'static str> {
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((scheme, authority, route)) = &*recent
+            && uri.scheme() == Some(scheme)
+            && uri.authority() == Some(authority)
+            && route.is_http1 == is_http1
+        {
+            return Ok(route.clone());
+        }
+        let route = Arc::new(Route { is_http1, ..Route::to_origin(Origin::of(uri)?) });
+        if let (Some(scheme), Some(authority)) = (uri.scheme(), uri.authority()) {
+            *recent = Some((scheme.clone(), authority.clone(), route.clone()));
+        }
+        Ok(route)
     }
 
     /// A conn for a request: one that is there, unless it `must_be_new`, or one that is dialed, or the next to come free.
@@ -53,7 +78,7 @@ impl Shelf {
             let (answer, receiver) = {
                 let mut state = self.state();
                 let usable =
-                    (|single: &Kept| single.is_ready(), |shared: &Shared| !shared.sender.is_closed());
+                    (|single: &mut Kept| single.is_usable(), |shared: &Shared| !shared.sender.is_closed());
                 let answer = state.pool.take(route, may_share, Instant::now(), &usable);
                 let receiver = match &answer {
                     Answer::Wait(ticket) => {
@@ -102,6 +127,7 @@ impl Shelf {
 
     /// Takes a conn back that may carry another request.
     pub(super) fn give_back(self: &Arc<Self>, route: &Arc<Route>, single: Kept) {
+        single.rest();
         let mut state = self.state();
         let (grants, surplus) = state.pool.give_back(route, single, Instant::now());
         let undelivered = state.deliver(grants);
@@ -156,7 +182,8 @@ impl Shelf {
         }
         // Not while the runtime shuts down and drops the bodies of responses.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            state.sweeper = Some(runtime.spawn(sweep(Arc::downgrade(self))).abort_handle());
+            state.sweeper =
+                Some(runtime.spawn(sweep(Arc::downgrade(self), self.news.clone())).abort_handle());
         }
     }
 
@@ -188,13 +215,14 @@ impl Drop for Shelf {
     }
 }
 
-/// Closes what is idle for too long, until nothing is idle.
-async fn sweep(shelf: Weak<Shelf>) {
+/// Closes what is idle for too long, or closed by the server, until nothing is idle.
+async fn sweep(shelf: Weak<Shelf>, news: Arc<Notify>) {
     loop {
         let next = {
             let Some(shelf) = shelf.upgrade() else { return };
             let mut state = shelf.state();
-            let (singles, shared, next) = state.pool.sweep(Instant::now(), Shared::is_busy);
+            let (singles, shared, next) =
+                state.pool.sweep(Instant::now(), |single| single.is_usable(), Shared::is_busy);
             if next.is_none() {
                 state.sweeper = None;
             }
@@ -203,9 +231,14 @@ async fn sweep(shelf: Weak<Shelf>) {
             next
         };
         match next {
-            Some(next) => sleep_until(next).await,
+            Some(next) => tokio::select! {
+                () = sleep_until(next) => {}
+                () = news.notified() => {}
+            },
             None => return,
         }
+        // Conns that want to be polled again and again do not keep others from running.
+        yield_now().await;
     }
 }
 
@@ -250,7 +283,7 @@ struct Dial<'a> {
 
 impl Dial<'_> {
     async fn run(mut self, settings: &Settings, trace: &Trace) -> Result<Lease, Error> {
-        let lease = connect(settings, self.route, trace).await?;
+        let lease = connect(settings, self.route, trace, self.shelf.news.clone()).await?;
         self.is_over = true;
         let mut state = self.shelf.state();
         let grants = match &lease {

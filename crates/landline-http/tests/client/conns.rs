@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use http::Request;
 use landline_http::client::{Body, Client, ConnInfo};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpListener;
 
 use crate::harness::{Then, ok, serve, serve_unix, with};
 
@@ -68,6 +70,72 @@ async fn a_conn_that_the_server_closes_in_between_is_replaced() {
         }
         assert_eq!(server.seen().len(), if method == "GET" { 3 } else { 2 });
     }
+}
+
+#[tokio::test]
+async fn an_idle_conn_that_the_server_closes_is_closed_here_too() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (client, url) = (Client::new(), format!("http://{}/", listener.local_addr().unwrap()));
+    for _ in 0..2 {
+        let server = async {
+            let mut conns = Vec::new();
+            for _ in 0..3 {
+                let mut conn = BufReader::new(listener.accept().await.unwrap().0);
+                while conn.read_line(&mut String::new()).await.unwrap() > 2 {}
+                conns.push(conn);
+            }
+            for conn in &mut conns {
+                conn.write_all(&ok("text")).await.unwrap();
+            }
+            conns
+        };
+        let texts = async { tokio::join!(get(&client, &url), get(&client, &url), get(&client, &url)) };
+        let (mut conns, _) = tokio::join!(server, texts);
+        assert_eq!(client.conns(), (3, 3));
+        // One of them says what nobody asked for.
+        conns[1].write_all(&ok("more")).await.unwrap();
+        conns[2].shutdown().await.unwrap();
+        for conn in &mut conns[1..] {
+            // The end, or a reset where something was not read; nothing else ends this.
+            let _ = conn.read_to_end(&mut Vec::new()).await;
+        }
+        drop(conns);
+        tokio::time::timeout(Duration::from_secs(60), async {
+            while client.conns() != (0, 0) {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await
+        .unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_request_needs_no_task() {
+    let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (client, url) = (Client::new(), format!("http://{}/", listener.local_addr().unwrap()));
+    let server = async {
+        let mut conn = BufReader::new(listener.accept().await.unwrap().0);
+        while conn.read_line(&mut String::new()).await.unwrap() > 2 {}
+        let before = tasks();
+        conn.write_all(&ok("text")).await.unwrap();
+        (conn, before)
+    };
+    let (response, (mut conn, before)) = tokio::join!(client.get(&url), server);
+    assert_eq!((before, tasks()), (0, 0));
+    assert_eq!(response.unwrap().into_body().text(9).await.unwrap(), "text");
+    // What looks after idle conns.
+    assert_eq!((tasks(), client.conns()), (1, (1, 1)));
+    // A request that is dropped closes its conn.
+    let (mut second, mut line) = (Box::pin(client.get(&url)), String::new());
+    tokio::select! {
+        _ = &mut second => unreachable!("nobody answers"),
+        read = conn.read_line(&mut line) => assert!(read.unwrap() > 2),
+    }
+    drop(second);
+    assert_eq!(client.conns(), (0, 0));
+    conn.read_to_end(&mut Vec::new()).await.unwrap();
 }
 
 #[tokio::test]

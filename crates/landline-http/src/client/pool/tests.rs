@@ -9,7 +9,7 @@ fn pool(per_host: usize) -> Conns {
 }
 
 fn take(pool: &mut Conns, key: &'static str, now: Instant) -> Answer<u32, &'static str> {
-    pool.take(&key, false, now, &(|_: &u32| true, |_: &&str| true))
+    pool.take(&key, false, now, &(|_: &mut u32| true, |_: &&str| true))
 }
 
 #[test]
@@ -26,7 +26,7 @@ fn the_latest_idle_conn_is_used_again_and_stale_ones_are_not() {
     }
     assert_eq!(take(&mut pool, "b", now), Answer::Granted(Grant::Dial));
     assert_eq!(take(&mut pool, "a", now), Answer::Granted(Grant::Single(2)));
-    let answer = pool.take(&"a", false, now, &(|_: &u32| false, |_: &&str| true));
+    let answer = pool.take(&"a", false, now, &(|_: &mut u32| false, |_: &&str| true));
     assert_eq!(answer, Answer::Granted(Grant::Dial));
     assert_eq!(pool.counts(), (0, 1));
     assert!(pool.dialed_single(&"a").is_empty());
@@ -57,16 +57,16 @@ fn at_the_limit_requests_wait_in_order_for_a_conn_or_its_place() {
 #[test]
 fn what_may_be_shared_is_dialed_once() {
     let (mut pool, now) = (pool(9), Instant::now());
-    let ask = |pool: &mut Conns| pool.take(&"a", true, now, &(|_: &u32| true, |_: &&str| true));
+    let ask = |pool: &mut Conns| pool.take(&"a", true, now, &(|_: &mut u32| true, |_: &&str| true));
     assert_eq!(ask(&mut pool), Answer::Granted(Grant::Dial));
     let (Answer::Wait(one), Answer::Wait(two)) = (ask(&mut pool), ask(&mut pool)) else { panic!() };
     assert_eq!(pool.not_dialed(&"a"), [(one, Grant::Dial)]);
     assert_eq!(pool.dialed_shared(&"a", &"h2", now), [(two, Grant::Shared("h2"))]);
     assert_eq!(ask(&mut pool), Answer::Granted(Grant::Shared("h2")));
-    let (_, none, Some(next)) = pool.sweep(now, |_| false) else { panic!() };
+    let (_, none, Some(next)) = pool.sweep(now, |_| true, |_| false) else { panic!() };
     assert_eq!(none, [""; 0]);
-    assert_eq!(pool.sweep(next, |_| true), (vec![], vec![], Some(next + Duration::from_secs(90))));
-    assert_eq!(pool.sweep(next + Duration::from_secs(90), |_| false), (vec![], vec!["h2"], None));
+    assert_eq!(pool.sweep(next, |_| true, |_| true), (vec![], vec![], Some(next + Duration::from_secs(90))));
+    assert_eq!(pool.sweep(next + Duration::from_secs(90), |_| true, |_| false), (vec![], vec!["h2"], None));
     // Once the other protocol turns out to be spoken, all dial at once.
     assert_eq!(ask(&mut pool), Answer::Granted(Grant::Dial));
     let Answer::Wait(three) = ask(&mut pool) else { panic!() };
@@ -77,7 +77,7 @@ fn what_may_be_shared_is_dialed_once() {
 #[test]
 fn a_shared_conn_that_goes_away_is_not_given_again() {
     let (mut pool, now) = (pool(9), Instant::now());
-    let ask = |pool: &mut Conns| pool.take(&"a", true, now, &(|_: &u32| true, |_: &&str| true));
+    let ask = |pool: &mut Conns| pool.take(&"a", true, now, &(|_: &mut u32| true, |_: &&str| true));
     assert_eq!(ask(&mut pool), Answer::Granted(Grant::Dial));
     assert_eq!(pool.dialed_shared(&"a", &"old", now), []);
     assert_eq!(pool.retire(&"a", |conn| *conn == "old"), Some("old"));
@@ -101,7 +101,7 @@ fn no_more_is_kept_than_the_limits_allow() {
     }
     assert_eq!(closed, [1, 2]);
     assert_eq!(pool.counts(), (3, 3));
-    let (mut old, _, next) = pool.sweep(at(94), |_| false);
+    let (mut old, _, next) = pool.sweep(at(94), |_| true, |_| false);
     old.sort_unstable();
     assert_eq!((old, next), (vec![3, 4], Some(at(95))));
 }
@@ -115,7 +115,7 @@ proptest! {
         let mut next = 0;
         for (step, which) in steps {
             let grants = match step {
-                0..=2 => match pool.take(&"a", may_share, now, &(|_: &u32| true, |_: &&str| true)) {
+                0..=2 => match pool.take(&"a", may_share, now, &(|_: &mut u32| true, |_: &&str| true)) {
                     Answer::Granted(grant) => vec![(u64::MAX, grant)],
                     Answer::Wait(ticket) => { waiting.push(ticket); vec![] }
                 },

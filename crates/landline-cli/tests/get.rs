@@ -302,6 +302,15 @@ fn what_has_come_of_an_answer_that_breaks_off_is_written() {
 }
 
 #[test]
+fn what_has_come_of_a_compressed_answer_that_breaks_off_is_written() {
+    // A gzip member (RFC 1952) with a stored block (RFC 1951 section 3.2.4) of ten bytes, of which five are there.
+    let body = b"\x1f\x8b\x08\0\0\0\0\0\0\x03\x01\x0a\0\xf5\xffhello";
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n", body.len());
+    let done = run(&["get", &says([head.as_bytes(), body].concat())]).expect(1);
+    assert_eq!(done.text(), "hello");
+}
+
+#[test]
 fn what_was_not_asked_for_is_an_error() {
     for head in [
         "101 Switching Protocols\r\nUpgrade: foo\r\nConnection: upgrade",
@@ -314,6 +323,10 @@ fn what_was_not_asked_for_is_an_error() {
         assert_eq!((done.text(), done.complaint()), ("", expected.as_str()));
         if head.starts_with("206") {
             assert_eq!(run(&["get", &address, "-H", "Range: bytes=5-9"]).expect(0).text(), "56789");
+            let dir = tempfile::tempdir().unwrap();
+            let file = dir.path().join("out");
+            run(&["get", &address, "-H", "Range: bytes=5-9", "-o", file.to_str().unwrap()]).expect(0);
+            assert_eq!(std::fs::read_to_string(&file).unwrap(), "56789");
         }
     }
 }

@@ -23,7 +23,7 @@ pub(super) fn of(error: &Error) -> String {
             }
             None => kind,
         },
-        ErrorKind::Timeout(Phase::Tls) => "timeout: the TLS handshake is not done".to_owned(),
+        ErrorKind::Timeout(Phase::Tls) if !is_plain => "timeout: the TLS handshake is not done".to_owned(),
         ErrorKind::Protocol(error) if error.is_parse() && is_plain => {
             format!("the server does not speak HTTP; if it speaks TLS, try https:// ({kind})")
         }

@@ -384,3 +384,12 @@ fn help_that_cannot_be_written_is_a_failure() {
     let status = common::landline(&["help", "get"]).stdout(full).status().unwrap();
     assert_eq!(status.code(), Some(1));
 }
+
+#[test]
+fn the_limit_of_a_dial_holds_for_the_tls_handshake() {
+    // The kernel takes the conn, and nobody ever answers.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://{}/", listener.local_addr().unwrap());
+    let done = run(&["get", &url, "--connect-timeout", "100ms"]).expect(1);
+    assert_eq!(done.complaint(), format!("landline: GET {url}: timeout: the TLS handshake is not done"));
+}

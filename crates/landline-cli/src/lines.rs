@@ -148,7 +148,10 @@ mod tests {
         let text = all(&mut state);
         assert!(text.starts_with("0\n1\n"), "{text}");
         let last = QUEUE - 1;
-        assert!(text.ends_with(&format!("\n{last}\nlandline: … and 3 more lines dropped\nasked\n")), "{text}");
+        assert!(
+            text.ends_with(&format!("\n{last}\nlandline: … and 3 more lines dropped\nasked\n")),
+            "{text}"
+        );
         for _ in 0..=QUEUE {
             state.push(String::new(), Weight::Common);
         }
@@ -204,6 +207,8 @@ mod tests {
         drop(release);
         lines.finish(Duration::from_secs(60));
         let all: String = all.try_iter().collect();
-        assert!(all.starts_with("stuck\nmore\n") && all.ends_with("more\nlandline: … and 2 more lines dropped\n"));
+        assert!(
+            all.starts_with("stuck\nmore\n") && all.ends_with("more\nlandline: … and 2 more lines dropped\n")
+        );
     }
 }

@@ -21,6 +21,7 @@ mod resolver;
 mod serve;
 mod signals;
 mod tour;
+mod trouble;
 mod usage;
 mod values;
 
@@ -77,9 +78,14 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
         Err(refusal) => {
-            // Help goes to stdout, everything else to stderr; if that is gone there is nobody to tell.
-            let _ = refusal.print();
-            return ExitCode::from(u8::try_from(refusal.exit_code()).unwrap_or(2));
+            let asked = u8::try_from(refusal.exit_code()).unwrap_or(2);
+            if refusal.use_stderr() {
+                // If that is gone there is nobody to tell.
+                let _ = refusal.print();
+                return ExitCode::from(asked);
+            }
+            let printed = output::print(&refusal.render().ansi().to_string());
+            return ExitCode::from(printed.map_or_else(|failure| told(&failure), |()| asked));
         }
     };
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
@@ -90,8 +96,7 @@ fn main() -> ExitCode {
         }
     };
     if let Err(failure) = prepare(&cli.command) {
-        output::complain(failure.message().unwrap_or_default());
-        return ExitCode::from(failure.status());
+        return ExitCode::from(told(&failure));
     }
     // A server takes signals itself, to let its conns finish.
     let drains = matches!(cli.command, Command::Proxy(_) | Command::Forward(_) | Command::Serve(_));
@@ -102,12 +107,7 @@ fn main() -> ExitCode {
             Ok(status) = signals::asked_to_end(), if !drains => status,
             ended = run(cli.command) => match ended {
                 Ok(()) => 0,
-                Err(failure) => {
-                    if let Some(message) = failure.message() {
-                        output::complain(message);
-                    }
-                    failure.status()
-                }
+                Err(failure) => told(&failure),
             },
         }
     });
@@ -120,13 +120,21 @@ fn main() -> ExitCode {
 /// What a program needs that runs for long.
 fn prepare(command: &Command) -> Result<(), Failure> {
     match command {
-        Command::Forward(_) | Command::Proxy(_) | Command::Serve(_) => {
-            descriptors::raise();
-            output::queue()
-        }
-        Command::Listen(_) => output::queue(),
-        _ => Ok(()),
+        Command::Forward(_) | Command::Proxy(_) | Command::Serve(_) => descriptors::raise(),
+        Command::Listen(_) => {}
+        _ => return Ok(()),
     }
+    output::queue()?;
+    trouble::tell();
+    Ok(())
+}
+
+/// Says why, and gives the exit status.
+fn told(failure: &Failure) -> u8 {
+    if let Some(message) = failure.message() {
+        output::complain(message);
+    }
+    failure.status()
 }
 
 /// Whether the parser answers a command that says nothing at all with all that can be said.

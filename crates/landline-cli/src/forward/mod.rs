@@ -113,7 +113,9 @@ impl Forward {
             return Err(Failure::Usage(format!("forward: a PROXY header begins a conn, and {to} has none")));
         }
         if from.is_packet() && self.workers.is_some() {
-            return Err(Failure::Usage(format!("forward: --workers: the senders of {from} are served by one")));
+            return Err(Failure::Usage(format!(
+                "forward: --workers: the senders of {from} are served by one"
+            )));
         }
         let counters = Arc::new(Counters::default());
         let target = Target {

@@ -62,7 +62,9 @@ impl Forward {
             Ok(())
         };
         signals::announcing(served, || announce(&local)).await??;
-        Ok(sessions.running.len() as u64)
+        let cut = sessions.running.len() as u64;
+        sessions.running.shutdown().await;
+        Ok(cut)
     }
 }
 

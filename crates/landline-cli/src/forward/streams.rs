@@ -109,7 +109,9 @@ impl Way {
                 copier = copier.idle_timeout(idle);
             }
             copier.copy_both(conn, &there).await.map_err(|error| match self.target.idle {
-                Some(idle) if error.is_timeout() && error.operation() == Operation::Copy => Broken::Idle(idle),
+                Some(idle) if error.is_timeout() && error.operation() == Operation::Copy => {
+                    Broken::Idle(idle)
+                }
                 _ => Broken::Failed(error),
             })?;
         }
@@ -129,9 +131,8 @@ impl Way {
     ) -> std::result::Result<(), Broken> {
         let idle = self.target.idle.unwrap_or(IDLE);
         let counted = open.count_here(Progress::new(), Progress::new());
-        let mut to = pin!(async {
-            Copier::new().prefix(prefix).progress(counted.to()).copy(conn, there).await
-        });
+        let mut to =
+            pin!(async { Copier::new().prefix(prefix).progress(counted.to()).copy(conn, there).await });
         let mut back = pin!(async { Copier::new().progress(counted.back()).copy(there, conn).await });
         let (mut seen, mut since, mut has_ended) = (0, Instant::now(), false);
         loop {

@@ -1,19 +1,17 @@
 //! Where conns go, and whether that is an address at all.
 
 use std::ffi::OsStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use landline::resolve::Name;
 use landline::{
-    AddressErrorKind, Conn, Dialer, Network, Resolver, Result, ScopedIp, UnixAddr, split_host_port,
+    AddressErrorKind, Conn, Dialer, Network, Resolver, Result, ScopedIp, TcpState, UnixAddr, split_host_port,
 };
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
 use tokio::time::sleep;
 
 use super::counters::Counters;
 use crate::failure::{self, Failure};
-use std::sync::Arc;
 
 /// Where conns go, and how.
 pub(super) struct Target {
@@ -26,7 +24,7 @@ pub(super) struct Target {
     pub(super) counters: Arc<Counters>,
 }
 
-/// Dials that take longer than this are worth a look at who waits for them.
+/// How often to look, while a dial takes its time, whether somebody still waits for it.
 const GLANCE: Duration = Duration::from_millis(250);
 
 impl Target {
@@ -80,17 +78,17 @@ impl Target {
     }
 }
 
-/// Waits until the peer has reset the conn. One that has ended it may still wait for an answer.
+/// Waits until the peer has reset the conn, which only TCP tells without reading. One that has ended it may still wait for an
+/// answer.
 async fn reset(conn: &Conn) {
-    sleep(GLANCE).await;
-    // A conn is told of its end when it is read or written. Here it is neither, so that nothing is taken from it.
-    let watch = conn.as_fd().and_then(|fd| fd.try_clone_to_owned().ok());
-    let watch = watch.and_then(|fd| AsyncFd::with_interest(fd, Interest::ERROR).ok());
-    let is_reset = match &watch {
-        Some(watch) => watch.ready(Interest::ERROR).await.is_ok(),
-        None => false,
+    let is_reset = || {
+        let info = conn.as_tcp().and_then(|conn| conn.tcp_info().ok());
+        info.is_some_and(|info| info.state == TcpState::Closed)
     };
-    if !is_reset {
-        std::future::pending::<()>().await;
+    loop {
+        sleep(GLANCE).await;
+        if is_reset() {
+            return;
+        }
     }
 }

@@ -114,8 +114,12 @@ impl Proxy {
                     Unreached::Failed(error) if error.is_timeout() => 504,
                     Unreached::Failed(_) => 502,
                 };
-                self.log(&format!("{client} {what}: {error}"));
-                return self.refuse(&conn, &Refusal::new(status, error.to_string())).await;
+                // The one line of the log is that of the refusal.
+                let told = self.refuse(&conn, &Refusal::new(status, error.to_string())).await;
+                return told.map_err(|ended| match ended {
+                    Ended::Refused(reason) => Ended::Refused(format!("{what}: {reason}")),
+                    failed @ Ended::Failed(_) => failed,
+                });
             }
         };
         match &head {
@@ -235,12 +239,11 @@ impl Proxy {
     }
 
     async fn relay(&self, conn: &Conn, target: &Conn, client: &str, what: &str) -> Result<(), Ended> {
-        let (client, server) = (Unfinished::new(conn), Unfinished::new(target));
+        let ends = [conn, target].map(Unfinished::new);
         let ended = Copier::new().idle_timeout(self.idle).copy_both(conn, target).await;
         match ended {
             Ok((there, back)) => {
-                client.finished();
-                server.finished();
+                ends.into_iter().for_each(Unfinished::finished);
                 self.log(&format!("{client} {what}: {} bytes there, {} back", there.bytes, back.bytes));
                 Ok(())
             }

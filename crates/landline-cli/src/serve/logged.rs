@@ -1,57 +1,50 @@
 //! A service whose every request has its line in the log.
 
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use http::header::{HOST, USER_AGENT};
-use http::{HeaderName, Request, Response};
-use http_body::{Body, Frame, SizeHint};
+use http::{HeaderName, Request};
+use landline_http::server::{Caller, Outcome};
 use time::OffsetDateTime;
-use tokio::time::Instant;
 use tower_service::Service;
 
 use super::log::{Entry, Log};
 
-/// A service, and the log of it.
+/// A service, and the log of it. Its responses stay as they are, so that the kernel may send files by itself.
 #[derive(Clone)]
 pub(super) struct Logged<S> {
     inner: S,
     log: Log,
-    /// Who asks, as the server tells it.
-    client: fn(&http::Extensions) -> Option<String>,
 }
 
 impl<S> Logged<S> {
-    pub(super) fn new(inner: S, log: Log, client: fn(&http::Extensions) -> Option<String>) -> Logged<S> {
-        Logged { inner, log, client }
+    pub(super) fn new(inner: S, log: Log) -> Logged<S> {
+        Logged { inner, log }
     }
 }
 
-impl<S, B, R> Service<Request<B>> for Logged<S>
+impl<S, B> Service<Request<B>> for Logged<S>
 where
-    S: Service<Request<B>, Response = Response<R>>,
-    S::Future: Send + 'static,
-    R: Body,
+    S: Service<Request<B>>,
 {
-    type Response = Response<Counted<R>>;
+    type Response = S::Response;
     type Error = S::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, S::Error>> + Send>>;
+    type Future = S::Future;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<B>) -> Self::Future {
-        let client = self.client;
-        let mut line = Line::of(&request, client(request.extensions()), self.log.clone());
-        let answered = self.inner.call(request);
-        Box::pin(async move {
-            let (head, inner) = answered.await?.into_parts();
-            line.entry.status = Some(head.status.as_u16());
-            // Nobody asks such a body for its end: that of a HEAD, or of a 304.
-            line.entry.is_whole = inner.is_end_stream();
-            Ok(Response::from_parts(head, Counted { inner, line }))
-        })
+    fn call(&mut self, request: Request<B>) -> S::Future {
+        // Our own server tells it of every request.
+        if let Some(caller) = request.extensions().get::<Caller>() {
+            // An IP address, as clients of Unix sockets have no name.
+            let ip = caller.peer_addr().and_then(landline::Addr::ip);
+            let entry = begun(&request, ip.map(|ip| ip.to_canonical().to_string()));
+            let log = self.log.clone();
+            caller.on_end(move |outcome| log.add(ended(entry, outcome)));
+        }
+        self.inner.call(request)
     }
 }
 
@@ -67,82 +60,63 @@ fn cut(text: &str) -> String {
     format!("{}…", &text[..end])
 }
 
-/// What becomes a line as soon as nothing more can happen to its request.
-struct Line {
-    entry: Entry,
-    began: Instant,
-    log: Log,
-}
-
-impl Line {
-    fn of<B>(request: &Request<B>, client: Option<String>, log: Log) -> Line {
-        let header = |name: HeaderName| {
-            let value = request.headers().get(name)?;
-            Some(cut(&String::from_utf8_lossy(value.as_bytes())))
-        };
-        // HTTP/2 has the host in the target (RFC 9113 section 8.3.1).
-        let authority = request.uri().authority().map(ToString::to_string);
-        let target = request.uri().path_and_query().map_or("*", |target| target.as_str());
-        let entry = Entry {
-            began: OffsetDateTime::now_utc(),
-            took: std::time::Duration::ZERO,
-            client,
-            method: cut(request.method().as_str()),
-            target: cut(target),
-            version: request.version(),
-            status: None,
-            bytes: 0,
-            is_whole: false,
-            host: authority.map(|authority| cut(&authority)).or_else(|| header(HOST)),
-            agent: header(USER_AGENT),
-        };
-        Line { entry, began: Instant::now(), log }
+/// What is known of a request before it is answered.
+fn begun<B>(request: &Request<B>, client: Option<String>) -> Entry {
+    let header = |name: HeaderName| {
+        let value = request.headers().get(name)?;
+        Some(cut(&String::from_utf8_lossy(value.as_bytes())))
+    };
+    // HTTP/2 has the host in the target (RFC 9113 section 8.3.1).
+    let authority = request.uri().authority().map(ToString::to_string);
+    let target = request.uri().path_and_query().map_or("*", |target| target.as_str());
+    Entry {
+        began: OffsetDateTime::now_utc(),
+        took: std::time::Duration::ZERO,
+        client,
+        method: cut(request.method().as_str()),
+        target: cut(target),
+        version: request.version(),
+        status: None,
+        bytes: 0,
+        is_whole: false,
+        host: authority.map(|authority| cut(&authority)).or_else(|| header(HOST)),
+        agent: header(USER_AGENT),
     }
 }
 
-impl Drop for Line {
-    fn drop(&mut self) {
-        self.entry.took = self.began.elapsed();
-        self.log.add(self.entry.clone());
-    }
-}
-
-/// A body whose bytes are counted.
-pub(super) struct Counted<B> {
-    inner: B,
-    line: Line,
-}
-
-impl<B: Body<Data = bytes::Bytes> + Unpin> Body for Counted<B> {
-    type Data = bytes::Bytes;
-    type Error = B::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<bytes::Bytes>, B::Error>>> {
-        let frame = ready!(Pin::new(&mut self.inner).poll_frame(cx));
-        let is_over = frame.is_none() || self.inner.is_end_stream();
-        let entry = &mut self.line.entry;
-        if let Some(Ok(frame)) = &frame {
-            entry.bytes += frame.data_ref().map_or(0, |data| data.len() as u64);
-        }
-        entry.is_whole |= is_over && !matches!(frame, Some(Err(_)));
-        Poll::Ready(frame)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
+fn ended(entry: Entry, outcome: &Outcome) -> Entry {
+    Entry {
+        took: outcome.time,
+        status: outcome.status.map(|status| status.as_u16()),
+        bytes: outcome.bytes,
+        is_whole: outcome.is_whole,
+        ..entry
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use landline_http::files::FileServer;
+    use landline_http::server::Server;
+
+    use super::super::log::Format;
     use super::*;
+
+    #[tokio::test]
+    async fn the_kernel_sends_files_that_are_logged() {
+        let directory = tempfile::tempdir().unwrap();
+        let content = vec![b'x'; 300_000];
+        std::fs::write(directory.path().join("large"), &content).unwrap();
+        let files = FileServer::new(directory.path()).unwrap();
+        let (log, writer) = Log::begin(Format::Common);
+        let serving = Server::new().serve("tcp", "127.0.0.1:0", Logged::new(files, log)).await.unwrap();
+        let url = format!("http://{}/large", serving.local_addr());
+        let response = landline_http::client::Client::new().get(&url).await.unwrap();
+        assert_eq!(response.into_body().bytes(1 << 20).await.unwrap(), content);
+        assert!(serving.http_counters().sent_from_files > 0, "{:?}", serving.http_counters());
+        serving.shutdown(std::time::Duration::from_secs(30)).await;
+        writer.end();
+    }
 
     #[test]
     fn long_words_are_cut_between_characters() {

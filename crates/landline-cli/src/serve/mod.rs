@@ -18,7 +18,7 @@ use http_body::Body;
 use landline::Addr;
 use landline_http::files::FileServer;
 use landline_http::reverse_proxy::ReverseProxy;
-use landline_http::server::{Caller, RequestBody, Server};
+use landline_http::server::{RequestBody, Server};
 use tower_service::Service;
 
 use crate::failure::Failure;
@@ -147,8 +147,7 @@ impl Serve {
         }
         let (log, writer) = self.format().map(Log::begin).unzip();
         let serving = match log {
-            Some(log) => server.serve_bound(bound, Logged::new(service, log, client)).await?,
-            // With nobody in between, the kernel sends files by itself.
+            Some(log) => server.serve_bound(bound, Logged::new(service, log)).await?,
             None => server.serve_bound(bound, service).await?,
         };
         let announce = || {
@@ -181,9 +180,4 @@ impl Serve {
 fn announce(what: &str, local: &Addr, is_secure: bool) {
     let what = landline::explain::render::printable(what);
     output::tell(&format!("serving {what} at {}\n", url(local, is_secure)));
-}
-
-/// Who asks, for the log: an IP address, as clients of Unix sockets have no name.
-fn client(extensions: &http::Extensions) -> Option<String> {
-    extensions.get::<Caller>()?.peer_addr()?.ip().map(|ip| ip.to_canonical().to_string())
 }

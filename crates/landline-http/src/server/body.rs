@@ -5,13 +5,14 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use pin_project_lite::pin_project;
 
+use super::caller::Caller;
 use super::exchange::Exchange;
 use super::portion::{Data, Portion};
 use super::send_file::{self, Next};
@@ -31,10 +32,7 @@ type BoxError = Box<dyn StdError + Send + Sync>;
 #[derive(Debug)]
 pub struct RequestBody {
     body: Incoming,
-    state: Arc<State>,
-    left: u64,
-    /// There while more is waited for.
-    waiting: Option<Waiting>,
+    caller: Caller,
     /// Until all has come; dropped behind `body`, so that hyper knows first.
     unread: Option<Unread>,
 }
@@ -48,25 +46,32 @@ const PIECE: usize = 16 << 10;
 #[derive(Debug)]
 struct Unread {
     state: Arc<State>,
+    /// How much may still come, in bytes.
+    left: u64,
+    /// More is waited for.
+    is_waiting: bool,
     /// All has come.
     is_whole: bool,
 }
 
+impl Unread {
+    fn waits(&mut self, is_waiting: bool) {
+        match (self.is_waiting, is_waiting) {
+            (false, true) => self.state.begins_to_wait(),
+            (true, false) => self.state.ends_to_wait(),
+            _ => {}
+        }
+        self.is_waiting = is_waiting;
+    }
+}
+
 impl Drop for Unread {
     fn drop(&mut self) {
+        self.waits(false);
         if !self.is_whole {
             self.state.leaves_unread();
         }
         self.state.done();
-    }
-}
-
-#[derive(Debug)]
-struct Waiting(Arc<State>);
-
-impl Drop for Waiting {
-    fn drop(&mut self) {
-        self.0.ends_to_wait();
     }
 }
 
@@ -83,18 +88,19 @@ impl std::fmt::Display for TooLong {
 impl StdError for TooLong {}
 
 impl RequestBody {
-    pub(super) fn new(body: Incoming, state: Arc<State>, most: u64) -> RequestBody {
+    pub(super) fn new(body: Incoming, caller: Caller, most: u64) -> RequestBody {
+        let state = &caller.0.state;
         let unread = (!body.is_end_stream()).then(|| {
             state.busy();
-            Unread { state: state.clone(), is_whole: false }
+            Unread { state: state.clone(), left: most, is_waiting: false, is_whole: false }
         });
-        RequestBody { body, state, left: most, waiting: None, unread }
+        RequestBody { body, caller, unread }
     }
 
-    fn has_come(&mut self) {
-        if let Some(mut unread) = self.unread.take() {
-            unread.is_whole = true;
-        }
+    /// Who asks. The same as is among the request's extensions, but there whether or not it is
+    /// ([`Server::caller_extension`](super::Server::caller_extension)).
+    pub fn caller(&self) -> &Caller {
+        &self.caller
     }
 }
 
@@ -108,45 +114,31 @@ impl Body for RequestBody {
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         // Where the response has gone already, hyper goes on to the next head with the last bytes of the body, and tells of
         // no end until it has come.
-        if self.unread.is_none() {
-            return Poll::Ready(None);
-        }
-        let polled = Pin::new(&mut self.body).poll_frame(cx);
-        match polled {
-            Poll::Ready(_) => self.waiting = None,
-            Poll::Pending if self.waiting.is_none() => {
-                self.state.begins_to_wait();
-                self.waiting = Some(Waiting(self.state.clone()));
+        let RequestBody { body, unread, .. } = &mut *self;
+        let Some(reading) = unread else { return Poll::Ready(None) };
+        let polled = Pin::new(&mut *body).poll_frame(cx);
+        reading.waits(polled.is_pending());
+        let frame = match ready!(polled) {
+            Some(Ok(frame)) => frame,
+            Some(Err(error)) => return Poll::Ready(Some(Err(error.into()))),
+            None => {
+                reading.is_whole = true;
+                *unread = None;
+                return Poll::Ready(None);
             }
-            Poll::Pending => {}
-        }
-        let is_last = match &polled {
-            Poll::Ready(None) => true,
-            Poll::Ready(Some(Ok(frame))) => frame.is_trailers() || self.body.is_end_stream(),
-            _ => false,
         };
-        if is_last {
-            self.has_come();
+        let length = frame.data_ref().map_or(0, |data| data.len() as u64);
+        let left = reading.left.checked_sub(length);
+        reading.left = left.unwrap_or_default();
+        reading.is_whole = frame.is_trailers() || body.is_end_stream();
+        if left.is_none() {
+            reading.state.end();
         }
-        polled.map(|frame| {
-            let frame = match frame? {
-                Ok(frame) => frame,
-                Err(error) => return Some(Err(error.into())),
-            };
-            let length = frame.data_ref().map_or(0, |data| data.len() as u64);
-            match self.left.checked_sub(length) {
-                Some(left) => {
-                    self.left = left;
-                    Some(Ok(frame))
-                }
-                None => {
-                    self.state.end();
-                    // What follows would follow a hole.
-                    self.unread = None;
-                    Some(Err(TooLong.into()))
-                }
-            }
-        })
+        // What follows one that is too long would follow a hole.
+        if reading.is_whole || left.is_none() {
+            *unread = None;
+        }
+        Poll::Ready(Some(left.map(|_| frame).ok_or_else(|| TooLong.into())))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -177,23 +169,23 @@ pin_project! {
     #[project = KindProjection]
     enum Kind<B> {
         Handler { #[pin] body: B },
-        File { body: files::Body },
+        File { body: Box<files::Body> },
         Words { words: Option<&'static str> },
     }
 }
 
 impl<B: Body + 'static> Sent<B> {
-    pub(super) fn by_handler(body: B, mut exchange: Exchange) -> Sent<B> {
+    pub(super) fn by_handler(body: B, exchange: Exchange) -> Sent<B> {
         exchange.expects(body.size_hint().exact());
         let kind = match send_file::unwrapped(body, exchange.state()) {
-            Ok(body) => Kind::File { body },
+            Ok(body) => Kind::File { body: Box::new(body) },
             Err(Some(body)) => Kind::Handler { body },
             Err(None) => Kind::Words { words: None },
         };
         Sent { kind, rest: None, exchange: Some(exchange) }
     }
 
-    pub(super) fn words(words: &'static str, mut exchange: Exchange) -> Sent<B> {
+    pub(super) fn words(words: &'static str, exchange: Exchange) -> Sent<B> {
         exchange.complete();
         let words = Some(words).filter(|words| !words.is_empty());
         Sent { kind: Kind::Words { words }, rest: None, exchange: Some(exchange) }
@@ -201,7 +193,7 @@ impl<B: Body + 'static> Sent<B> {
 }
 
 /// The next of what a body gave: all of it, but for a long one in HTTP/2.
-fn piece<D: Buf>(rest: &mut Option<D>, exchange: &mut Exchange) -> Option<Portion<D>> {
+fn piece<D: Buf>(rest: &mut Option<D>, exchange: &Exchange) -> Option<Portion<D>> {
     let mut data = rest.take()?;
     let stream = exchange.stream();
     let data = if stream.is_some() && data.remaining() > PIECE {
@@ -222,7 +214,7 @@ fn piece<D: Buf>(rest: &mut Option<D>, exchange: &mut Exchange) -> Option<Portio
 /// What comes next of a file, of which the exchange hears unless a stretch has it.
 fn note_next<D: Buf>(
     next: Option<io::Result<Frame<Next>>>,
-    exchange: &mut Option<Exchange>,
+    exchange: &Option<Exchange>,
 ) -> Option<Result<Frame<Portion<D>>, BoxError>> {
     let of = |next| match next {
         Next::Stretch(stretch) => Portion::new(Data::Stretch(stretch), None),

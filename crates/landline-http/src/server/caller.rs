@@ -5,9 +5,10 @@ use std::sync::Arc;
 use landline::serve::Draining;
 use landline::{Addr, Context};
 
-use super::exchange::Life;
+use super::exchange::{Life, Outcome};
 
-/// Who asks, and for how long; among the extensions of each request.
+/// Who asks, and for how long; among the extensions of each request, unless
+/// [`Server::caller_extension`](super::Server::caller_extension) says otherwise, and with its body ([`RequestBody::caller`](super::RequestBody::caller)).
 #[derive(Clone)]
 pub struct Caller(pub(super) Arc<Life>);
 
@@ -55,6 +56,29 @@ impl Caller {
     /// handler itself is dropped then; this is for what it began elsewhere.
     pub fn context(&self) -> &Context {
         self.0.context()
+    }
+
+    /// Has `tell` called with what became of the request when it is over: once all of its response has gone or been given up,
+    /// whatever the reason. So an access log needs nothing around bodies, and the kernel may send files by itself
+    /// ([`FileServer`](crate::files::FileServer#what-is-never-read)).
+    ///
+    /// It is called on the thread that serves the conn, and must not block. Registered when the request is over already, it is
+    /// dropped unheard.
+    ///
+    /// ```
+    /// # use http::{Request, Response};
+    /// # use landline_http::Body;
+    /// # use landline_http::server::{Caller, RequestBody};
+    /// async fn counted(request: Request<RequestBody>) -> Response<Body> {
+    ///     if let Some(caller) = request.extensions().get::<Caller>() {
+    ///         let path = request.uri().path().to_owned();
+    ///         caller.on_end(move |outcome| println!("{path}: {} bytes", outcome.bytes));
+    ///     }
+    ///     Response::new(Body::from("hello"))
+    /// }
+    /// ```
+    pub fn on_end(&self, tell: impl FnOnce(&Outcome) + Send + 'static) {
+        self.0.on_end(Box::new(tell));
     }
 }
 

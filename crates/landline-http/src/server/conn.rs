@@ -5,7 +5,7 @@ use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,10 +14,12 @@ use http_body::Body;
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::TokioTimer;
 use landline::{Conn, TlsConn};
+use tokio::io::{AsyncRead as _, ReadBuf};
 use tower_service::Service;
 
 use super::body::RequestBody;
 use super::counters::Counts;
+use super::exchange::Lives;
 use super::io::Io;
 use super::linger::{linger, may_send_more};
 use super::service::Handler;
@@ -158,7 +160,7 @@ where
                     None => return Ok(()),
                 };
             }
-            match Box::pin(self.clone().speak_http1(state, io(ahead))).await? {
+            match Box::pin(self.clone().speak_http1(state, conn, io(ahead))).await? {
                 Spent::Over => return Ok(()),
                 Spent::Parked(unread) => ahead = unread,
             }
@@ -178,30 +180,46 @@ where
 
     fn handler(&self, state: &Arc<State>, streams: Option<OnThread>) -> Handler<S> {
         let (service, settings) = (self.service.clone(), self.settings.clone());
-        Handler { service, state: state.clone(), settings, streams }
+        Handler { service, state: state.clone(), lives: Lives::new(state.clone()), settings, streams }
     }
 
-    async fn speak_http1(self: Rc<Self>, state: &Arc<State>, io: Io) -> Result<Spent, BoxError> {
+    async fn speak_http1(
+        self: Rc<Self>,
+        state: &Arc<State>,
+        connected: &Conn,
+        io: Io,
+    ) -> Result<Spent, BoxError> {
         let mut conn = http1::Builder::new()
             // Of the time it takes the watch knows.
             .header_read_timeout(None::<Duration>)
             .max_buf_size(self.settings.max_head.max(8192))
-            .half_close(self.settings.half_close)
+            // Whether the peer has left is looked for here, where an answer takes time: hyper would do so before it has asked
+            // the handler, and into a buffer of its own, as the request is still in the last.
+            .half_close(true)
             .serve_connection(io, self.handler(state, None))
             .with_upgrades();
         let step = drive(state, |cx, ends| {
             if ends {
                 Pin::new(&mut conn).graceful_shutdown();
             }
+            state.listens(false);
             match Pin::new(&mut conn).poll(cx) {
-                Poll::Ready(ended) => Poll::Ready(ended.map(|()| Step::Over)),
+                Poll::Ready(ended) => Poll::Ready(Ok(ended.map(|()| Step::Over)?)),
                 Poll::Pending if state.take_parking() => Poll::Ready(Ok(Step::Park)),
-                Poll::Pending => Poll::Pending,
+                Poll::Pending if self.settings.half_close => Poll::Pending,
+                Poll::Pending => poll_left(state, connected, cx).map(Err),
             }
         });
         let step = step.await?;
         // There is nothing of an upgraded conn.
-        let unread = conn.into_parts().map_or(Bytes::new(), |parts| without_empty_lines(&parts.read_buf));
+        let unread = conn.into_parts().map_or(Bytes::new(), |parts| {
+            let early = state.take_early();
+            if early.is_empty() {
+                without_empty_lines(&parts.read_buf)
+            } else {
+                without_empty_lines(&[&parts.read_buf[..], &early[..]].concat())
+            }
+        });
         match step {
             Step::Park => return Ok(Spent::Parked(unread)),
             // A request that has no answer, and may have more behind it.
@@ -232,7 +250,7 @@ where
             if ends {
                 conn.as_mut().graceful_shutdown();
             }
-            conn.as_mut().poll(cx)
+            conn.as_mut().poll(cx).map_err(Into::into)
         })
         .await
     }
@@ -261,7 +279,7 @@ fn without_empty_lines(bytes: &[u8]) -> Bytes {
 /// Polls a conn to its end; once with `true`, when it is to take no more requests.
 async fn drive<T>(
     state: &State,
-    mut poll: impl FnMut(&mut Context<'_>, bool) -> Poll<hyper::Result<T>>,
+    mut poll: impl FnMut(&mut Context<'_>, bool) -> Poll<Result<T, BoxError>>,
 ) -> Result<T, BoxError> {
     let (mut told, mut driver) = (false, None);
     poll_fn(|cx| {
@@ -271,10 +289,34 @@ async fn drive<T>(
         }
         let ends = state.is_ending() && !told;
         told |= ends;
-        poll(cx, ends).map_err(Into::into)
+        poll(cx, ends)
     })
     .await
 }
+
+/// How much is heard of a peer that speaks while it is being answered, in bytes, before hyper asks for it.
+const EARLY: usize = 512;
+
+/// Ready, with why, when the peer has left while it is being answered. What it says meanwhile is kept for hyper, which does not
+/// listen then.
+fn poll_left(state: &State, conn: &Conn, cx: &mut Context<'_>) -> Poll<BoxError> {
+    while state.only_answers() && !state.is_listening() && !state.has_early() {
+        let mut room = [0; EARLY];
+        let mut buffer = ReadBuf::new(&mut room);
+        match ready!(Pin::new(&mut &*conn).poll_read(cx, &mut buffer)) {
+            Ok(()) if buffer.filled().is_empty() => return Poll::Ready(LEFT.into()),
+            Ok(()) => {
+                state.read(buffer.filled().len());
+                state.keep_early(Bytes::copy_from_slice(buffer.filled()));
+            }
+            Err(error) => return Poll::Ready(error.into()),
+        }
+    }
+    Poll::Pending
+}
+
+/// Why a conn ended whose peer did not wait for its answer.
+const LEFT: &str = "the peer has left before it was answered";
 
 /// Why a conn ended that the watch has ended.
 const CUT: &str = "it took too long";

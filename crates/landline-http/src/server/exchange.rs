@@ -1,6 +1,10 @@
 //! One request and its response, from the complete head to the last byte.
 
-use std::sync::{Arc, OnceLock};
+use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use http::{Method, Request, StatusCode, Uri, Version};
 use landline::Context;
@@ -13,18 +17,11 @@ use super::stream::Stream;
 /// The target of the access log's events.
 pub(super) const LOG: &str = "landline_http::access";
 
-/// Counts and logs what becomes of a request when it is dropped.
+/// Counts and logs what becomes of a request when it is dropped. Small, as it moves with the response.
 pub(super) struct Exchange {
     life: Arc<Life>,
     /// That of HTTP/2.
     stream: Option<Arc<Stream>>,
-    began: Instant,
-    status: Option<StatusCode>,
-    is_complete: bool,
-    bytes: u64,
-    /// How long the body is, where it is known: then its end is not asked for.
-    expected: Option<u64>,
-    is_head: bool,
     /// There only if somebody wants to know.
     log: Option<Box<Line>>,
 }
@@ -35,22 +32,104 @@ struct Line {
     version: Version,
 }
 
-/// What a request has in common with whoever its handler tells of it.
+/// What a request has in common with whoever its handler tells of it, and what became of it: told by the one thread of its
+/// conn.
 pub(super) struct Life {
     pub(super) state: Arc<State>,
     /// Ends with the request; made when a handler asks for it.
     context: OnceLock<Context>,
+    /// Those who want to know the end of it.
+    hearers: OnceLock<Mutex<Vec<Hearer>>>,
+    began: Instant,
+    is_head: bool,
+    /// 0 until there is one.
+    status: AtomicU16,
+    is_complete: AtomicBool,
+    bytes: AtomicU64,
+    /// How long the body is; [`UNKNOWN`] where only its end tells.
+    expected: AtomicU64,
 }
 
+pub(super) type Hearer = Box<dyn FnOnce(&Outcome) + Send>;
+
+/// What became of a request; told by [`Caller::on_end`](super::Caller::on_end).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Outcome {
+    /// That of the response, whoever made it; `None` where the peer left before there was one.
+    pub status: Option<StatusCode>,
+    /// How many bytes of the response's body were sent, or were handed over to be: those of a file that the kernel sends by
+    /// itself, too.
+    pub bytes: u64,
+    /// All of the response was.
+    pub is_whole: bool,
+    /// The time from the head of the request to the end of the response.
+    pub time: Duration,
+}
+
+/// No body is as long.
+const UNKNOWN: u64 = u64::MAX;
+
 impl Life {
+    fn new(state: Arc<State>) -> Life {
+        Life {
+            state,
+            context: OnceLock::new(),
+            hearers: OnceLock::new(),
+            began: Instant::now(),
+            is_head: false,
+            status: AtomicU16::new(0),
+            is_complete: AtomicBool::new(false),
+            bytes: AtomicU64::new(0),
+            expected: AtomicU64::new(UNKNOWN),
+        }
+    }
+
+    fn begin(&mut self, is_head: bool) {
+        (self.began, self.is_head) = (Instant::now(), is_head);
+        self.context.take();
+        self.hearers.take();
+        *self.status.get_mut() = 0;
+        *self.is_complete.get_mut() = false;
+        *self.bytes.get_mut() = 0;
+        *self.expected.get_mut() = UNKNOWN;
+    }
+
     pub(super) fn context(&self) -> &Context {
         self.context.get_or_init(|| Context::background().child())
+    }
+
+    pub(super) fn on_end(&self, hearer: Hearer) {
+        self.hearers.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner).push(hearer);
+    }
+}
+
+/// The lives of a conn's requests: one behind the other they are the same one, unless somebody keeps it.
+pub(super) struct Lives(RefCell<Arc<Life>>);
+
+impl Lives {
+    pub(super) fn new(state: Arc<State>) -> Lives {
+        Lives(RefCell::new(Arc::new(Life::new(state))))
+    }
+
+    fn begin(&self, is_head: bool) -> Arc<Life> {
+        let mut last = self.0.borrow_mut();
+        match Arc::get_mut(&mut last) {
+            Some(life) => life.begin(is_head),
+            None => {
+                let mut life = Life::new(last.state.clone());
+                life.is_head = is_head;
+                *last = Arc::new(life);
+            }
+        }
+        last.clone()
     }
 }
 
 impl Exchange {
-    pub(super) fn begin<B>(state: Arc<State>, stream: Option<Arc<Stream>>, request: &Request<B>) -> Exchange {
-        state.counts.requests.add(1);
+    pub(super) fn begin<B>(lives: &Lives, stream: Option<Arc<Stream>>, request: &Request<B>) -> Exchange {
+        let life = lives.begin(request.method() == Method::HEAD);
+        life.state.counts.requests.add(1);
         let wants_log = tracing::enabled!(target: LOG, Level::INFO);
         let log = wants_log.then(|| {
             Box::new(Line {
@@ -59,17 +138,7 @@ impl Exchange {
                 version: request.version(),
             })
         });
-        Exchange {
-            life: Arc::new(Life { state, context: OnceLock::new() }),
-            stream,
-            began: Instant::now(),
-            status: None,
-            is_complete: false,
-            bytes: 0,
-            expected: None,
-            is_head: request.method() == Method::HEAD,
-            log,
-        }
+        Exchange { life, stream, log }
     }
 
     pub(super) fn state(&self) -> &Arc<State> {
@@ -84,34 +153,41 @@ impl Exchange {
         &self.life
     }
 
-    pub(super) fn answered(&mut self, status: StatusCode) {
-        self.status = Some(status);
+    pub(super) fn answered(&self, status: StatusCode) {
+        self.life.status.store(status.as_u16(), Relaxed);
     }
 
-    pub(super) fn expects(&mut self, length: Option<u64>) {
-        self.expected = length;
+    pub(super) fn expects(&self, length: Option<u64>) {
+        self.life.expected.store(length.unwrap_or(UNKNOWN), Relaxed);
     }
 
     /// Hyper has so much more of the response.
-    pub(super) fn sent(&mut self, count: usize) {
-        self.bytes += count as u64;
+    pub(super) fn sent(&self, count: usize) {
+        self.life.bytes.store(self.bytes() + count as u64, Relaxed);
     }
 
-    pub(super) fn complete(&mut self) {
-        self.is_complete = true;
+    pub(super) fn complete(&self) {
+        self.life.is_complete.store(true, Relaxed);
+    }
+
+    fn status(&self) -> Option<u16> {
+        Some(self.life.status.load(Relaxed)).filter(|&status| status != 0)
+    }
+
+    fn bytes(&self) -> u64 {
+        self.life.bytes.load(Relaxed)
     }
 
     /// Whether the response ends with its head (RFC 9110 section 6.4.1).
     pub(super) fn has_no_content(&self) -> bool {
-        let has_none = |status: StatusCode| status.is_informational() || matches!(status.as_u16(), 204 | 304);
-        self.status.is_some_and(|status| self.is_head || has_none(status))
+        self.status().is_some_and(|status| self.life.is_head || matches!(status, 100..=199 | 204 | 304))
     }
 
     /// Whether hyper had all of the response to send.
     fn has_gone(&self) -> bool {
         self.has_no_content()
-            || self.is_complete
-            || self.expected.is_some_and(|expected| self.bytes >= expected)
+            || self.life.is_complete.load(Relaxed)
+            || self.bytes() >= self.life.expected.load(Relaxed)
     }
 }
 
@@ -120,10 +196,20 @@ impl Drop for Exchange {
         if let Some(context) = self.life.context.get() {
             context.cancel();
         }
-        let time = self.began.elapsed();
+        let time = self.life.began.elapsed();
         let state = &self.life.state;
-        state.counts.ended(self.status, self.has_gone(), time);
-        state.done();
+        state.counts.ended(self.status(), self.has_gone(), time);
+        state.request_ended();
+        if let Some(hearers) = self.life.hearers.get() {
+            let hearers = std::mem::take(&mut *hearers.lock().unwrap_or_else(PoisonError::into_inner));
+            let status = self.status().and_then(|status| StatusCode::from_u16(status).ok());
+            let outcome = Outcome { status, bytes: self.bytes(), is_whole: self.has_gone(), time };
+            for hearer in hearers {
+                if catch_unwind(AssertUnwindSafe(|| hearer(&outcome))).is_err() {
+                    tracing::error!(target: "landline_http", "who hears the end of a request panicked");
+                }
+            }
+        }
         if let Some(line) = self.log.take() {
             tracing::info!(
                 target: LOG,
@@ -131,8 +217,8 @@ impl Drop for Exchange {
                 method = %line.method,
                 uri = %line.uri,
                 version = ?line.version,
-                status = self.status.map(|status| status.as_u16()),
-                bytes = self.bytes,
+                status = self.status(),
+                bytes = self.bytes(),
                 whole = self.has_gone(),
                 micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX),
                 "request"

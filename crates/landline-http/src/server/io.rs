@@ -50,8 +50,14 @@ impl AsyncRead for Io {
             self.ahead.advance(count);
             return Poll::Ready(Ok(()));
         }
+        if self.state().has_early() {
+            self.ahead = self.state().take_early();
+            return AsyncRead::poll_read(self, cx, buffer);
+        }
         let before = buffer.filled().len();
-        ready!(Pin::new(&mut &*self.conn).poll_read(cx, buffer))?;
+        let polled = Pin::new(&mut &*self.conn).poll_read(cx, buffer);
+        self.state().listens(polled.is_pending());
+        ready!(polled)?;
         self.state().read(buffer.filled().len() - before);
         Poll::Ready(Ok(()))
     }

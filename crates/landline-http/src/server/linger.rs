@@ -25,7 +25,9 @@ pub(super) fn may_send_more(state: &State, conn: &Conn, ended: &Result<(), BoxEr
     match ended {
         // It was answered, and what it sends makes no sense.
         Err(error) => error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse),
-        Ok(()) if state.has_left_unread() => true,
+        Ok(()) if state.speaks_http1() && state.has_left_unread() => true,
+        // Its stream was reset, and what has come of it since was read and passed over.
+        Ok(()) if state.has_just_left_unread(QUIET) => true,
         // A request behind the last.
         Ok(()) => {
             state.speaks_http1()
@@ -48,4 +50,36 @@ pub(super) async fn linger(conn: &Conn, longest: Duration) {
     };
     // The end of the time is an end as well.
     let _ = timeout(longest, hearing).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use landline::{UnixConn, UnixKind};
+
+    use super::super::settings::{Settings, ticks};
+    use super::super::watch::Worker;
+    use super::*;
+
+    #[tokio::test]
+    async fn a_stream_that_was_left_long_ago_keeps_no_conn() {
+        let (conn, _other) = UnixConn::pair(UnixKind::Stream).unwrap();
+        let conn = Conn::from(conn);
+        let worker = Worker::of_none().await;
+        let state = || State::new(&conn, None, &worker, Arc::default(), &Settings::default());
+        for (is_http2, may_send_later) in [(false, true), (true, false)] {
+            let state = state();
+            if is_http2 {
+                state.speaks_http2();
+            }
+            assert!(!may_send_more(&state, &conn, &Ok(())));
+            state.leaves_unread();
+            assert!(may_send_more(&state, &conn, &Ok(())));
+            for _ in 0..ticks(QUIET) {
+                worker.clock.tick();
+            }
+            assert_eq!(may_send_more(&state, &conn, &Ok(())), may_send_later);
+        }
+    }
 }

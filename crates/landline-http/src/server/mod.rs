@@ -35,6 +35,7 @@ use tower_service::Service;
 pub use body::{RequestBody, TooLong};
 pub use caller::Caller;
 pub use counters::Counters;
+pub use exchange::Outcome;
 pub use handle::{Handle, PathValues, Router, Sound, handle};
 pub use tls::{PeerCertificates, Tls};
 pub use upgrade::{Place, Upgraded};
@@ -175,6 +176,10 @@ impl Server {
     /// answer and the conn ends; 30 s by default, of which it may be silent for 5 s, and up to 256 MiB. A conn closed before
     /// would be reset by what still comes, and the client might lose the answer for it (RFC 9112 section 9.6). With zero it is
     /// closed at once.
+    ///
+    /// A drain waits for this, too: for up to 5 s where a client says nothing and does not close either. A conn of HTTP/2 is
+    /// treated so only where a body was refused or given up within the last 5 s before its end: what came of an earlier one was
+    /// passed over meanwhile.
     #[must_use]
     pub fn linger_timeout(mut self, timeout: Duration) -> Server {
         self.settings.linger_timeout = timeout;
@@ -207,6 +212,10 @@ impl Server {
     }
 
     /// How many requests one conn may carry; no limit by default.
+    ///
+    /// With the last the client is told that there will be no more. In HTTP/2 it may have sent others by then, and may go on:
+    /// these have no handler, and their streams are reset with `REFUSED_STREAM`, so that they may be asked elsewhere (RFC 9113
+    /// section 8.7). With more of them than [`Server::max_streams`] the conn is cut.
     #[must_use]
     pub fn max_requests_per_conn(mut self, requests: u32) -> Server {
         self.settings.max_requests = requests;
@@ -218,6 +227,16 @@ impl Server {
     #[must_use]
     pub fn half_close(mut self, on: bool) -> Server {
         self.settings.half_close = on;
+        self
+    }
+
+    /// Whether the [`Caller`] is among the extensions of each request; on by default. A function has it from the body, too
+    /// ([`RequestBody::caller`]); what sees another body, such as the handlers of axum, or only extensions, such as a
+    /// [`ReverseProxy`](crate::reverse_proxy::ReverseProxy), needs it there. For a response of a few bytes it is a tenth of what
+    /// the server does beside the kernel: three allocations.
+    #[must_use]
+    pub fn caller_extension(mut self, on: bool) -> Server {
+        self.settings.caller_extension = on;
         self
     }
 

@@ -11,6 +11,8 @@ use super::stream::Stream;
 /// Bytes of a handler's, or the server's own. In HTTP/2 their stream hears what becomes of them.
 pub(super) struct Portion<D: Buf> {
     data: Data<D>,
+    /// How much of it: hyper asks several times.
+    left: usize,
     stream: Option<Arc<Stream>>,
 }
 
@@ -25,30 +27,36 @@ pub(super) enum Data<D> {
 
 impl<D: Buf> Portion<D> {
     pub(super) fn new(data: Data<D>, stream: Option<Arc<Stream>>) -> Portion<D> {
-        let portion = Portion { data, stream };
-        if let Some(stream) = &portion.stream {
-            stream.given(portion.remaining());
+        let left = data.remaining();
+        if let Some(stream) = &stream {
+            stream.given(left);
         }
-        portion
+        Portion { data, left, stream }
+    }
+}
+
+impl<D: Buf> Data<D> {
+    fn remaining(&self) -> usize {
+        match self {
+            Data::Body(data) => data.remaining(),
+            Data::Piece(piece) => piece.remaining(),
+            Data::Stretch(stretch) => stretch.remaining(),
+            Data::Words(words) => words.len(),
+        }
     }
 }
 
 impl<D: Buf> Drop for Portion<D> {
     fn drop(&mut self) {
         if let Some(stream) = &self.stream {
-            stream.sent(self.remaining());
+            stream.sent(self.left);
         }
     }
 }
 
 impl<D: Buf> Buf for Portion<D> {
     fn remaining(&self) -> usize {
-        match &self.data {
-            Data::Body(data) => data.remaining(),
-            Data::Piece(piece) => piece.remaining(),
-            Data::Stretch(stretch) => stretch.remaining(),
-            Data::Words(words) => words.len(),
-        }
+        self.left
     }
 
     fn chunk(&self) -> &[u8] {
@@ -67,6 +75,7 @@ impl<D: Buf> Buf for Portion<D> {
             Data::Stretch(stretch) => stretch.advance(count),
             Data::Words(words) => words.advance(count),
         }
+        self.left -= count;
         if let Some(stream) = &self.stream {
             stream.sent(count);
         }

@@ -74,8 +74,32 @@ pub(super) fn refusal<B>(request: &Request<B>) -> Option<(StatusCode, &'static s
     }
 }
 
+/// What a name of a host may be made of (RFC 3986 section 3.2.2).
+static IN_NAME: [bool; 256] = {
+    let mut all = [false; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        all[byte] = (byte as u8).is_ascii_alphanumeric();
+        byte += 1;
+    }
+    let others = b"-._~%!$&'()*+,;=";
+    let mut at = 0;
+    while at < others.len() {
+        all[others[at] as usize] = true;
+        at += 1;
+    }
+    all
+};
+
+fn is_name(name: &[u8]) -> bool {
+    name.iter().all(|&byte| IN_NAME[usize::from(byte)])
+}
+
 /// `uri-host [ ":" port ]`, which may be empty (RFC 9110 section 7.2).
 fn is_host(host: &[u8]) -> bool {
+    if is_name(host) {
+        return true;
+    }
     let (name, port) = match host.iter().rposition(|&byte| byte == b':') {
         Some(colon) if !host[colon..].contains(&b']') => (&host[..colon], &host[colon + 1..]),
         _ => (host, &[][..]),
@@ -84,7 +108,7 @@ fn is_host(host: &[u8]) -> bool {
         [b'[', inner @ .., b']'] => {
             inner.iter().all(|&byte| byte.is_ascii_hexdigit() || b":.vV%_-~".contains(&byte))
         }
-        name => name.iter().all(|&byte| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=".contains(&byte)),
+        name => is_name(name),
     };
     is_name && port.iter().all(u8::is_ascii_digit)
 }

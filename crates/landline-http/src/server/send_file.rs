@@ -330,6 +330,7 @@ mod tests {
     use tower_service::Service as _;
 
     use super::super::body::Sent;
+    use super::super::exchange::Lives;
     use super::super::io::Io;
     use super::super::settings::Settings;
     use super::super::watch::Worker;
@@ -351,18 +352,6 @@ mod tests {
         assert!(handover.is_spoiled());
     }
 
-    /// One of a server that does nothing.
-    async fn worker() -> Worker {
-        let (tell, told) = std::sync::mpsc::channel();
-        let bound = landline::Server::new().workers(1).bind("tcp", "127.0.0.1:0").await.unwrap();
-        let serving = bound.serve_with(move |worker| {
-            tell.send(worker.draining()).unwrap();
-            |_| std::future::ready(())
-        });
-        let _serving = serving.await.unwrap();
-        Worker::new(told.recv().unwrap())
-    }
-
     /// What a client hears of a file, through a hyper that writes what it is given, or copies it first.
     async fn heard(writes_vectored: bool, content: &[u8]) -> (Vec<u8>, bool) {
         let directory = tempfile::tempdir().unwrap();
@@ -370,12 +359,12 @@ mod tests {
         let files = FileServer::new(directory.path()).unwrap();
         let (ours, theirs) = UnixConn::pair(UnixKind::Stream).unwrap();
         let conn = Arc::new(Conn::from(ours));
-        let state = State::new(&conn, None, &worker().await, Arc::default(), &Settings::default());
+        let state = State::new(&conn, None, &Worker::of_none().await, Arc::default(), &Settings::default());
         let state = Arc::new(state);
         let io = Io::new(state.clone(), conn, Bytes::new());
         let service = service_fn(move |request| {
             state.request_began();
-            let exchange = Exchange::begin(state.clone(), None, &request);
+            let exchange = Exchange::begin(&Lives::new(state.clone()), None, &request);
             let answer = files.clone().call(request);
             async move { Ok::<_, Infallible>(answer.await?.map(|body| Sent::by_handler(body, exchange))) }
         });

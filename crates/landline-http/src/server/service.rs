@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Request, Response, StatusCode};
@@ -15,7 +15,7 @@ use tower_service::Service;
 
 use super::body::{RequestBody, Sent};
 use super::caller::Caller;
-use super::exchange::Exchange;
+use super::exchange::{Exchange, Lives};
 use super::refuse::refusal;
 use super::settings::Settings;
 use super::state::State;
@@ -27,6 +27,7 @@ type BoxError = Box<dyn StdError + Send + Sync>;
 pub(super) struct Handler<S> {
     pub(super) service: S,
     pub(super) state: Arc<State>,
+    pub(super) lives: Lives,
     pub(super) settings: Arc<Settings>,
     /// What runs the streams of HTTP/2.
     pub(super) streams: Option<OnThread>,
@@ -48,7 +49,14 @@ where
             self.state.end();
         }
         let stream = self.streams.as_ref().map(|streams| streams.begin(number));
-        let exchange = Exchange::begin(self.state.clone(), stream, &request);
+        let exchange = Exchange::begin(&self.lives, stream, &request);
+        // A client of HTTP/2 may go on after it was told that there are no more. What it had under way by then is no fault.
+        if let Some(beyond) = number.checked_sub(self.settings.max_requests).filter(|&beyond| beyond > 0) {
+            if beyond > self.settings.http2.max_streams {
+                self.state.cut();
+            }
+            return Answering { stage: Stage::Beyond, exchange: Some(exchange) };
+        }
         let refused = refusal(&request).or_else(|| {
             let is_too_long = request.body().size_hint().lower() > self.settings.max_body;
             is_too_long.then_some((StatusCode::PAYLOAD_TOO_LARGE, "the body is too long"))
@@ -60,17 +68,28 @@ where
             return Answering { stage: Stage::Refused { status, words }, exchange: Some(exchange) };
         }
         let caller = Caller(exchange.life().clone());
-        let (mut head, body) = request.into_parts();
+        let told = self.settings.caller_extension.then(|| caller.clone());
+        let mut request = request.map(|body| RequestBody::new(body, caller, self.settings.max_body));
+        let extensions = request.extensions_mut();
         if let Some(certificates) =
             self.state.secured.as_ref().and_then(|secured| secured.certificates.as_ref())
         {
-            head.extensions.insert(certificates.clone());
+            extensions.insert(certificates.clone());
         }
-        head.extensions.insert(caller);
-        let body = RequestBody::new(body, self.state.clone(), self.settings.max_body);
-        let request = Some(Request::from_parts(head, body));
-        let service = self.service.clone();
-        Answering { stage: Stage::Waiting { service, request }, exchange: Some(exchange) }
+        if let Some(caller) = told {
+            extensions.insert(caller);
+        }
+        let mut service = self.service.clone();
+        // Most are ready at once, so that their request need not be kept anywhere.
+        let called = catch_unwind(AssertUnwindSafe(|| {
+            match service.poll_ready(&mut Context::from_waker(Waker::noop())) {
+                Poll::Ready(Ok(())) => Stage::Called { future: service.call(request) },
+                Poll::Ready(Err(error)) => Stage::Failed { error: Some(error) },
+                Poll::Pending => Stage::Waiting { waiting: Box::new((service, Some(request))) },
+            }
+        }));
+        let stage = called.unwrap_or_else(|_| Stage::Panicked);
+        Answering { stage, exchange: Some(exchange) }
     }
 }
 
@@ -81,7 +100,7 @@ pin_project! {
         S: Service<Request<RequestBody>>,
     {
         #[pin]
-        stage: Stage<S, S::Future>,
+        stage: Stage<S, S::Future, S::Error>,
         // Until the response has it.
         exchange: Option<Exchange>,
     }
@@ -89,11 +108,16 @@ pin_project! {
 
 pin_project! {
     #[project = StageProjection]
-    enum Stage<S, F> {
+    enum Stage<S, F, E> {
         Refused { status: StatusCode, words: &'static str },
         // Until the service is ready.
-        Waiting { service: S, request: Option<Request<RequestBody>> },
+        Waiting { waiting: Box<(S, Option<Request<RequestBody>>)> },
         Called { #[pin] future: F },
+        // Before there was a future.
+        Failed { error: Option<E> },
+        Panicked,
+        // What its conn may carry.
+        Beyond,
     }
 }
 
@@ -111,9 +135,13 @@ where
         let (status, words) = match polled {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(Step::Refused(status, words))) => (status, words),
+            // Which says that it was not processed, and may be asked again elsewhere (RFC 9113 section 8.7).
+            Ok(Poll::Ready(Step::Beyond)) => {
+                return Poll::Ready(Err(h2::Error::from(h2::Reason::REFUSED_STREAM).into()));
+            }
             Ok(Poll::Ready(Step::Answered(Ok(response)))) => {
                 // Polled again after its end, it has none.
-                let Some(mut exchange) = this.exchange.take() else { return Poll::Pending };
+                let Some(exchange) = this.exchange.take() else { return Poll::Pending };
                 exchange.answered(response.status());
                 let speaks_http1 = exchange.state().speaks_http1();
                 let is_over = response.status() != StatusCode::SWITCHING_PROTOCOLS;
@@ -133,7 +161,7 @@ where
                 (StatusCode::INTERNAL_SERVER_ERROR, "")
             }
             // The message and the place were told by the panic hook.
-            Err(_) => {
+            Ok(Poll::Ready(Step::Panicked)) | Err(_) => {
                 if let Some(exchange) = this.exchange {
                     exchange.state().counts.panicked.add(1);
                 }
@@ -141,7 +169,7 @@ where
                 (StatusCode::INTERNAL_SERVER_ERROR, "")
             }
         };
-        let Some(mut exchange) = this.exchange.take() else { return Poll::Pending };
+        let Some(exchange) = this.exchange.take() else { return Poll::Pending };
         exchange.answered(status);
         // What follows on this conn may not be what it seems.
         let closes = status != StatusCode::EXPECTATION_FAILED && exchange.state().speaks_http1();
@@ -178,6 +206,8 @@ fn say_close(headers: &mut HeaderMap) {
 enum Step<R, E> {
     Refused(StatusCode, &'static str),
     Answered(Result<R, E>),
+    Panicked,
+    Beyond,
 }
 
 impl<S: Service<Request<RequestBody>>> Answering<S> {
@@ -189,7 +219,14 @@ impl<S: Service<Request<RequestBody>>> Answering<S> {
                     return Poll::Ready(Step::Refused(*status, words));
                 }
                 StageProjection::Called { future } => return future.poll(cx).map(Step::Answered),
-                StageProjection::Waiting { service, request } => {
+                StageProjection::Failed { error } => {
+                    let Some(error) = error.take() else { return Poll::Pending };
+                    return Poll::Ready(Step::Answered(Err(error)));
+                }
+                StageProjection::Beyond => return Poll::Ready(Step::Beyond),
+                StageProjection::Panicked => return Poll::Ready(Step::Panicked),
+                StageProjection::Waiting { waiting } => {
+                    let (service, request) = &mut **waiting;
                     if let Err(error) = ready!(service.poll_ready(cx)) {
                         return Poll::Ready(Step::Answered(Err(error)));
                     }

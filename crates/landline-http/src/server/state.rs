@@ -6,14 +6,16 @@ use std::sync::atomic::{
 };
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use atomic_waker::AtomicWaker;
+use bytes::Bytes;
 use landline::serve::Draining;
 use landline::{Addr, Conn};
 
 use super::counters::Counts;
 use super::send_file::{self, Handover};
-use super::settings::{Doing, Settings, Tick, is_idle_for_long};
+use super::settings::{Doing, Settings, Tick, is_idle_for_long, ticks};
 use super::stream::Streams;
 use super::tls::PeerCertificates;
 use super::watch::Worker;
@@ -50,7 +52,10 @@ pub(super) struct State {
     pub(super) counts: Arc<Counts>,
     /// Those of HTTP/2.
     pub(super) streams: Streams,
-    in_flight: AtomicU32,
+    /// Requests that are being answered.
+    exchanges: AtomicU32,
+    /// Bodies that are still to be read, which may be on another thread, and tunnels.
+    others: AtomicU32,
     heading_since: AtomicU32,
     idle_since: AtomicU32,
     body_since: AtomicU32,
@@ -69,6 +74,8 @@ pub(super) struct State {
     room: AtomicWaker,
     /// A request's body was given up before its end, so that the peer may still be sending it.
     left_unread: AtomicBool,
+    /// When it was.
+    left_unread_at: AtomicU32,
     /// HTTP is over, and somebody has the conn.
     has_left: AtomicBool,
     /// A head is waited for byte by byte, which is not so in HTTP/2.
@@ -76,6 +83,11 @@ pub(super) struct State {
     /// No further request is wanted.
     is_ending: AtomicBool,
     wants_parking: AtomicBool,
+    /// What the peer has said while it was being answered, before hyper asked for it.
+    early: Mutex<Bytes>,
+    has_early: AtomicBool,
+    /// Hyper has asked for more of the peer than there was.
+    is_listening: AtomicBool,
     /// It ends here and now.
     is_cut: AtomicBool,
     /// How many others have the conn after an upgrade, or wait for it.
@@ -151,7 +163,8 @@ impl State {
             clock,
             counts,
             streams: Streams::default(),
-            in_flight: AtomicU32::new(0),
+            exchanges: AtomicU32::new(0),
+            others: AtomicU32::new(0),
             // The first head is waited for from the beginning.
             heading_since: AtomicU32::new(now),
             idle_since: AtomicU32::new(now),
@@ -165,10 +178,14 @@ impl State {
             most_queued: settings.write_buffer.max(1),
             room: AtomicWaker::new(),
             left_unread: AtomicBool::new(false),
+            left_unread_at: AtomicU32::new(0),
             has_left: AtomicBool::new(false),
             has_heads: AtomicBool::new(true),
             is_ending: AtomicBool::new(false),
             wants_parking: AtomicBool::new(false),
+            early: Mutex::default(),
+            has_early: AtomicBool::new(false),
+            is_listening: AtomicBool::new(false),
             is_cut: AtomicBool::new(false),
             takers: AtomicU32::new(0),
             handover: Handover::default(),
@@ -183,12 +200,16 @@ impl State {
             return Doing { in_flight: 1, ..Doing::default() };
         }
         Doing {
-            in_flight: self.in_flight.load(Relaxed),
+            in_flight: self.in_flight(),
             heading_since: self.heading_since.load(Relaxed),
             idle_since: self.idle_since.load(Relaxed),
             body_since: self.body_since.load(Relaxed),
             writing_since: self.writing_since.load(Relaxed),
         }
+    }
+
+    fn in_flight(&self) -> u32 {
+        self.exchanges.load(Relaxed) + self.others.load(Relaxed)
     }
 
     /// It speaks HTTP/2, where frames come at any time and requests are counted.
@@ -206,10 +227,7 @@ impl State {
         if self.waited_bodies.load(Relaxed) > 0 {
             self.body_since.store(self.clock.now(), Relaxed);
         }
-        if self.in_flight.load(Relaxed) == 0
-            && self.heading_since.load(Relaxed) == 0
-            && self.has_heads.load(Relaxed)
-        {
+        if self.in_flight() == 0 && self.heading_since.load(Relaxed) == 0 && self.speaks_http1() {
             self.heading_since.store(self.clock.now(), Relaxed);
         }
     }
@@ -291,6 +309,13 @@ impl State {
     /// The rest of a request's body will be read by nobody.
     pub(super) fn leaves_unread(&self) {
         self.left_unread.store(true, Relaxed);
+        self.left_unread_at.store(self.clock.now(), Relaxed);
+    }
+
+    /// Whether it was within such a time.
+    pub(super) fn has_just_left_unread(&self, time: Duration) -> bool {
+        let passed = self.clock.now().saturating_sub(self.left_unread_at.load(Relaxed));
+        self.has_left_unread() && passed < ticks(time)
     }
 
     pub(super) fn has_left_unread(&self) -> bool {
@@ -316,31 +341,56 @@ impl State {
         self.heading_since.store(self.idle_since.load(Relaxed), Relaxed);
     }
 
-    /// A request has come, which keeps the conn busy until [`State::done`]. Returns which it is on this conn, from 1.
+    /// A request has come, which keeps the conn busy until [`State::request_ended`]. Returns which it is on this conn, from 1.
     pub(super) fn request_began(&self) -> u32 {
         self.heading_since.store(0, Relaxed);
         if self.speaks_http1() {
             // Of the body before, the end has come.
             self.left_unread.store(false, Relaxed);
         }
-        self.busy();
-        self.requests.fetch_add(1, Relaxed) + 1
+        // By the one thread of the worker, so without locked instructions.
+        self.exchanges.store(self.exchanges.load(Relaxed) + 1, Relaxed);
+        let number = self.requests.load(Relaxed).wrapping_add(1);
+        self.requests.store(number, Relaxed);
+        number
     }
 
-    /// Something more goes on than the next head: a response is on its way, or a body still to be read.
+    /// Its response has gone, or never will.
+    pub(super) fn request_ended(&self) {
+        let left = self.exchanges.load(Relaxed) - 1;
+        self.exchanges.store(left, Relaxed);
+        if left == 0 && self.others.load(Relaxed) == 0 {
+            self.idles();
+        }
+    }
+
+    /// Something goes on beside the next head and the responses: a body still to be read, or a tunnel.
     pub(super) fn busy(&self) {
-        self.in_flight.fetch_add(1, Relaxed);
+        self.others.fetch_add(1, Relaxed);
     }
 
     /// It has come to its end, or never will.
     pub(super) fn done(&self) {
-        if self.in_flight.fetch_sub(1, Relaxed) == 1 {
+        if self.others.fetch_sub(1, Relaxed) == 1 {
+            // The last response may be going just now, on another thread. Where it is not, this is not looked at.
             self.idle_since.store(self.clock.now(), Relaxed);
-            // Where the request has not come to its end, hyper is not at rest yet.
-            if self.requests.load(Relaxed) == self.lone_request.load(Relaxed) && !self.has_left_unread() {
-                self.wants_parking.store(true, Relaxed);
+            if self.exchanges.load(Relaxed) == 0 {
+                self.idles();
             }
         }
+    }
+
+    fn idles(&self) {
+        self.idle_since.store(self.clock.now(), Relaxed);
+        // Where the request has not come to its end, hyper is not at rest yet.
+        if self.requests.load(Relaxed) == self.lone_request.load(Relaxed) && !self.has_left_unread() {
+            self.wants_parking.store(true, Relaxed);
+        }
+    }
+
+    /// Whether a request is being answered all of which has come, or whose body nobody reads.
+    pub(super) fn only_answers(&self) -> bool {
+        self.exchanges.load(Relaxed) > 0 && self.others.load(Relaxed) == 0
     }
 
     /// Asks whoever drives the conn to take no further request.
@@ -358,6 +408,32 @@ impl State {
         if !self.wants_parking.swap(true, Relaxed) {
             self.wake_driver();
         }
+    }
+
+    /// Whether something is kept that hyper is to be given before all else.
+    pub(super) fn has_early(&self) -> bool {
+        self.has_early.load(Relaxed)
+    }
+
+    pub(super) fn keep_early(&self, early: Bytes) {
+        self.has_early.store(!early.is_empty(), Relaxed);
+        *self.early.lock().unwrap_or_else(PoisonError::into_inner) = early;
+    }
+
+    pub(super) fn take_early(&self) -> Bytes {
+        if !self.has_early() {
+            return Bytes::new();
+        }
+        self.has_early.store(false, Relaxed);
+        std::mem::take(&mut *self.early.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn listens(&self, is_listening: bool) {
+        self.is_listening.store(is_listening, Relaxed);
+    }
+
+    pub(super) fn is_listening(&self) -> bool {
+        self.is_listening.load(Relaxed)
     }
 
     /// Whether it was asked to, and nothing has come since.

@@ -38,6 +38,19 @@ impl Worker {
         Worker { clock: Arc::new(Clock::new()), draining, watch: RefCell::default() }
     }
 
+    /// One of a server that does nothing.
+    #[cfg(test)]
+    pub(super) async fn of_none() -> Worker {
+        let (tell, told) = std::sync::mpsc::channel();
+        let bound = landline::Server::new().workers(1).bind("tcp", "127.0.0.1:0").await.unwrap();
+        let serving = bound.serve_with(move |worker| {
+            tell.send(worker.draining()).unwrap();
+            |_| std::future::ready(())
+        });
+        let _serving = serving.await.unwrap();
+        Worker::new(told.recv().unwrap())
+    }
+
     /// Watches a conn for as long as what it returns is kept.
     pub(super) fn watch(&self, state: &Arc<State>, settings: &Arc<Settings>) -> Rc<Watch> {
         let known = self.watch.borrow().upgrade();

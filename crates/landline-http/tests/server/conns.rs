@@ -52,6 +52,40 @@ async fn the_end_of_the_client_need_not_be_the_end_of_its_request() {
 }
 
 #[tokio::test]
+async fn what_comes_while_an_answer_is_waited_for_is_the_next_request() {
+    let (asked, free) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let service = handle({
+        let (asked, free) = (asked.clone(), free.clone());
+        move |request: Request<RequestBody>| {
+            let (asked, free) = (asked.clone(), free.clone());
+            async move {
+                if request.uri().path() == "/slow" {
+                    asked.notify_one();
+                    free.notified().await;
+                }
+                let body = request.into_body().collect().await.unwrap().to_bytes();
+                Response::new(Body::from(format!("{} bytes", body.len())))
+            }
+        }
+    });
+    let serving = Server::new().transport(one()).serve("tcp", "127.0.0.1:0", service).await.unwrap();
+    let conn = dial(&serving).await;
+    // More than is heard early, and in pieces.
+    let next = [b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 5000\r\n\r\n", &[b'x'; 5000][..]].concat();
+    for length in [10, next.len()] {
+        conn.write_all(b"GET /slow HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+        asked.notified().await;
+        let before = serving.http_counters().received;
+        conn.write_all(&next[..length]).await.unwrap();
+        until(&serving, |counters| counters.received > before).await;
+        free.notify_one();
+        assert!(response(&conn).await.ends_with("\r\n\r\n0 bytes"));
+        conn.write_all(&next[length..]).await.unwrap();
+        assert!(response(&conn).await.ends_with("\r\n\r\n5000 bytes"));
+    }
+}
+
+#[tokio::test]
 async fn a_conn_that_was_idle_serves_the_next_request() {
     let serving = serve_word(Server::new()).await;
     let conn = dial(&serving).await;

@@ -2,7 +2,10 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::pin::Pin;
-use std::sync::{Arc, LazyLock};
+use std::sync::{
+    Arc, LazyLock,
+    atomic::{AtomicU64, Ordering::Relaxed},
+};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -13,7 +16,7 @@ use landline::Conn;
 use landline_http::Body;
 use landline_http::client::Client;
 use landline_http::files::{self, FileServer};
-use landline_http::server::{RequestBody, Router, Server, Serving, handle};
+use landline_http::server::{Caller, Outcome, RequestBody, Router, Server, Serving, handle};
 use tempfile::TempDir;
 use tokio::time::timeout;
 use tower_service::Service;
@@ -114,6 +117,42 @@ async fn all(conn: &Conn) -> Vec<u8> {
     let mut heard = Vec::new();
     while more(conn, &mut heard).await > 0 {}
     heard
+}
+
+/// A service around another that only wants to know how much was sent.
+#[derive(Clone)]
+struct Told(FileServer, Arc<AtomicU64>);
+
+impl Service<Request<RequestBody>> for Told {
+    type Response = <FileServer as Service<Request<RequestBody>>>::Response;
+    type Error = <FileServer as Service<Request<RequestBody>>>::Error;
+    type Future = <FileServer as Service<Request<RequestBody>>>::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Service::<Request<RequestBody>>::poll_ready(&mut self.0, cx)
+    }
+
+    fn call(&mut self, request: Request<RequestBody>) -> Self::Future {
+        let sent = self.1.clone();
+        let tell = move |outcome: &Outcome| {
+            assert!(outcome.is_whole);
+            sent.fetch_add(outcome.bytes, Relaxed);
+        };
+        request.extensions().get::<Caller>().unwrap().on_end(tell);
+        self.0.call(request)
+    }
+}
+
+#[tokio::test]
+async fn whoever_hears_of_the_end_hears_what_the_kernel_has_sent() {
+    let (site, sent) = (Site::new(), Arc::new(AtomicU64::new(0)));
+    let told = Told(site.files.clone(), sent.clone());
+    let serving = Server::new().transport(one()).serve("tcp", "127.0.0.1:0", told).await.unwrap();
+    let conn = dial(&serving).await;
+    assert!(rest_of(&conn, &last("large")).await.ends_with(content(LARGE)));
+    until(&serving, |_| sent.load(Relaxed) > 0).await;
+    assert_eq!(sent.load(Relaxed), LARGE as u64);
+    assert!(serving.http_counters().sent_from_files > 19_000_000);
 }
 
 #[tokio::test]

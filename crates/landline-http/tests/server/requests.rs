@@ -4,11 +4,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::Frame;
 use landline_http::Body;
-use landline_http::server::{Caller, PathValues, RequestBody, Router, Server, TooLong, handle};
+use landline_http::server::{Caller, Outcome, PathValues, RequestBody, Router, Server, TooLong, handle};
 
 use super::{dial, one, response, rest, say, until};
 
@@ -188,4 +188,56 @@ async fn a_body_that_panics_ends_its_conn_alone() {
     }
     until(&serving, |counters| (counters.panicked, counters.aborted) == (2, 2)).await;
     assert_eq!(serving.counters().total().panicked, 0, "the task goes on");
+}
+
+#[tokio::test]
+async fn the_end_of_a_request_is_told_with_what_became_of_it() {
+    let outcomes: Arc<Mutex<Vec<Outcome>>> = Arc::default();
+    let service = handle({
+        let outcomes = outcomes.clone();
+        move |request: Request<RequestBody>| {
+            let outcomes = outcomes.clone();
+            async move {
+                let caller = request.extensions().get::<Caller>().unwrap();
+                caller.on_end(|_| panic!("nobody else minds"));
+                caller.on_end(move |outcome| outcomes.lock().unwrap().push(*outcome));
+                match request.uri().path() {
+                    "/stays" => std::future::pending().await,
+                    "/panics" => panic!("so it is"),
+                    _ => Response::new(Body::from("hello")),
+                }
+            }
+        }
+    });
+    let serving = Server::new().transport(one()).serve("tcp", "127.0.0.1:0", service).await.unwrap();
+    let conn = dial(&serving).await;
+    for line in ["GET /x", "HEAD /x", "GET /x", "GET /panics"] {
+        conn.write_all(format!("{line} HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes()).await.unwrap();
+        if line.starts_with("HEAD") {
+            // Its answer ends with its head.
+            until(&serving, |counters| counters.responses[1] == 2).await;
+            let mut head = [0; 4096];
+            assert_ne!(conn.read(&mut head).await.unwrap(), 0);
+        } else {
+            response(&conn).await;
+        }
+    }
+    let conn = dial(&serving).await;
+    conn.write_all(b"GET /stays HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+    until(&serving, |counters| counters.requests == 5).await;
+    // It does not wait for an answer.
+    conn.close_write().unwrap();
+    until(&serving, |_| outcomes.lock().unwrap().len() == 5).await;
+    let outcomes = outcomes.lock().unwrap();
+    let told: Vec<_> = outcomes.iter().map(|told| (told.status, told.bytes, told.is_whole)).collect();
+    let ok = Some(StatusCode::OK);
+    let expected = [
+        (ok, 5, true),
+        (ok, 0, true),
+        (ok, 5, true),
+        (Some(StatusCode::INTERNAL_SERVER_ERROR), 0, true),
+        (None, 0, false),
+    ];
+    assert_eq!(told, expected);
+    assert!(outcomes.iter().map(|told| told.time).sum::<Duration>() <= serving.http_counters().time);
 }

@@ -26,8 +26,8 @@ use landline_http::server::{RequestBody, Server, handle};
 use tokio::time::sleep;
 
 use super::{one, serve_word, until};
+use peer::{NoFrame, code, flag, frame, get, kind};
 pub(super) use peer::{Peer, Step};
-use peer::{flag, frame, kind};
 
 #[tokio::test]
 async fn many_requests_share_a_conn() {
@@ -121,4 +121,29 @@ async fn a_drain_says_goaway() {
     let (drained, kinds) = tokio::join!(serving.shutdown(Duration::from_secs(30)), ended);
     assert!(kinds.contains(&kind::GOAWAY), "{kinds:?}");
     assert_eq!((drained.finished, drained.cut), (1, 0));
+}
+
+#[tokio::test]
+async fn who_goes_on_behind_the_last_request_of_its_conn_is_refused() {
+    let serving = serve_word(Server::new().max_requests_per_conn(2).max_streams(3)).await;
+    let peer = Peer::open(&serving).await;
+    peer.say(&get(1)).await;
+    assert_eq!(peer.answer(1).await.status, 200);
+    peer.say(&get(3)).await;
+    let (mut is_told, mut is_answered) = (false, false);
+    // It answers no PING that asks whether it knows.
+    while !(is_told && is_answered) {
+        let frame = peer.next().await.unwrap();
+        is_told |= frame.kind == kind::GOAWAY;
+        is_answered |= frame.stream == 3 && frame.has(flag::END_STREAM);
+    }
+    for stream in [5, 7, 9] {
+        peer.say(&get(stream)).await;
+        let refused = peer.until(|frame| frame.stream == stream).await;
+        assert_eq!((refused.kind, refused.code()), (kind::RST_STREAM, code::REFUSED_STREAM), "{refused:?}");
+    }
+    assert_eq!(serving.http_counters().responses[1], 2);
+    peer.say(&get(11)).await;
+    assert_eq!(peer.end().await, NoFrame::Closed);
+    until(&serving, |counters| (counters.responses, counters.aborted) == ([0, 2, 0, 0, 0], 4)).await;
 }

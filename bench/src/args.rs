@@ -295,6 +295,7 @@ pub(crate) enum Coding {
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum Echo {
     Bare,
+    BareCall,
     Landline,
     LandlineAccept,
     LandlineTraits,

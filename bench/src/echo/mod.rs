@@ -19,6 +19,7 @@ const BUFFER: usize = 4096;
 pub(crate) fn serve(peer: Echo, workers: Workers) -> io::Result<()> {
     match peer {
         Echo::Bare => bare::serve(),
+        Echo::BareCall => bare::serve_by_calls(),
         Echo::Landline => on_landline::serve(workers),
         Echo::LandlineAccept => on_landline::accept(Face::Any),
         Echo::LandlineTraits => on_landline::accept(Face::Traits),

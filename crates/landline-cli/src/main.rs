@@ -17,6 +17,7 @@ mod resolver;
 mod serve;
 mod signals;
 mod tour;
+mod trouble;
 mod usage;
 mod values;
 
@@ -73,9 +74,14 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
         Err(refusal) => {
-            // Help goes to stdout, everything else to stderr; if that is gone there is nobody to tell.
-            let _ = refusal.print();
-            return ExitCode::from(u8::try_from(refusal.exit_code()).unwrap_or(2));
+            let asked = u8::try_from(refusal.exit_code()).unwrap_or(2);
+            if refusal.use_stderr() {
+                // If that is gone there is nobody to tell.
+                let _ = refusal.print();
+                return ExitCode::from(asked);
+            }
+            let printed = output::print(&refusal.render().ansi().to_string());
+            return ExitCode::from(printed.map_or_else(|failure| told(&failure), |()| asked));
         }
     };
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
@@ -85,6 +91,10 @@ fn main() -> ExitCode {
             return ExitCode::from(1);
         }
     };
+    if matches!(cli.command, Command::Proxy(_) | Command::Forward(_) | Command::Serve(_) | Command::Listen(_))
+    {
+        trouble::tell();
+    }
     // A server takes signals itself, to let its conns finish.
     let drains = matches!(cli.command, Command::Proxy(_) | Command::Forward(_) | Command::Serve(_));
     let status = runtime.block_on(async {
@@ -94,18 +104,21 @@ fn main() -> ExitCode {
             Ok(status) = signals::asked_to_end(), if !drains => status,
             ended = run(cli.command) => match ended {
                 Ok(()) => 0,
-                Err(failure) => {
-                    if let Some(message) = failure.message() {
-                        output::complain(message);
-                    }
-                    failure.status()
-                }
+                Err(failure) => told(&failure),
             },
         }
     });
     // A thread may still be blocked in a read of stdin, which nothing but the end of the process ends.
     runtime.shutdown_background();
     ExitCode::from(status)
+}
+
+/// Says why, and gives the exit status.
+fn told(failure: &Failure) -> u8 {
+    if let Some(message) = failure.message() {
+        output::complain(message);
+    }
+    failure.status()
 }
 
 /// Whether the parser answers a command that says nothing at all with all that can be said.

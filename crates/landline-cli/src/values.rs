@@ -71,7 +71,7 @@ const MOST_PROBES: u32 = 127;
 /// How long something may take: a duration, and not nothing. A number alone is in seconds, as curl and dig have it.
 pub(crate) fn timeout(text: &str) -> Result<Span, Refused> {
     match in_seconds(text)? {
-        Span(Duration::ZERO) => Err(Refused("a timeout is longer than 0; without one there is no limit")),
+        Span(Duration::ZERO) => Err(Refused("a time limit is longer than 0")),
         span => Ok(span),
     }
 }

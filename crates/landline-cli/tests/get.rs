@@ -224,7 +224,8 @@ fn who_is_trusted_can_be_said() {
     let url = format!("https://localhost:{port}/");
     let done = run(&["get", &url, "--ca", &path("ca")]).expect(0);
     assert_eq!(done.text(), "hello");
-    assert!(run(&["get", &url]).expect(1).stderr.contains("certificate"));
+    let done = run(&["get", &url]).expect(1);
+    assert!(done.complaint().contains(": TLS: the certificate is not trusted: "), "{}", done.stderr);
     let done = run(&["get", &url, "--ca", &path("none")]).expect(2);
     assert!(done.stderr.contains(&format!("--ca {}: no certificate in it", path("none"))), "{done:?}");
     run(&["get", &url, "--ca", &path("missing")]).expect(1);
@@ -267,4 +268,131 @@ fn refusals_are_one_line() {
         let done = run(arguments).expect(2);
         assert!(done.stderr.contains(reason) && done.stderr.lines().count() == 1, "{}", done.stderr);
     }
+}
+
+/// A server that says this to each conn, and closes it.
+fn says(answer: Vec<u8>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    thread::spawn(move || {
+        for conn in listener.incoming() {
+            let mut conn = conn.unwrap();
+            if read(&mut conn).is_some() {
+                // Whoever has heard enough may have left.
+                let _ = conn.write_all(&answer);
+            }
+        }
+    });
+    address
+}
+
+#[test]
+fn what_has_come_of_an_answer_that_breaks_off_is_written() {
+    let mut answer = b"HTTP/1.1 200 OK\r\nContent-Length: 10000000\r\n\r\n".to_vec();
+    answer.resize(answer.len() + 3_000_000, b'a');
+    let address = says(answer);
+    for _ in 0..20 {
+        let done = run(&["get", &address]).expect(1);
+        assert_eq!(done.stdout.len(), 3_000_000);
+        assert_eq!(done.complaint().lines().count(), 1);
+    }
+    let done =
+        run(&["get", "-i", &says(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nshort".to_vec())]).expect(1);
+    assert_eq!(done.text(), "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nshort");
+}
+
+#[test]
+fn what_has_come_of_a_compressed_answer_that_breaks_off_is_written() {
+    // A gzip member (RFC 1952) with a stored block (RFC 1951 section 3.2.4) of ten bytes, of which five are there.
+    let body = b"\x1f\x8b\x08\0\0\0\0\0\0\x03\x01\x0a\0\xf5\xffhello";
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n", body.len());
+    let done = run(&["get", &says([head.as_bytes(), body].concat())]).expect(1);
+    assert_eq!(done.text(), "hello");
+}
+
+#[test]
+fn what_was_not_asked_for_is_an_error() {
+    for head in [
+        "101 Switching Protocols\r\nUpgrade: foo\r\nConnection: upgrade",
+        "206 Partial Content\r\nContent-Range: bytes 5-9/10\r\nContent-Length: 5",
+    ] {
+        let address = says(format!("HTTP/1.1 {head}\r\n\r\n56789").into_bytes());
+        let done = run(&["get", &address]).expect(1);
+        let status = head.split("\r\n").next().unwrap();
+        let expected = format!("landline: GET http://{address}/: {status}, which was not asked for");
+        assert_eq!((done.text(), done.complaint()), ("", expected.as_str()));
+        if head.starts_with("206") {
+            assert_eq!(run(&["get", &address, "-H", "Range: bytes=5-9"]).expect(0).text(), "56789");
+            let dir = tempfile::tempdir().unwrap();
+            let file = dir.path().join("out");
+            run(&["get", &address, "-H", "Range: bytes=5-9", "-o", file.to_str().unwrap()]).expect(0);
+            assert_eq!(std::fs::read_to_string(&file).unwrap(), "56789");
+        }
+    }
+}
+
+#[test]
+fn a_file_of_which_no_version_was_kept_is_not_gone_on_with_in_silence() {
+    let answer = b"HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 1-1/2\r\nContent-Length: 1\r\n\r\nb";
+    let address = says(answer.to_vec());
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("out");
+    std::fs::write(&file, "a").unwrap();
+    let done = run(&["get", &address, "-o", file.to_str().unwrap(), "-C"]).expect(0);
+    assert!(done.complaint().contains("of which version"), "{}", done.stderr);
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "ab");
+}
+
+#[test]
+fn a_server_that_speaks_something_else_is_seen_through() {
+    let done =
+        run(&["get", &format!("http://{}/", says(b"\x15\x03\x03\x00\x02\x02\x32".to_vec()))]).expect(1);
+    assert!(done.complaint().contains("try https://"), "{}", done.stderr);
+    // It answers the first bytes of TLS in plain text.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        let (mut conn, _) = listener.accept().unwrap();
+        let mut first = [0; 5];
+        conn.read_exact(&mut first).unwrap();
+        conn.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").unwrap();
+        // So that it is not reset before it was read.
+        let _ = conn.read_to_end(&mut Vec::new());
+    });
+    let done = run(&["get", &format!("https://{address}/")]).expect(1);
+    assert!(done.complaint().contains("the server does not speak TLS"), "{}", done.stderr);
+}
+
+#[test]
+fn headers_that_would_break_the_request_are_refused() {
+    for (arguments, reason) in [
+        (&["get", "x", "-H", "Content-Length: 5"][..], "there is no body"),
+        (&["get", "x", "-H", "Transfer-Encoding: chunked"], "Transfer-Encoding: chunked: "),
+        (&["get", ""], "'': an empty URL"),
+        (&["get", "http://"], "http://: no host"),
+        (&["get", "x", "--redirects", "-1"], "--redirects -1: "),
+        (&["get", "x", "--fingerprint", "12"], "32 pairs of hexadecimal digits"),
+    ] {
+        let done = run(arguments).expect(2);
+        assert!(done.complaint().contains(reason), "{}", done.stderr);
+    }
+}
+
+#[test]
+fn help_that_cannot_be_written_is_a_failure() {
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let status = common::landline(&["help", "get"]).stdout(full).status().unwrap();
+    assert_eq!(status.code(), Some(1));
+}
+
+#[test]
+fn the_limit_of_a_dial_holds_for_the_tls_handshake() {
+    // The kernel takes the conn, and nobody ever answers.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://{}/", listener.local_addr().unwrap());
+    let began = std::time::Instant::now();
+    let done = run(&["get", &url, "--connect-timeout", "100ms"]).expect(1);
+    // By itself a handshake may take 10 s.
+    assert!(began.elapsed() < std::time::Duration::from_secs(9), "{:?}", began.elapsed());
+    assert_eq!(done.complaint(), format!("landline: GET {url}: timeout: the TLS handshake is not done"));
 }

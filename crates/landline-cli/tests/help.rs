@@ -94,6 +94,9 @@ fn bad_usage_is_status_2_and_names_the_input() {
         (&["dial", "tcp", "bad..name:80"], "bad..name"),
         (&["lookup", "ip", "localhost", "mx"], "mx"),
         (&["lookup", "soa", "localhost"], "soa"),
+        (&["proxy", ":0", "--allow", ""], "an empty rule"),
+        (&["proxy", ":0", "--deny", ""], "an empty rule"),
+        (&["proxy", ":0", "--deny", "[]:443"], "an empty rule"),
     ] {
         let done = run(arguments).expect(2);
         assert!(done.complaint().starts_with("landline: "), "{arguments:?}: {}", done.stderr);

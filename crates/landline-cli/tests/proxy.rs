@@ -293,3 +293,14 @@ fn bad_usage_is_refused_in_one_line() {
         );
     }
 }
+
+#[test]
+fn a_refusal_is_one_line_of_the_log() {
+    let (mut running, address) = proxy(&["--log", "--deny", "127.0.0.1"]);
+    let answer = say(&address, b"CONNECT 127.0.0.1:1 HTTP/1.1\r\n\r\n");
+    assert!(answer.starts_with(b"HTTP/1.1 403 "), "{}", answer.escape_ascii());
+    let line = running.line();
+    assert!(line.contains(": CONNECT 127.0.0.1:1: ") && line.contains("the rule 127.0.0.1"), "{line}");
+    running.signal(Signal::TERM);
+    assert_eq!(running.end().expect(0).text(), "");
+}

@@ -11,6 +11,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use base64::Engine as _;
 use common::{Running, landline, run};
 use rustix::process::Signal;
 use serde_json::Value;
@@ -346,4 +347,103 @@ fn pem(label: &str, der: &[u8]) -> String {
 fn find(program: &str) -> Option<std::path::PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path).map(|directory| directory.join(program)).find(|file| file.is_file())
+}
+
+/// A certificate for localhost and its key, as PEM.
+fn pair() -> (String, String) {
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let pem = |what: &str, der: &[u8]| {
+        let text = base64::engine::general_purpose::STANDARD.encode(der);
+        format!("-----BEGIN {what}-----\n{text}\n-----END {what}-----\n")
+    };
+    (pem("CERTIFICATE", made.cert.der()), pem("PRIVATE KEY", &made.signing_key.serialize_der()))
+}
+
+#[test]
+fn a_certificate_that_cannot_be_read_again_is_told_of() {
+    let directory = site();
+    let files = tempfile::tempdir().unwrap();
+    let path = |name: &str| files.path().join(name).to_str().unwrap().to_owned();
+    let (certificate, key) = pair();
+    fs::write(path("c"), certificate).unwrap();
+    fs::write(path("k"), key).unwrap();
+    let arguments = ["127.0.0.1:0", "--tls-cert", &path("c"), "--tls-key", &path("k")];
+    let (mut running, url) = start(directory.path(), &arguments);
+    let later = std::time::SystemTime::now() + Duration::from_secs(10);
+    fs::write(path("c"), "nothing").unwrap();
+    fs::File::options().write(true).open(path("c")).unwrap().set_modified(later).unwrap();
+    let is_told = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let clients = std::thread::spawn({
+        let is_told = is_told.clone();
+        move || {
+            // The files are looked at when somebody comes, and not each time.
+            while !is_told.load(std::sync::atomic::Ordering::Relaxed) {
+                let _ = run(&["get", &url, "--fingerprint", &"00".repeat(32)]);
+            }
+        }
+    });
+    let line = running.error_line();
+    is_told.store(true, std::sync::atomic::Ordering::Relaxed);
+    clients.join().unwrap();
+    assert_eq!(line, format!("landline: certificate: {}: no certificate in it", path("c")));
+    end(running);
+}
+
+#[test]
+fn descriptors_that_run_out_are_told_of() {
+    let directory = site();
+    let program = env!("CARGO_BIN_EXE_landline");
+    let script = "ulimit -n 40; exec \"$0\" serve \"$1\" 127.0.0.1:0";
+    let mut command = Command::new("sh");
+    command.args(["-c", script, program, directory.path().to_str().unwrap()]);
+    command.stdin(std::process::Stdio::null());
+    command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+    let mut running = Running::start(&mut command);
+    let line = running.error_line();
+    let (_, url) = line.rsplit_once(" at ").unwrap();
+    let conns: Vec<TcpStream> = (0..60).map(|_| connect(url)).collect();
+    let told = running.error_line();
+    assert!(told.starts_with("landline: descriptors or memory have run out"), "{told}");
+    drop(conns);
+    running.signal(Signal::TERM);
+    running.end();
+}
+
+#[test]
+fn the_fingerprint_that_is_told_can_be_trusted() {
+    let directory = site();
+    let mut running = Running::start(&mut landline(&[
+        "serve",
+        directory.path().to_str().unwrap(),
+        "127.0.0.1:0",
+        "--self-signed",
+    ]));
+    let line = running.error_line();
+    let fingerprint = line.strip_prefix("certificate SHA-256 ").unwrap_or_else(|| panic!("{line:?}"));
+    let line = running.error_line();
+    let (_, url) = line.rsplit_once(" at ").unwrap();
+    let file = format!("{url}a.txt");
+    for text in [fingerprint.to_owned(), format!("sha256:{}", fingerprint.replace(':', "").to_lowercase())] {
+        assert_eq!(run(&["get", &file, "--fingerprint", &text]).expect(0).text(), "0123456789");
+    }
+    let done = run(&["get", &file, "--fingerprint", &"00".repeat(32)]).expect(1);
+    assert!(done.complaint().ends_with(&format!("its SHA-256 is {fingerprint}")), "{}", done.stderr);
+    end(running);
+}
+
+#[test]
+fn files_that_make_no_tls_are_named_in_plain_words() {
+    let files = tempfile::tempdir().unwrap();
+    let path = |name: &str| files.path().join(name).to_str().unwrap().to_owned();
+    let ((certificate, _), (_, key)) = (pair(), pair());
+    fs::write(path("c"), certificate).unwrap();
+    fs::write(path("k"), key).unwrap();
+    for (certificate, key, expected) in [
+        ("c", "k", "k: the key does not belong to the certificate"),
+        ("c", "c", "c: no private key in it, in PEM"),
+        ("gone", "k", "gone: No such file or directory"),
+    ] {
+        let done = run(&["serve", "--tls-cert", &path(certificate), "--tls-key", &path(key)]).expect(1);
+        assert_eq!(done.complaint(), format!("landline: {}/{expected}", files.path().display()));
+    }
 }

@@ -38,7 +38,8 @@ impl<T> Arena<T> {
 
     #[inline]
     pub(crate) fn find(&self, number: u32) -> Option<&T> {
-        let (piece, at) = place(number);
+        // Most are in the first piece, which is found with half as many instructions.
+        let (piece, at) = if (number as usize) < FIRST { (0, number as usize) } else { place(number) };
         self.pieces[piece].get()?.get(at)?.get()
     }
 }

@@ -154,23 +154,6 @@ pub(crate) fn uint_of(input: &[u8]) -> Result<(u64, &[u8]), Bad> {
     }
 }
 
-/// The same of a number of any length, without having to wait for its length to know what follows, as the processor
-/// foresees which of these it is.
-#[inline(always)]
-pub(crate) fn foreseen_uint_of(input: &[u8]) -> Result<(u64, &[u8]), Bad> {
-    match *input {
-        [small @ ..0x80, ref rest @ ..] => Ok((small.into(), rest)),
-        [0xff, a, ref rest @ ..] => Ok((a.into(), rest)),
-        [0xfe, a, b, ref rest @ ..] => Ok((u16::from_be_bytes([a, b]).into(), rest)),
-        [0xfd, a, b, c, ref rest @ ..] => Ok((u32::from_be_bytes([0, a, b, c]).into(), rest)),
-        [0xfc, a, b, c, d, ref rest @ ..] => Ok((u32::from_be_bytes([a, b, c, d]).into(), rest)),
-        [0xf8, a, b, c, d, e, f, g, h, ref rest @ ..] => {
-            Ok((u64::from_be_bytes([a, b, c, d, e, f, g, h]), rest))
-        }
-        _ => uint_of(input),
-    }
-}
-
 #[cold]
 #[inline(never)]
 fn short_uint_of(first: u8, mut rest: &[u8]) -> Result<(u64, &[u8]), Bad> {
@@ -269,19 +252,19 @@ mod tests {
             for padding in 0..9 {
                 let mut padded = bytes.to_vec();
                 padded.resize(bytes.len() + padding, 0xaa);
-                assert_eq!(foreseen_uint_of(&padded), Ok((value, &padded[bytes.len()..])));
+                assert_eq!(uint_of(&padded), Ok((value, &padded[bytes.len()..])));
                 let mut input = &padded[..];
                 assert_eq!(take_uint(&mut input), Ok(value));
                 assert_eq!(input.len(), padding);
             }
             for cut in 0..bytes.len() {
                 assert_eq!(take_uint(&mut &bytes[..cut]), Err(Bad::Short));
-                assert_eq!(foreseen_uint_of(&bytes[..cut]), Err(Bad::Short));
+                assert_eq!(uint_of(&bytes[..cut]), Err(Bad::Short));
             }
         }
         assert_eq!(take_uint(&mut &[0xf7, 1, 2, 3, 4, 5, 6, 7, 8, 9][..]), Err(Bad::Length));
         assert_eq!(take_uint(&mut &[0x80][..]), Err(Bad::Length));
-        assert_eq!(foreseen_uint_of(&[0x80]), Err(Bad::Length));
+        assert_eq!(uint_of(&[0x80]), Err(Bad::Length));
     }
 
     #[test]

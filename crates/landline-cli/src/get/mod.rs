@@ -6,6 +6,7 @@ mod request;
 mod store;
 mod trust;
 mod validator;
+mod words;
 
 use std::path::PathBuf;
 
@@ -26,12 +27,15 @@ use jar::CookieFile;
 use progress::Progress;
 use request::{Source, url};
 use store::{Place, Store};
+use trust::Fingerprint;
 
 /// Ask a server for something by HTTP, and write what it answers.
 ///
 /// Redirects are followed, compressed answers decompressed, and conns kept from one URL to the next. HTTP/2 is spoken
 /// where a server of https agrees to it. A status from 400 on is an answer too: its body is written to stdout, and the
 /// exit status is 1.
+///
+/// A server that says nothing is waited for without end, as curl does; --timeout limits it.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -65,7 +69,8 @@ pub(crate) struct Get {
     /// Write the answer to this file, once there is one
     #[arg(long, short = 'o', value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Go on where the file ends, if the server can, and still has the version that it began with
+    /// Go on where the file ends, if the server can, and still has the version that it began with. Where no version was
+    /// kept with the file, it is gone on with all the same, and stderr says so
     #[arg(long, short = 'C', requires = "output", conflicts_with = "body")]
     resume: bool,
     /// Write the status and the headers of the answer to stdout first
@@ -80,14 +85,14 @@ pub(crate) struct Get {
     /// Write the report of the request as a web page, - for stdout in place of the answer
     #[arg(long, value_name = "FILE", conflicts_with = "json")]
     html: Option<PathBuf>,
-    /// How long each request may take, redirects and the whole answer included
+    /// How long each request may take, redirects and the whole answer included [default: no limit]
     #[arg(long, value_name = "D", value_parser = values::timeout, allow_hyphen_values = true)]
     timeout: Option<Span>,
-    /// How long a dial may take, looking the name up included [default: 30s]
+    /// How long a dial may take, looking the name up included, and behind it the TLS handshake [default: 30s, and 10s]
     #[arg(long, value_name = "D", value_parser = values::timeout, allow_hyphen_values = true)]
     connect_timeout: Option<Span>,
     /// How many redirects to follow
-    #[arg(long, value_name = "N", default_value_t = 10)]
+    #[arg(long, value_name = "N", default_value_t = 10, allow_hyphen_values = true)]
     redirects: usize,
     /// Dial this Unix socket, whatever the host in the URL
     #[arg(long, value_name = "PATH", conflicts_with_all = ["server", "proxy"])]
@@ -98,6 +103,9 @@ pub(crate) struct Get {
     /// Trust the authorities in this file of PEM certificates, and no others
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
+    /// Trust the certificate that has this fingerprint, as serve --self-signed prints it, and no others
+    #[arg(long, value_name = "SHA256", conflicts_with = "ca", value_parser = fingerprint)]
+    fingerprint: Option<Fingerprint>,
     /// Ask this name server and no other source; may be repeated
     #[arg(long, value_name = "IP[:PORT]", value_parser = values::name_server)]
     server: Vec<NameServer>,
@@ -123,6 +131,11 @@ impl Get {
                     )));
                 }
             }
+        }
+        if self.body.is_none() && self.has_header(&header::CONTENT_LENGTH) {
+            return Err(Failure::Usage(
+                "--header Content-Length: there is no body; --body sends one".to_owned(),
+            ));
         }
         let jar = self.cookie_jar.as_deref().map(CookieFile::open).transpose()?;
         let mut client = self.client()?;
@@ -160,6 +173,13 @@ impl Get {
             Some(path) => Some(Place::find(path, self.resume)?),
             None => None,
         };
+        if let Some(place) = &place
+            && place.resumes_at().is_some()
+            && place.validator().is_none()
+        {
+            let file = place.name();
+            output::complain(&format!("{file}: gone on with, though of which version it is was not kept"));
+        }
         let page = self.html.as_deref().map(Page::create).transpose()?;
         let request = self.request(url, source, place.as_ref())?;
         let name = format!("{} {}", request.method(), request.uri());
@@ -184,10 +204,22 @@ impl Get {
         name: &str,
         place: Option<&mut Place<'_>>,
     ) -> Result<(), Failure> {
-        let response = response.map_err(failure)?;
+        let response = response.map_err(|error| failure(&error))?;
         let (head, mut body) = response.into_parts();
         let is_good = head.status.as_u16() < 400;
         let refused = || Failure::Refused(format!("{name}: {}", head.status));
+        let is_asked_for = match head.status {
+            // Nothing here could speak another protocol, whoever asked for it.
+            StatusCode::SWITCHING_PROTOCOLS => false,
+            StatusCode::PARTIAL_CONTENT => {
+                place.as_ref().is_some_and(|place| place.resumes_at().is_some())
+                    || self.has_header(&header::RANGE)
+            }
+            _ => true,
+        };
+        if !is_asked_for {
+            return Err(Failure::Refused(format!("{name}: {}, which was not asked for", head.status)));
+        }
         let length = http_body::Body::size_hint(&body).exact();
         if let Some(place) = place {
             if head.status == StatusCode::RANGE_NOT_SATISFIABLE && place.is_whole(&head.headers) {
@@ -203,16 +235,27 @@ impl Get {
         let is_silent = self.json || self.html.as_deref() == Some("-".as_ref());
         let mut stdout = tokio::io::stdout();
         let gone = |error: std::io::Error| Failure::of_file("stdout", &error);
-        if self.include {
-            stdout.write_all(&request::head(&head)).await.map_err(gone)?;
-        }
-        while let Some(chunk) = body.chunk().await.map_err(|error| broken(name, &error))? {
-            if !is_silent {
-                stdout.write_all(&chunk).await.map_err(gone)?;
+        let copied = async {
+            if self.include {
+                stdout.write_all(&request::head(&head)).await.map_err(gone)?;
             }
+            while let Some(chunk) = body.chunk().await.map_err(|error| broken(name, &error))? {
+                if !is_silent {
+                    stdout.write_all(&chunk).await.map_err(gone)?;
+                }
+            }
+            Ok(())
         }
-        stdout.flush().await.map_err(gone)?;
+        .await;
+        // Of an answer that breaks off, all that has come is written: tokio writes it on a thread that the end of the
+        // program does not wait for.
+        let flushed = stdout.flush().await.map_err(gone);
+        copied.and(flushed)?;
         if is_good { Ok(()) } else { Err(refused()) }
+    }
+
+    fn has_header(&self, wanted: &HeaderName) -> bool {
+        self.header.iter().any(|(name, _)| name == wanted)
     }
 
     fn request(
@@ -259,6 +302,9 @@ impl Get {
         if let Some(path) = &self.ca {
             client = client.tls(trust::only(path)?);
         }
+        if let Some(fingerprint) = self.fingerprint {
+            client = client.tls(trust::pinned(fingerprint)?);
+        }
         if let Some(path) = &self.unix {
             client = client.unix_socket(path);
         }
@@ -266,7 +312,7 @@ impl Get {
             client = client.timeout(timeout);
         }
         if let Some(Span(timeout)) = self.connect_timeout {
-            client = client.connect_timeout(timeout);
+            client = client.connect_timeout(timeout).tls_timeout(timeout);
         }
         Ok(client)
     }
@@ -296,16 +342,20 @@ async fn fill(
 
 /// A response that does not come to its end: of several URLs, the reader wants to know which.
 fn broken(name: &str, error: &Error) -> Failure {
-    let message = error.to_string();
+    let message = words::of(error);
     Failure::Refused(if error.url().is_some() { message } else { format!("{name}: {message}") })
 }
 
-#[allow(clippy::needless_pass_by_value)] // `map_err` hands it over.
-fn failure(error: Error) -> Failure {
+fn fingerprint(text: &str) -> Result<Fingerprint, &'static str> {
+    text.parse()
+}
+
+fn failure(error: &Error) -> Failure {
     let is_usage = match error.kind() {
         ErrorKind::Invalid(_) => true,
         ErrorKind::Connect(error) => matches!(error.cause(), Cause::Address(_)) || is_usage(error),
         _ => false,
     };
-    if is_usage { Failure::Usage(error.to_string()) } else { Failure::Refused(error.to_string()) }
+    let words = words::of(error);
+    if is_usage { Failure::Usage(words) } else { Failure::Refused(words) }
 }

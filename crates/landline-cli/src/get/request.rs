@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::path::Path;
 
+use http::header::TRANSFER_ENCODING;
 use http::{HeaderName, HeaderValue, Method, Uri, Version};
 use landline_http::client::Body;
 use tokio::fs::File;
@@ -14,9 +15,15 @@ const SMALL: u64 = 1 << 20;
 
 /// A URL; `http://` goes without saying.
 pub(super) fn url(text: &str) -> Result<Uri, Failure> {
+    if text.is_empty() {
+        return Err(Failure::Usage("'': an empty URL".to_owned()));
+    }
     let whole = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
     // Fragments are not sent.
     let whole = whole.split('#').next().unwrap_or_default();
+    if whole.ends_with("://") {
+        return Err(Failure::Usage(format!("{text}: no host")));
+    }
     whole.parse().map_err(|error| Failure::Usage(format!("{text}: {error}")))
 }
 
@@ -26,9 +33,12 @@ pub(super) fn method(text: &str) -> Result<Method, String> {
 }
 
 /// A header, `NAME: VALUE`.
-pub(super) fn header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
+pub(super) fn header(text: &str) -> Result<(HeaderName, HeaderValue), &'static str> {
     let (name, value) = text.split_once(':').ok_or("a header is NAME: VALUE")?;
-    let name = name.trim().parse().map_err(|_| "the name has characters that no header has")?;
+    let name: HeaderName = name.trim().parse().map_err(|_| "the name has characters that no header has")?;
+    if name == TRANSFER_ENCODING {
+        return Err("how the body is sent is for the program to say; Content-Length gives its length");
+    }
     let value = value.trim().parse().map_err(|_| "the value has characters that no header has")?;
     Ok((name, value))
 }
@@ -113,6 +123,10 @@ mod tests {
         assert!(method("P T").is_err());
         let (name, value) = header("X-Y:  z: 1 ").unwrap();
         assert_eq!((name.as_str(), value.to_str().unwrap()), ("x-y", "z: 1"));
+        assert!(header("transfer-encoding: chunked").is_err());
+        for (text, expected) in [("", "'': an empty URL"), ("http://", "http://: no host")] {
+            assert!(matches!(url(text), Err(Failure::Usage(message)) if message == expected), "{text}");
+        }
         assert_eq!(cookie("a=b=c"), Ok("a=b=c".to_owned()));
         for bad in ["a", "=b", "a=b; c=d", "a=b c", "a=\n"] {
             assert!(cookie(bad).is_err(), "{bad:?}");

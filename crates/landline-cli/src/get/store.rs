@@ -37,6 +37,11 @@ impl<'a> Place<'a> {
         Ok(Place { path, kept, validator })
     }
 
+    /// How the file is called.
+    pub(super) fn name(&self) -> impl std::fmt::Display {
+        self.path.display()
+    }
+
     /// The first byte to ask for, where some are there.
     pub(super) fn resumes_at(&self) -> Option<u64> {
         (self.kept > 0).then_some(self.kept)
@@ -55,10 +60,11 @@ impl<'a> Place<'a> {
 
     /// Opens the file: to go on where the answer does, or anew where it is the whole.
     pub(super) fn store(&mut self, status: StatusCode, headers: &HeaderMap) -> Result<Store, Failure> {
-        let goes_on = status == StatusCode::PARTIAL_CONTENT;
+        let is_part = status == StatusCode::PARTIAL_CONTENT;
+        let goes_on = is_part && self.kept > 0;
         if goes_on {
             let range = headers.get(CONTENT_RANGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-            if self.kept == 0 || !range.starts_with(&format!("bytes {}-", self.kept)) {
+            if !range.starts_with(&format!("bytes {}-", self.kept)) {
                 let range = range.escape_debug();
                 return Err(Failure::Refused(format!(
                     "{}: the server gives another part than the one asked for: \"{range}\"",
@@ -73,7 +79,8 @@ impl<'a> Place<'a> {
         let name = self.path.display().to_string();
         let file = options.open(self.path).map_err(|error| Failure::of_file(&name, &error))?;
         if !goes_on {
-            validator::keep(&file, validator::of(headers));
+            // A part that was asked for with a header of the user's begins no file that could be gone on with.
+            validator::keep(&file, validator::of(headers).filter(|_| !is_part));
         }
         Ok(Store { file: File::from_std(file), name, written: self.kept })
     }

@@ -104,6 +104,10 @@ impl FromStr for Rule {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Rule, String> {
+        // An empty variable of a script is no wish to let everybody through, or nobody.
+        if text.trim().is_empty() || text.starts_with("[]") {
+            return Err("an empty rule; * is everything".to_owned());
+        }
         let (what, ports) = split(text);
         let ports = match ports {
             None => 0..=u16::MAX,

@@ -113,8 +113,12 @@ impl Proxy {
                     Unreached::Failed(error) if error.is_timeout() => 504,
                     Unreached::Failed(_) => 502,
                 };
-                self.log(&format!("{client} {what}: {error}"));
-                return self.refuse(&conn, &Refusal::new(status, error.to_string())).await;
+                // The one line of the log is that of the refusal.
+                let told = self.refuse(&conn, &Refusal::new(status, error.to_string())).await;
+                return told.map_err(|ended| match ended {
+                    Ended::Refused(reason) => Ended::Refused(format!("{what}: {reason}")),
+                    failed @ Ended::Failed(_) => failed,
+                });
             }
         };
         match &head {

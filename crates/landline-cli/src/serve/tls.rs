@@ -17,7 +17,21 @@ use crate::output;
 /// they are read again when they change.
 pub(super) fn from_files(certificates: &Path, key: &Path) -> Result<Arc<ServerConfig>, Failure> {
     let config = Tls::new(certificates, key).and_then(Tls::into_config);
-    config.map(Arc::new).map_err(|error| Failure::Refused(error.to_string()))
+    config.map(Arc::new).map_err(|error| Failure::Refused(plain(&error.to_string())))
+}
+
+/// What is wrong with a file, in words for who has written neither rustls nor Rust.
+fn plain(error: &str) -> String {
+    let text = error.split(" (os error").next().unwrap_or(error).replace(": I/O error: ", ": ");
+    for (words, better) in [
+        ("keys may not be consistent: KeyMismatch", "the key does not belong to the certificate"),
+        ("no items found", "no private key in it, in PEM"),
+    ] {
+        if let Some(file) = text.strip_suffix(words) {
+            return format!("{file}{better}");
+        }
+    }
+    text
 }
 
 /// With a certificate made on the spot, whose fingerprint is told.
@@ -43,4 +57,21 @@ fn config(
         .with_single_cert(chain, key)?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(Arc::new(config))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trouble_with_files_in_plain_words() {
+        for (error, expected) in [
+            ("k: keys may not be consistent: KeyMismatch", "k: the key does not belong to the certificate"),
+            ("k: no items found", "k: no private key in it, in PEM"),
+            ("c: I/O error: No such file or directory (os error 2)", "c: No such file or directory"),
+            ("c: no certificate in it", "c: no certificate in it"),
+        ] {
+            assert_eq!(plain(error), expected);
+        }
+    }
 }

@@ -115,7 +115,7 @@ impl<'s, 'd, 'de> De<'s, 'd, 'de> {
         self.s.charge_boxed(size_of::<V::Value>())?;
         self.s.descend()?;
         if plan.in_order {
-            in_order(InOrder::new(self.s, plan)?, visitor)
+            in_order(InOrder::new(self.s, plan), visitor)
         } else {
             named(Named::new(self.s, plan)?, visitor)
         }
@@ -169,6 +169,7 @@ impl<'s, 'd, 'de> De<'s, 'd, 'de> {
 /// The fields of a struct. What is made is moved as little as can be, as it may be large: only one place returns.
 #[inline]
 fn in_order<'de, V: Visitor<'de>>(mut fields: InOrder<'_, '_, 'de>, visitor: V) -> Result<V::Value, Error> {
+    fields.begin()?;
     let mut made = visitor.visit_seq(&mut fields);
     match &mut made {
         Ok(_) => {

@@ -8,23 +8,25 @@ use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess};
 use super::de::De;
 use super::one_field::OneField;
 use super::plan::{At, LocalField, NO_FIELD, StructPlan};
-use super::session::Session;
+use super::session::{Session, text_of};
 use super::zero::Zero;
 use crate::error::{Error, ErrorKind};
-use crate::number::{Bad, foreseen_uint_of, uint_of};
+use crate::number::{Bad, LONGEST, uint_of};
 
 /// Where a struct of the peer's is being read.
 pub(super) struct Cursor<'d> {
     plan: &'d StructPlan,
-    /// The field whose value comes next, counted from 1; 0 at the end. That there is such a field is only looked at where
-    /// it is not the one that is expected.
+    /// The field whose value comes next, counted from 1; at the end that which was last. That there is such a field is
+    /// only looked at where it is not the one that is expected.
     next: u32,
+    /// By how much it is after the one before; 0 at the end.
+    delta: u32,
 }
 
 impl<'d> Cursor<'d> {
     #[inline]
     fn new(s: &mut Session<'d, '_>, plan: &'d StructPlan) -> Result<Cursor<'d>, Error> {
-        let mut cursor = Cursor { plan, next: 0 };
+        let mut cursor = Cursor { plan, next: 0, delta: 0 };
         cursor.advance(s)?;
         Ok(cursor)
     }
@@ -32,12 +34,20 @@ impl<'d> Cursor<'d> {
     /// The field whose value comes next; nothing at the end.
     #[inline]
     fn field(&self) -> Result<Option<u32>, Error> {
-        match self.next.checked_sub(1) {
-            Some(field) if field as usize >= self.plan.fields.len() => {
-                Err(ErrorKind::Corrupt("a field that the struct does not have").into())
-            }
-            field => Ok(field),
+        if self.delta == 0 {
+            return Ok(None);
         }
+        let field = self.next.wrapping_sub(1);
+        if field as usize >= self.plan.fields.len() {
+            return Err(ErrorKind::Corrupt("a field that the struct does not have").into());
+        }
+        Ok(Some(field))
+    }
+
+    /// Whether the value of that field comes next.
+    #[inline]
+    fn is_at(&self, field: u32) -> bool {
+        self.delta > 0 && self.next == field + 1
     }
 
     /// Goes on to the next field.
@@ -52,12 +62,17 @@ impl<'d> Cursor<'d> {
         match rest.split_first() {
             Some((&delta, rest)) if delta < 0x80 => {
                 s.rest = rest;
-                let next = self.next.wrapping_add(delta.into());
-                self.next = if delta == 0 { 0 } else { next };
+                self.step(delta);
                 Ok(())
             }
             _ => self.advance_far(s, rest),
         }
+    }
+
+    #[inline(always)]
+    fn step(&mut self, delta: u8) {
+        self.delta = delta.into();
+        self.next = self.next.wrapping_add(self.delta);
     }
 
     #[cold]
@@ -65,6 +80,7 @@ impl<'d> Cursor<'d> {
     fn advance_far<'de>(&mut self, s: &mut Session<'d, 'de>, rest: &'de [u8]) -> Result<(), Error> {
         let (delta, rest) = uint_of(rest)?;
         s.rest = rest;
+        self.delta = u32::try_from(delta).unwrap_or(NO_FIELD);
         let next = u64::from(self.next).saturating_add(delta);
         self.next = u32::try_from(next).unwrap_or(NO_FIELD).min(NO_FIELD - 1);
         Ok(())
@@ -73,11 +89,45 @@ impl<'d> Cursor<'d> {
     /// The number that is the value of this field. With the number of the next, as both are read faster together.
     #[inline(always)]
     pub(super) fn number(&mut self, s: &mut Session<'d, '_>) -> Result<u64, Error> {
-        let (number, rest) = foreseen_uint_of(s.rest)?;
-        match self.advance_from(s, rest) {
-            Ok(()) => Ok(number),
-            Err(error) => Err(error),
+        match s.rest.split_first_chunk() {
+            Some((&[number, delta], rest)) if number | delta < 0x80 => {
+                s.rest = rest;
+                self.step(delta);
+                Ok(number.into())
+            }
+            _ => self.long_number(s),
         }
+    }
+
+    /// The same of what is longer than a byte, apart so that it is there only once.
+    #[inline(never)]
+    fn long_number(&mut self, s: &mut Session<'d, '_>) -> Result<u64, Error> {
+        // As many bytes as there may be: then nothing has to be asked of the end of the input but once.
+        if let Some(window) = s.rest.first_chunk::<{ LONGEST + 1 }>() {
+            let (number, count) = match *window {
+                [0xff, a, ..] => (a.into(), 1),
+                [0xfe, a, b, ..] => (u16::from_be_bytes([a, b]).into(), 2),
+                [0xfd, a, b, c, ..] => (u32::from_be_bytes([0, a, b, c]).into(), 3),
+                [0xfc, a, b, c, d, ..] => (u32::from_be_bytes([a, b, c, d]).into(), 4),
+                [0xf8, a, b, c, d, e, f, g, h, ..] => (u64::from_be_bytes([a, b, c, d, e, f, g, h]), 8),
+                _ => return self.any_number(s),
+            };
+            let delta = window[count + 1];
+            if delta < 0x80 {
+                s.rest = &s.rest[count + 2..];
+                self.step(delta);
+                return Ok(number);
+            }
+        }
+        self.any_number(s)
+    }
+
+    /// The same wherever it is, and however far the next field.
+    #[inline(never)]
+    fn any_number(&mut self, s: &mut Session<'d, '_>) -> Result<u64, Error> {
+        let (number, rest) = uint_of(s.rest)?;
+        self.advance_from(s, rest)?;
+        Ok(number)
     }
 
     /// The text that is the value of this field, where what is made of it takes so many bytes besides.
@@ -86,9 +136,7 @@ impl<'d> Cursor<'d> {
         let (count, rest) = uint_of(s.rest)?;
         let count = usize::try_from(count).unwrap_or(usize::MAX);
         let Some((bytes, rest)) = rest.split_at_checked(count) else { return Err(Bad::Short.into()) };
-        let Ok(text) = std::str::from_utf8(bytes) else {
-            return Err(ErrorKind::Corrupt("a string that is not UTF-8").into());
-        };
+        let text = text_of(bytes)?;
         s.charge(bytes.len() + boxed)?;
         match self.advance_from(s, rest) {
             Ok(()) => Ok(text),
@@ -164,9 +212,15 @@ pub(super) struct InOrder<'s, 'd, 'de> {
 
 impl<'s, 'd, 'de> InOrder<'s, 'd, 'de> {
     #[inline]
-    pub(super) fn new(s: &'s mut Session<'d, 'de>, plan: &'d StructPlan) -> Result<Self, Error> {
-        let cursor = Cursor::new(s, plan)?;
-        Ok(InOrder { s, cursor, locals: plan.locals.iter(), refused: false })
+    pub(super) fn new(s: &'s mut Session<'d, 'de>, plan: &'d StructPlan) -> Self {
+        let cursor = Cursor { plan, next: 0, delta: 0 };
+        InOrder { s, cursor, locals: plan.locals.iter(), refused: false }
+    }
+
+    /// Goes to the first. Not in [`new`](InOrder::new), as to move what was just written in parts takes long.
+    #[inline]
+    pub(super) fn begin(&mut self) -> Result<(), Error> {
+        self.cursor.advance(self.s)
     }
 
     /// Passes over what is left.
@@ -198,13 +252,20 @@ impl<'s, 'd, 'de> InOrder<'s, 'd, 'de> {
 impl<'de> SeqAccess<'de> for InOrder<'_, '_, 'de> {
     type Error = Error;
 
-    #[inline]
+    #[inline(always)]
     fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Error> {
         let Some(local) = self.locals.next() else { return Ok(None) };
-        if self.cursor.next != local.wire && !self.cursor.seek(self.s, local.wire)? {
-            let left = self.locals.len();
-            return zero(self.s, local.name, left, seed);
-        }
+        if self.cursor.next == local.wire { self.element(local, seed) } else { self.late(local, seed) }
+    }
+}
+
+impl<'d, 'de> InOrder<'_, 'd, 'de> {
+    #[inline(always)]
+    fn element<S: DeserializeSeed<'de>>(
+        &mut self,
+        local: &'d LocalField,
+        seed: S,
+    ) -> Result<Option<S::Value>, Error> {
         let place = size_of::<S::Value>();
         match seed.deserialize(OneField { s: self.s, cursor: &mut self.cursor, local, place }) {
             Ok(value) => Ok(Some(value)),
@@ -214,6 +275,20 @@ impl<'de> SeqAccess<'de> for InOrder<'_, '_, 'de> {
                 Err(error)
             }
         }
+    }
+
+    /// A field that does not come next: it is after some that only the peer has, or is not there.
+    #[cold]
+    #[inline(never)]
+    fn late<S: DeserializeSeed<'de>>(
+        &mut self,
+        local: &'d LocalField,
+        seed: S,
+    ) -> Result<Option<S::Value>, Error> {
+        if self.cursor.seek(self.s, local.wire)? {
+            return self.element(local, seed);
+        }
+        zero(self.s, local.name, self.locals.len(), seed)
     }
 }
 
@@ -347,7 +422,7 @@ impl<'de> MapAccess<'de> for AllFields<'_, '_, 'de> {
                     serde::de::IntoDeserializer::into_deserializer(name);
                 return seed.deserialize(name).map(Some);
             }
-            if self.cursor.next == field + 1 {
+            if self.cursor.is_at(field) {
                 self.cursor.skip(self.s, field)?;
             }
         }
@@ -359,7 +434,7 @@ impl<'de> MapAccess<'de> for AllFields<'_, '_, 'de> {
             return Err(Error::custom("a value without its name"));
         };
         let at = self.cursor.plan.fields[field as usize].at;
-        if self.cursor.next == field + 1 {
+        if self.cursor.is_at(field) {
             return self.cursor.value(self.s, field, at, seed);
         }
         let name = self.cursor.name(self.s, field);

@@ -3,6 +3,7 @@
 use std::f64;
 
 use landline_gob::go::Complex;
+use landline_gob::{Decoder, Encoder};
 use serde::{Deserialize, Serialize};
 
 use crate::vectors::Stream;
@@ -62,4 +63,44 @@ struct Names(Vec<String>);
 fn more_than_fits_into_a_byte() {
     let text = "\0".repeat(1000);
     Stream::of("long").is(vec![String::new(); 300]).is(Names(vec![text])).ends();
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Pair {
+    first: u64,
+    second: u64,
+}
+
+/// The message of a value, after that of its type; and a decoder that knows the type.
+fn message(value: &Pair) -> (Vec<u8>, Decoder) {
+    let (mut encoder, mut first, mut again) = (Encoder::new(), Vec::new(), Vec::new());
+    encoder.encode(value, &mut first).unwrap();
+    encoder.encode(value, &mut again).unwrap();
+    let mut decoder = Decoder::new();
+    assert_eq!(decoder.decode(&mut &first[..]).unwrap().as_ref(), Some(value));
+    (again, decoder)
+}
+
+#[test]
+fn fields_of_every_length_near_every_end() {
+    for bits in 0..64 {
+        let value = Pair { first: u64::MAX >> bits, second: 1 << bits };
+        let (whole, mut decoder) = message(&value);
+        assert_eq!(decoder.decode(&mut &whole[..]).unwrap(), Some(value));
+        // What is left are at least the length and the type.
+        for left in 3..whole.len() {
+            let mut cut = whole[..left].to_vec();
+            cut[0] = left as u8 - 1;
+            let error = decoder.decode::<Pair>(&mut &cut[..]).unwrap_err();
+            assert!(error.to_string().contains("ends beyond its message"), "{error}");
+        }
+    }
+}
+
+#[test]
+fn the_zero_that_ends_a_struct_may_be_longer_than_it_need_be() {
+    let (_, mut decoder) = message(&Pair { first: 1, second: 2 });
+    let input = [6, 0xff, 0x80, 1, 7, 0xff, 0];
+    assert_eq!(decoder.decode(&mut &input[..]).unwrap(), Some(Pair { first: 7, second: 0 }));
 }

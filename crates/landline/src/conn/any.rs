@@ -4,7 +4,6 @@ use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::task::{self, Poll};
 
-use futures_util::future::Either;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketType, ipproto, sockopt};
 use tokio::io::ReadBuf;
@@ -13,7 +12,9 @@ use tokio::time::Instant;
 #[cfg(feature = "tls")]
 use super::TlsConn;
 use super::halves::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
-use super::{AnyCall, ConnKind, IpConn, Pipe, StreamConn, TcpConn, UdpConn, UnixConn, apart, impl_async_io};
+use super::{
+    AnyCall, ConnKind, Either, IpConn, Pipe, StreamConn, TcpConn, UdpConn, UnixConn, apart, impl_async_io,
+};
 use crate::addr::Addr;
 use crate::context::Context;
 use crate::error::{Cause, Error, Operation, Result};
@@ -99,15 +100,16 @@ impl Conn {
 
     /// Reads what has arrived, up to the size of `buffer`, waiting for at least one byte, or one message. `Ok(0)` is
     /// the end of the stream, an empty message, or an empty buffer.
+    #[inline]
     pub fn read<'a>(&'a self, buffer: &'a mut [u8]) -> impl Future<Output = Result<usize>> {
         match self {
-            Conn::Tcp(conn) => AnyCall::Left(conn.read(buffer)),
-            Conn::Unix(conn) => AnyCall::Right(Either::Left(conn.read(buffer))),
-            Conn::Pipe(conn) => AnyCall::Right(Either::Right(apart(conn.read(buffer)))),
+            Conn::Tcp(conn) => AnyCall::left(conn.read(buffer)),
+            Conn::Unix(conn) => AnyCall::right(Either::left(conn.read(buffer))),
+            Conn::Pipe(conn) => AnyCall::right(Either::right(apart(conn.read(buffer)))),
             #[cfg(feature = "tls")]
-            Conn::Tls(conn) => AnyCall::Right(Either::Right(apart(conn.read(buffer)))),
-            Conn::Udp(conn) => AnyCall::Right(Either::Right(apart(conn.recv(buffer)))),
-            Conn::Ip(conn) => AnyCall::Right(Either::Right(apart(conn.recv(buffer)))),
+            Conn::Tls(conn) => AnyCall::right(Either::right(apart(conn.read(buffer)))),
+            Conn::Udp(conn) => AnyCall::right(Either::right(apart(conn.recv(buffer)))),
+            Conn::Ip(conn) => AnyCall::right(Either::right(apart(conn.recv(buffer)))),
         }
     }
 
@@ -124,15 +126,16 @@ impl Conn {
     /// assert_eq!(*bytes, *b"hello");
     /// # Ok(()) }
     /// ```
+    #[inline]
     pub fn read_pooled(&self) -> impl Future<Output = Result<PooledBuf>> {
         match self {
-            Conn::Tcp(conn) => AnyCall::Left(conn.read_pooled()),
-            Conn::Unix(conn) => AnyCall::Right(Either::Left(conn.read_pooled())),
-            Conn::Pipe(conn) => AnyCall::Right(Either::Right(apart(conn.read_pooled()))),
+            Conn::Tcp(conn) => AnyCall::left(conn.read_pooled()),
+            Conn::Unix(conn) => AnyCall::right(Either::left(conn.read_pooled())),
+            Conn::Pipe(conn) => AnyCall::right(Either::right(apart(conn.read_pooled()))),
             #[cfg(feature = "tls")]
-            Conn::Tls(conn) => AnyCall::Right(Either::Right(apart(conn.read_pooled()))),
-            Conn::Udp(conn) => AnyCall::Right(Either::Right(apart(conn.recv_pooled()))),
-            Conn::Ip(conn) => AnyCall::Right(Either::Right(apart(conn.recv_pooled()))),
+            Conn::Tls(conn) => AnyCall::right(Either::right(apart(conn.read_pooled()))),
+            Conn::Udp(conn) => AnyCall::right(Either::right(apart(conn.recv_pooled()))),
+            Conn::Ip(conn) => AnyCall::right(Either::right(apart(conn.recv_pooled()))),
         }
     }
 
@@ -177,31 +180,33 @@ impl Conn {
 
     /// Writes some of `buffer`, waiting until at least one byte, or the message, has been taken; returns how many
     /// bytes were.
+    #[inline]
     pub fn write<'a>(&'a self, buffer: &'a [u8]) -> impl Future<Output = Result<usize>> {
         match self {
-            Conn::Tcp(conn) => AnyCall::Left(conn.write(buffer)),
-            Conn::Unix(conn) => AnyCall::Right(Either::Left(conn.write(buffer))),
-            Conn::Pipe(conn) => AnyCall::Right(Either::Right(apart(conn.write(buffer)))),
+            Conn::Tcp(conn) => AnyCall::left(conn.write(buffer)),
+            Conn::Unix(conn) => AnyCall::right(Either::left(conn.write(buffer))),
+            Conn::Pipe(conn) => AnyCall::right(Either::right(apart(conn.write(buffer)))),
             #[cfg(feature = "tls")]
-            Conn::Tls(conn) => AnyCall::Right(Either::Right(apart(conn.write(buffer)))),
-            Conn::Udp(conn) => AnyCall::Right(Either::Right(apart(conn.send(buffer)))),
-            Conn::Ip(conn) => AnyCall::Right(Either::Right(apart(conn.send(buffer)))),
+            Conn::Tls(conn) => AnyCall::right(Either::right(apart(conn.write(buffer)))),
+            Conn::Udp(conn) => AnyCall::right(Either::right(apart(conn.send(buffer)))),
+            Conn::Ip(conn) => AnyCall::right(Either::right(apart(conn.send(buffer)))),
         }
     }
 
     /// Writes all of `buffer`. After an error or a cancel, an unknown part has been written.
+    #[inline]
     pub fn write_all<'a>(&'a self, buffer: &'a [u8]) -> impl Future<Output = Result<()>> {
         match self {
-            Conn::Tcp(conn) => AnyCall::Left(conn.write_all(buffer)),
-            Conn::Unix(conn) => AnyCall::Right(Either::Left(conn.write_all(buffer))),
-            Conn::Pipe(conn) => AnyCall::Right(Either::Right(apart(conn.write_all(buffer)))),
+            Conn::Tcp(conn) => AnyCall::left(conn.write_all(buffer)),
+            Conn::Unix(conn) => AnyCall::right(Either::left(conn.write_all(buffer))),
+            Conn::Pipe(conn) => AnyCall::right(Either::right(apart(conn.write_all(buffer)))),
             #[cfg(feature = "tls")]
-            Conn::Tls(conn) => AnyCall::Right(Either::Right(apart(conn.write_all(buffer)))),
+            Conn::Tls(conn) => AnyCall::right(Either::right(apart(conn.write_all(buffer)))),
             Conn::Udp(conn) => {
-                AnyCall::Right(Either::Right(apart(async { conn.send(buffer).await.map(|_| ()) })))
+                AnyCall::right(Either::right(apart(async { conn.send(buffer).await.map(|_| ()) })))
             }
             Conn::Ip(conn) => {
-                AnyCall::Right(Either::Right(apart(async { conn.send(buffer).await.map(|_| ()) })))
+                AnyCall::right(Either::right(apart(async { conn.send(buffer).await.map(|_| ()) })))
             }
         }
     }

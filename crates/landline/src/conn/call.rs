@@ -4,7 +4,7 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use futures_util::future::{BoxFuture, Either};
+use futures_util::future::BoxFuture;
 use pin_project_lite::pin_project;
 
 use super::StreamConn;
@@ -29,10 +29,42 @@ impl<'a, C, F> Named<'a, C, F> {
 impl<C: StreamConn, T, F: Future<Output = Result<T, Cause>>> Future for Named<'_, C, F> {
     type Output = Result<T>;
 
-    #[inline]
+    #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T>> {
         let this = self.project();
         this.call.poll(cx).map_err(|cause| this.conn.error(*this.operation, cause))
+    }
+}
+
+pin_project! {
+    /// One of two calls: that of `futures_util` but for being compiled into its caller, as all of a call is that may be over
+    /// at once (see `fd/attempt.rs`).
+    #[project = EitherProjected]
+    pub(crate) enum Either<A, B> {
+        Left { #[pin] call: A },
+        Right { #[pin] call: B },
+    }
+}
+
+impl<A, B> Either<A, B> {
+    pub(crate) fn left(call: A) -> Self {
+        Either::Left { call }
+    }
+
+    pub(crate) fn right(call: B) -> Self {
+        Either::Right { call }
+    }
+}
+
+impl<A: Future, B: Future<Output = A::Output>> Future for Either<A, B> {
+    type Output = A::Output;
+
+    #[inline(always)]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<A::Output> {
+        match self.project() {
+            EitherProjected::Left { call } => call.poll(cx),
+            EitherProjected::Right { call } => call.poll(cx),
+        }
     }
 }
 

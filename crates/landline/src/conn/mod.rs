@@ -38,4 +38,4 @@ pub use unix::UnixConn;
 pub use unix_message::{Credentials, UnixMessage};
 
 pub(crate) use async_io::{ConnKind, StreamConn, impl_async_io};
-pub(crate) use call::{AnyCall, Named, apart};
+pub(crate) use call::{AnyCall, Either, Named, apart};

@@ -7,12 +7,14 @@ macro_rules! read_write_methods {
     ($field:ident) => {
         /// Reads what has arrived, up to the size of `buffer`, waiting for at least one byte. `Ok(0)` is the end of
         /// the stream, or an empty buffer.
+        #[inline]
         pub fn read<'a>(&'a self, buffer: &'a mut [u8]) -> impl Future<Output = Result<usize>> {
             $crate::conn::Named::new(self, Operation::Read, self.$field.read(buffer))
         }
 
         /// Reads what has arrived into a buffer of the thread's, which is borrowed only when there is something to read:
         /// a conn that waits here holds no buffer. Empty at the end of the stream.
+        #[inline]
         pub fn read_pooled(&self) -> impl Future<Output = Result<$crate::PooledBuf>> {
             $crate::conn::Named::new(self, Operation::Read, self.$field.read_pooled())
         }
@@ -23,11 +25,13 @@ macro_rules! read_write_methods {
         }
 
         /// Writes some of `buffer`, waiting until at least one byte has been taken; returns how many were.
+        #[inline]
         pub fn write<'a>(&'a self, buffer: &'a [u8]) -> impl Future<Output = Result<usize>> {
             $crate::conn::Named::new(self, Operation::Write, self.$field.write(buffer))
         }
 
         /// Writes all of `buffer`. After an error or a cancel, an unknown part has been written.
+        #[inline]
         pub fn write_all<'a>(&'a self, buffer: &'a [u8]) -> impl Future<Output = Result<()>> {
             $crate::conn::Named::new(self, Operation::Write, self.$field.write_all(buffer))
         }

@@ -15,7 +15,7 @@ use super::tcp_info::TcpInfo;
 use super::{ConnKind, Named, StreamConn, impl_async_io};
 use crate::addr::{Addr, canonical};
 use crate::error::{Cause, Error, Operation, Result};
-use crate::fd::{Ends, NetFd, read_bytes};
+use crate::fd::{Ends, NetFd, ReadOnce};
 use crate::network::{Family, Network};
 use crate::socket::{KeepAlive, Traced};
 use crate::sys;
@@ -268,7 +268,7 @@ impl StreamConn for TcpConn {
     }
 
     fn conn_kind(&self) -> ConnKind<'_> {
-        ConnKind::Socket(&self.fd, read_bytes)
+        ConnKind::Socket(&self.fd, ReadOnce::Bytes)
     }
 
     #[cold]

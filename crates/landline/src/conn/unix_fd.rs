@@ -5,11 +5,10 @@ use std::ops::Deref;
 use std::os::fd::BorrowedFd;
 use std::task::{self, Poll};
 
-use futures_util::future::Either;
 use rustix::net::{RecvFlags, ReturnFlags};
 use tokio::io::ReadBuf;
 
-use super::apart;
+use super::{Either, apart};
 use crate::error::Cause;
 use crate::fd::{Direction, IOV_MAX, Io, NetFd, PooledBuf, ReadOnce, counted};
 use crate::network::UnixKind;
@@ -22,7 +21,8 @@ pub(crate) struct UnixFd {
 }
 
 impl UnixFd {
-    pub(crate) const READ_STREAM: ReadOnce = |fd, buffer| recv_stream(fd, &mut [IoSliceMut::new(buffer)]);
+    pub(crate) const READ_STREAM: ReadOnce =
+        ReadOnce::With(|fd, buffer| recv_stream(fd, &mut [IoSliceMut::new(buffer)]));
 
     pub(crate) fn new(fd: NetFd, kind: UnixKind) -> UnixFd {
         fd.set_mark(kind as u8);
@@ -49,22 +49,22 @@ impl UnixFd {
 
     pub(crate) fn read<'a>(&'a self, buffer: &'a mut [u8]) -> impl Future<Output = Result<usize, Cause>> {
         match self.kind() {
-            UnixKind::Stream => Either::Left(
+            UnixKind::Stream => Either::left(
                 self.fd.read_io(buffer, |fd, buffer| recv_stream(fd, &mut [IoSliceMut::new(buffer)])),
             ),
-            UnixKind::Datagram | UnixKind::Seqpacket => Either::Right(apart(self.fd.recv(buffer))),
+            UnixKind::Datagram | UnixKind::Seqpacket => Either::right(apart(self.fd.recv(buffer))),
         }
     }
 
     pub(crate) fn read_pooled(&self) -> impl Future<Output = Result<PooledBuf, Cause>> {
         match self.kind() {
-            UnixKind::Stream => Either::Left(self.fd.call(Direction::Read, |socket, fd| {
+            UnixKind::Stream => Either::left(self.fd.call(Direction::Read, |socket, fd| {
                 let mut buffer = PooledBuf::for_stream();
                 let Io { value, readiness } = recv_stream(fd, &mut [IoSliceMut::new(buffer.room())])?;
                 socket.count(Direction::Read, value);
                 Ok(Io { value: buffer.filled(value), readiness })
             })),
-            UnixKind::Datagram | UnixKind::Seqpacket => Either::Right(apart(self.fd.recv_pooled())),
+            UnixKind::Datagram | UnixKind::Seqpacket => Either::right(apart(self.fd.recv_pooled())),
         }
     }
 
@@ -82,16 +82,16 @@ impl UnixFd {
 
     pub(crate) fn write<'a>(&'a self, buffer: &'a [u8]) -> impl Future<Output = Result<usize, Cause>> {
         match self.kind() {
-            UnixKind::Stream => Either::Left(self.fd.write(buffer)),
-            UnixKind::Datagram | UnixKind::Seqpacket => Either::Right(apart(self.fd.send(buffer))),
+            UnixKind::Stream => Either::left(self.fd.write(buffer)),
+            UnixKind::Datagram | UnixKind::Seqpacket => Either::right(apart(self.fd.send(buffer))),
         }
     }
 
     pub(crate) fn write_all<'a>(&'a self, buffer: &'a [u8]) -> impl Future<Output = Result<(), Cause>> {
         match self.kind() {
-            UnixKind::Stream => Either::Left(self.fd.write_all(buffer)),
+            UnixKind::Stream => Either::left(self.fd.write_all(buffer)),
             UnixKind::Datagram | UnixKind::Seqpacket => {
-                Either::Right(apart(async { self.fd.send(buffer).await.map(|_| ()) }))
+                Either::right(apart(async { self.fd.send(buffer).await.map(|_| ()) }))
             }
         }
     }

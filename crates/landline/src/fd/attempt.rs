@@ -2,48 +2,59 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::task::{self, Poll, Waker};
+use std::sync::Arc;
+use std::task::{self, Poll};
 
 use rustix::io::Errno;
 use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
+use tokio::io::unix::{AsyncFd, AsyncFdReadyGuard};
 
 use super::limits::Direction;
 use super::net_fd::{Io, Readiness, Shared};
 use crate::error::Cause;
-use crate::sys::{Entered, Number};
+use crate::sys::{self, Entered, Number};
 
 /// What the reactor is asked for. Urgent data is asked for to know whether there ever was any.
 pub(super) const INTEREST: Interest = Interest::READABLE.add(Interest::WRITABLE).add(Interest::PRIORITY);
 
-/// Asks the reactor, which wakes whoever is enlisted by way of `hub` if it has to wait.
+/// Asks the reactor, which wakes whoever is enlisted if it has to wait.
 #[inline]
 pub(super) fn poll_ready(
-    shared: &Shared,
+    shared: &Arc<Shared>,
     io: &Entered<'_>,
     direction: Direction,
-    hub: &Waker,
 ) -> io::Result<Poll<()>> {
     let registration = shared.register(io)?;
-    let mut cx = task::Context::from_waker(hub);
-    let readiness = match direction {
+    let Poll::Ready(guard) = poll_registration(shared, registration, direction) else {
+        return Ok(Poll::Pending);
+    };
+    guard?.retain_ready();
+    shared.limits.set_spent(direction, false);
+    Ok(Poll::Ready(()))
+}
+
+#[inline(always)]
+fn poll_registration<'a>(
+    shared: &Arc<Shared>,
+    registration: &'a AsyncFd<Number>,
+    direction: Direction,
+) -> Poll<io::Result<AsyncFdReadyGuard<'a, Number>>> {
+    let hub = sys::borrowed_waker(shared);
+    let mut cx = task::Context::from_waker(&hub);
+    match direction {
         Direction::Read => registration.poll_read_ready(&mut cx),
         Direction::Write => registration.poll_write_ready(&mut cx),
-    };
-    match readiness {
-        Poll::Ready(guard) => {
-            guard?.retain_ready();
-            shared.limits.set_spent(direction, false);
-            Ok(Poll::Ready(()))
-        }
-        Poll::Pending => Ok(Poll::Pending),
     }
 }
 
 /// Does `operation` if the socket is believed ready; `None` if it is not.
-#[inline]
+///
+/// Compiled into its caller, and that into the task's own poll, as far as the usual way goes: on processors that mend their
+/// return predictor at every system call, the first return out of a function that made one costs as much as the rest of
+/// a short call. What is rare is a function of its own.
+#[inline(always)]
 pub(super) fn try_io<T>(
-    shared: &Shared,
+    shared: &Arc<Shared>,
     io: &Entered<'_>,
     direction: Direction,
     operation: &mut impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<T>>,
@@ -54,28 +65,59 @@ pub(super) fn try_io<T>(
     // Before the reactor knows the socket, it is believed ready until it proves not to be. To register it then tells of what
     // comes meanwhile, since epoll reports what is ready at that moment. The same goes for writing between then and the
     // report: whoever has to wait for the first bytes need not wait to answer them.
-    let registration = match io.registration() {
-        Some(registration) if direction == Direction::Read || shared.limits.was_full() => registration,
-        _ => {
-            let (result, readiness) = once(io.as_fd(), operation);
-            shared.limits.set_spent(direction, readiness == Readiness::UsedUp);
-            return result;
+    match (direction, io.registration()) {
+        (Direction::Read, Some(registration)) => {
+            try_registered(shared, io, direction, registration, operation)
         }
-    };
-    let mut result = None;
-    // `WouldBlock` makes tokio forget the readiness of the event that it saw before the call, and of no later one.
-    let _ = registration.try_io(direction.interest(), |_| {
-        let readiness;
-        (result, readiness) = once(io.as_fd(), operation);
-        if readiness == Readiness::Kept
-            || direction == Direction::Read && result.is_some() && has_had_urgent_data(registration)
-        {
-            return Ok(());
+        (Direction::Read, None) => rarely(|| try_directly(shared, io, direction, operation)),
+        (Direction::Write, Some(registration)) if shared.limits.was_full() => {
+            rarely(|| try_registered(shared, io, direction, registration, operation))
         }
-        shared.limits.set_spent(direction, true);
-        Err(io::ErrorKind::WouldBlock.into())
-    });
+        (Direction::Write, _) => try_directly(shared, io, direction, operation),
+    }
+}
+
+#[inline(always)]
+fn try_directly<T>(
+    shared: &Arc<Shared>,
+    io: &Entered<'_>,
+    direction: Direction,
+    operation: &mut impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<T>>,
+) -> Option<Result<T, Cause>> {
+    let (result, readiness) = once(io.as_fd(), operation);
+    shared.limits.set_spent(direction, readiness == Readiness::UsedUp);
     result
+}
+
+#[inline(always)]
+fn try_registered<T>(
+    shared: &Arc<Shared>,
+    io: &Entered<'_>,
+    direction: Direction,
+    registration: &AsyncFd<Number>,
+    operation: &mut impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<T>>,
+) -> Option<Result<T, Cause>> {
+    let mut guard = match poll_registration(shared, registration, direction) {
+        Poll::Pending => return None,
+        Poll::Ready(Err(error)) => return Some(Err(error.into())),
+        Poll::Ready(Ok(guard)) => guard,
+    };
+    // Not within `try_io` of tokio's, a function to return from.
+    let (result, readiness) = once(io.as_fd(), operation);
+    let is_spent = readiness == Readiness::UsedUp
+        && !(direction == Direction::Read && result.is_some() && has_had_urgent_data(registration));
+    if is_spent {
+        shared.limits.set_spent(direction, true);
+        // The readiness of the event that was seen before the call, and of no later one.
+        guard.clear_ready();
+    }
+    result
+}
+
+#[cold]
+#[inline(never)]
+fn rarely<T>(attempt: impl FnOnce() -> T) -> T {
+    attempt()
 }
 
 /// What one call gave, which is nothing if the socket was not ready after all.

@@ -22,11 +22,13 @@ pub(crate) struct Call<'a, F> {
 }
 
 impl<'a, F> Call<'a, F> {
+    #[inline]
     pub(super) fn new(fd: &'a NetFd, direction: Direction, operation: F) -> Call<'a, F> {
         Call { fd, expiry: None, seat: None, direction, at_once: false, operation }
     }
 
     /// Waits for nothing: there is nothing to move.
+    #[inline]
     pub(crate) fn at_once(mut self) -> Self {
         self.at_once = true;
         self
@@ -39,7 +41,7 @@ where
 {
     type Output = Result<T, Cause>;
 
-    #[inline]
+    #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
         let Call { fd, expiry, seat, direction, at_once, operation } = &mut *self;
         if *at_once {

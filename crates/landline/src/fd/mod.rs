@@ -19,7 +19,7 @@ pub(crate) use message::Beside;
 pub(crate) use meter::Traffic;
 pub(crate) use monitor::Monitor;
 pub(crate) use net_fd::{Ends, Io, NetFd};
-pub(crate) use relay::{ReadOnce, Relay, RelayError, read_bytes};
+pub(crate) use relay::{ReadOnce, Relay, RelayError};
 pub(crate) use splice::Spliced;
 pub(crate) use stream::{IOV_MAX, counted};
 

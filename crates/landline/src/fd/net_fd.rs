@@ -23,7 +23,7 @@ use super::meter::{Meter, Traffic};
 use super::monitor::Monitor;
 use crate::context::Context;
 use crate::error::Cause;
-use crate::sys::{self, Entered, Number, Registered};
+use crate::sys::{Entered, Number, Registered};
 
 /// A socket in the reactor of the runtime that made it.
 ///
@@ -128,6 +128,7 @@ impl NetFd {
     }
 
     /// The same with an operation that is given the socket, and so need not keep it.
+    #[inline]
     pub(crate) fn call<T, F>(&self, direction: Direction, operation: F) -> Call<'_, F>
     where
         F: FnMut(&NetFd, BorrowedFd<'_>) -> rustix::io::Result<Io<T>> + Unpin,
@@ -149,6 +150,8 @@ impl NetFd {
         self.poll_waiting(direction, &mut Waiter::Polled, cx, &mut operation)
     }
 
+    /// The way that waits for nothing is compiled into the caller, for the reason that [`try_io`] tells of.
+    #[inline(always)]
     pub(super) fn poll_waiting<T>(
         &self,
         direction: Direction,
@@ -156,23 +159,45 @@ impl NetFd {
         cx: &mut task::Context<'_>,
         operation: &mut impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<T>>,
     ) -> Poll<Result<T, Cause>> {
-        // As tokio's own sockets do, so that a busy conn does not starve the other tasks of its thread.
-        let budget = ready!(coop::poll_proceed(cx));
-        let shared = &*self.0;
+        let shared = &self.0;
         let Some(io) = shared.io.enter() else { return Poll::Ready(Err(Cause::Closed)) };
+        // As tokio's own sockets do, so that a busy conn does not starve the other tasks of its thread. A read that asks
+        // the reactor takes it there.
+        let asks_reactor = direction == Direction::Read && io.registration().is_some();
+        let budget = if asks_reactor { None } else { Some(ready!(coop::poll_proceed(cx))) };
+        shared.limits.check(direction)?;
+        let polled = match try_io(shared, &io, direction, operation) {
+            Some(result) => Poll::Ready(result),
+            None => self.poll_enlisted(&io, direction, waiter, cx, operation),
+        };
+        if let (Poll::Ready(_), Some(budget)) = (&polled, budget) {
+            budget.made_progress();
+        }
+        polled
+    }
+
+    /// Waits, and tries again whenever that was for nothing.
+    #[inline(never)]
+    fn poll_enlisted<T>(
+        &self,
+        io: &Entered<'_>,
+        direction: Direction,
+        waiter: &mut Waiter<'_>,
+        cx: &mut task::Context<'_>,
+        operation: &mut impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<T>>,
+    ) -> Poll<Result<T, Cause>> {
+        let shared = &self.0;
         loop {
-            shared.limits.check(direction)?;
-            if let Some(result) = try_io(shared, &io, direction, operation) {
-                budget.made_progress();
-                return Poll::Ready(result);
-            }
             waiter.enlist(&shared.limits, direction, cx);
             if shared.io.is_ended() {
                 return Poll::Ready(Err(Cause::Closed));
             }
-            let hub = sys::borrowed_waker(&self.0);
-            if poll_ready(shared, &io, direction, &hub)?.is_pending() {
+            if poll_ready(shared, io, direction)?.is_pending() {
                 return waiter.poll_reached(&shared.limits, direction, cx).map(Err);
+            }
+            shared.limits.check(direction)?;
+            if let Some(result) = try_io(shared, io, direction, operation) {
+                return Poll::Ready(result);
             }
         }
     }
@@ -364,15 +389,6 @@ impl Wake for Shared {
 
     fn wake_by_ref(self: &Arc<Self>) {
         self.limits.wake_both();
-    }
-}
-
-impl Direction {
-    pub(crate) fn interest(self) -> Interest {
-        match self {
-            Direction::Read => Interest::READABLE,
-            Direction::Write => Interest::WRITABLE,
-        }
     }
 }
 

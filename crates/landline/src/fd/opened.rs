@@ -7,7 +7,7 @@ use super::attempt::{poll_ready, try_io};
 use super::limits::Direction;
 use super::net_fd::{Io, NetFd};
 use crate::error::Cause;
-use crate::sys::{self, Entered};
+use crate::sys::Entered;
 
 impl NetFd {
     /// For several calls in one poll; `None` once it was closed.
@@ -50,13 +50,12 @@ impl Opened<'_> {
         direction: Direction,
         cx: &mut task::Context<'_>,
     ) -> Poll<Result<(), Cause>> {
-        let shared = &*self.fd.0;
+        let shared = &self.fd.0;
         shared.limits.register_polled(direction, cx);
         if shared.io.is_ended() {
             return Poll::Ready(Err(Cause::Closed));
         }
-        let hub = sys::borrowed_waker(&self.fd.0);
-        match poll_ready(shared, &self.io, direction, &hub)? {
+        match poll_ready(shared, &self.io, direction)? {
             Poll::Ready(()) => Poll::Ready(Ok(())),
             Poll::Pending => shared.limits.poll_reached_polled(direction, cx).map(Err),
         }

@@ -35,7 +35,9 @@ struct Pool {
 }
 
 impl PooledBuf {
-    /// For a stream's bytes, with what was read into it last.
+    /// For a stream's bytes, with what was read into it last. Not compiled into its callers, so that these are small enough to
+    /// be compiled into theirs (see [`attempt`](super::attempt)).
+    #[inline(never)]
     pub(crate) fn for_stream() -> PooledBuf {
         PooledBuf(Room::Stream(Some(take(|pool| &mut pool.stream)), 0))
     }
@@ -70,7 +72,12 @@ impl PooledBuf {
 fn take<const SIZE: usize>(of: fn(&mut Pool) -> &mut Vec<Box<[u8; SIZE]>>) -> Box<[u8; SIZE]> {
     // A thread that ends has no pool any more.
     let pooled = POOL.try_with(|pool| of(&mut pool.borrow_mut()).pop()).ok().flatten();
-    pooled.unwrap_or_else(|| vec![0; SIZE].into_boxed_slice().try_into().expect("it has this size"))
+    pooled.unwrap_or_else(new)
+}
+
+#[cold]
+fn new<const SIZE: usize>() -> Box<[u8; SIZE]> {
+    vec![0; SIZE].into_boxed_slice().try_into().expect("it has this size")
 }
 
 fn give_back<const SIZE: usize>(

@@ -14,8 +14,13 @@ use super::opened::Opened;
 use super::stream::{counted, send};
 use crate::error::Cause;
 
-/// One read of what has arrived.
-pub(crate) type ReadOnce = fn(BorrowedFd<'_>, &mut [u8]) -> rustix::io::Result<Io<usize>>;
+/// How what has arrived is read.
+#[derive(Clone, Copy)]
+pub(crate) enum ReadOnce {
+    /// As bytes, with recv(2).
+    Bytes,
+    With(fn(BorrowedFd<'_>, &mut [u8]) -> rustix::io::Result<Io<usize>>),
+}
 
 /// Two sockets that stay open for the time of a poll.
 pub(crate) struct Relay<'a> {
@@ -41,10 +46,17 @@ pub(crate) enum RelayError {
     Write(usize, Cause),
 }
 
-/// [`ReadOnce`] of a socket that carries bytes alone.
-pub(crate) fn read_bytes(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> rustix::io::Result<Io<usize>> {
-    let (count, _) = rustix::net::recv(fd, &mut *buffer, RecvFlags::empty())?;
-    Ok(counted(count, buffer.len()))
+impl ReadOnce {
+    #[inline(always)]
+    fn read(self, fd: BorrowedFd<'_>, buffer: &mut [u8]) -> rustix::io::Result<Io<usize>> {
+        match self {
+            ReadOnce::Bytes => {
+                let (count, _) = rustix::net::recv(fd, &mut *buffer, RecvFlags::empty())?;
+                Ok(counted(count, buffer.len()))
+            }
+            ReadOnce::With(read) => read(fd, buffer),
+        }
+    }
 }
 
 impl<'a> Relay<'a> {
@@ -62,7 +74,7 @@ impl<'a> Relay<'a> {
         buffer: &mut [u8],
     ) -> Poll<Result<Relayed, Box<RelayError>>> {
         let read = loop {
-            match self.from.attempt(Direction::Read, &mut |fd| (self.read)(fd, &mut *buffer)) {
+            match self.from.attempt(Direction::Read, &mut |fd| self.read.read(fd, buffer)) {
                 Some(read) => break read.map_err(failed_to_read)?,
                 None => ready!(self.from.poll_ready(Direction::Read, cx)).map_err(failed_to_read)?,
             }

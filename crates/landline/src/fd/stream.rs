@@ -19,6 +19,7 @@ use crate::sys;
 pub(crate) const IOV_MAX: usize = 1024;
 
 impl NetFd {
+    #[inline]
     pub(crate) fn read<'a>(
         &'a self,
         buffer: &'a mut [u8],
@@ -30,6 +31,7 @@ impl NetFd {
     }
 
     /// Reads with `receive`; into an empty buffer without waiting.
+    #[inline]
     pub(crate) fn read_io<'a>(
         &'a self,
         buffer: &'a mut [u8],
@@ -61,6 +63,7 @@ impl NetFd {
     }
 
     /// Reads into a buffer that is taken only when there is something to read.
+    #[inline]
     pub(crate) fn read_pooled(
         &self,
     ) -> Call<'_, impl FnMut(&NetFd, BorrowedFd<'_>) -> rustix::io::Result<Io<PooledBuf>>> {
@@ -81,6 +84,7 @@ impl NetFd {
         .await
     }
 
+    #[inline]
     pub(crate) fn write<'a>(
         &'a self,
         buffer: &'a [u8],
@@ -88,6 +92,7 @@ impl NetFd {
         self.call(Direction::Write, move |socket, fd| socket.sent(send(fd, buffer)))
     }
 
+    #[inline]
     pub(crate) fn write_all<'a>(
         &'a self,
         buffer: &'a [u8],
@@ -96,6 +101,7 @@ impl NetFd {
     }
 
     /// With flags of send(2), as a parameter of the type, so that they take no room in the call.
+    #[inline]
     pub(crate) fn write_all_with<'a, const FLAGS: u32>(
         &'a self,
         mut buffer: &'a [u8],

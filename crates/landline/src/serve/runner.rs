@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -39,11 +40,15 @@ pub(super) struct Runner<H, S> {
     handler: H,
     /// Whether conns are ended one by one, because the runtime they run in goes on.
     outlived: bool,
+    /// When it was last told that resources have run out, in seconds since the server began and one more; 0 for never.
+    told: AtomicU64,
     spawn: PhantomData<fn() -> S>,
 }
 
 /// So many conns are taken from a queue that is to be closed.
 const MOST_QUEUED: usize = 4096;
+/// How often it is told that resources have run out, in seconds: it can go on for long, and nobody reads it twice.
+const TELL_EVERY: u64 = 60;
 
 impl<H, F, S> Runner<H, S>
 where
@@ -52,7 +57,7 @@ where
     S: Spawn<Serve<F>>,
 {
     pub(super) fn new(own: Own, handler: H, outlived: bool) -> Runner<H, S> {
-        Runner { own, handler, outlived, spawn: PhantomData }
+        Runner { own, handler, outlived, told: AtomicU64::new(0), spawn: PhantomData }
     }
 
     /// Runs until the server ends: all conns have ended, or it was cut, when those left are dropped with the runtime or
@@ -154,7 +159,17 @@ where
         if exhausted.has_shed {
             self.own.counts.refused_without_resources.increase();
         }
+        self.tell_of_exhaustion(&door.local);
         door.acceptor.pause(exhausted).await
+    }
+
+    fn tell_of_exhaustion(&self, local: &Addr) {
+        let now = self.own.shared().began.elapsed().as_secs() + 1;
+        let told = self.told.load(Ordering::Relaxed);
+        if told == 0 || now.saturating_sub(told) >= TELL_EVERY {
+            self.told.store(now, Ordering::Relaxed);
+            tracing::warn!(target: "landline", %local, "descriptors or memory have run out: conns wait to be accepted");
+        }
     }
 
     /// Waits as long as the accept rate wants it.

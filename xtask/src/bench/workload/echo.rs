@@ -7,6 +7,11 @@ use crate::bench::{
 };
 
 const BARE: Peer = bench("bare", "one epoll loop on rustix", &["serve", "echo", "bare"]);
+const BARE_CALL: Peer = bench(
+    "bare-call",
+    "the same with a function of its own for a conn's turn",
+    &["serve", "echo", "bare-call"],
+);
 const LANDLINE: Peer =
     bench("landline", "Server with one worker, read_pooled and write_all", &["serve", "echo", "landline"]);
 const TOKIO: Peer = bench("tokio", "tokio::net, a task per conn, one thread", &["serve", "echo", "tokio"]);
@@ -15,6 +20,7 @@ const GO: Peer = go("net, a goroutine per conn", "./echo", &[]);
 
 const ECHO_PEERS: &[Peer] = &[
     BARE,
+    BARE_CALL,
     LANDLINE,
     bench(
         "landline-accept",
@@ -41,6 +47,7 @@ pub(super) const ECHO: Workload = Workload {
     goals: &[
         at_least(Metric::Rate, 0.95, "bare"),
         at_most(Metric::Cpu, 1.05, "bare"),
+        at_most(Metric::Cpu, 1.05, "bare-call"),
         at_least(Metric::Rate, 1.5, "go"),
         at_least(Metric::Rate, 0.97, "tokio"),
         at_most(Metric::Calls, 1.0, "tokio"),

@@ -5,7 +5,6 @@
 
 use std::future::{Future, poll_fn};
 use std::io::{self, BufRead, IoSlice, IoSliceMut, Read, Write};
-use std::ops::Range;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -26,8 +25,8 @@ use crate::fd::{Direction, PooledBuf};
 
 /// How many reads a close spends on what is not for the reader.
 const ABSORBED: usize = 4;
-/// How much is read from the conn below at once: a record (RFC 8446 section 5.2) and its head.
-const RECORD: usize = 16 * 1024 + 256 + 5;
+/// How much room for what goes down a conn keeps while there is nothing to send.
+const KEPT: usize = 512;
 
 pub(super) struct Stream {
     below: Conn,
@@ -48,10 +47,10 @@ struct Session {
 /// Records from the conn below that the session has not taken.
 #[derive(Default)]
 struct Incoming {
-    /// Room for a record, made at the first read.
-    room: Vec<u8>,
-    /// Which part of it holds bytes.
-    filled: Range<usize>,
+    /// Borrowed for as long as there are any: a conn that waits holds none.
+    records: Option<PooledBuf>,
+    /// How much of it was taken.
+    taken: usize,
 }
 
 /// Records for the conn below that it has not taken.
@@ -196,8 +195,10 @@ impl Stream {
 
     /// Waits for bytes from the conn below; cancel-safe, as its own read is.
     async fn receive(&self, incoming: &mut Incoming) -> Result<usize, Cause> {
-        let count = read_below(&self.below, incoming.room()).await?;
-        incoming.filled = 0..count;
+        self.session().settle();
+        let records = read_below(&self.below).await?;
+        let count = records.len();
+        incoming.put(records);
         Ok(count)
     }
 
@@ -277,14 +278,13 @@ impl Stream {
                 return Poll::Ready(Ok(()));
             }
             if incoming.is_empty() {
-                let mut room = ReadBuf::new(incoming.room());
-                ready!(self.below.poll_read_shared(cx, &mut room))?;
-                let count = room.filled().len();
-                incoming.filled = 0..count;
-                if count == 0 {
+                self.session().settle();
+                let records = ready!(self.poll_read_below(cx))?;
+                if records.is_empty() {
                     self.session().end();
                     continue;
                 }
+                incoming.put(records);
             }
             self.session().feed(&mut incoming)?;
         }
@@ -378,23 +378,32 @@ impl Stream {
             if self.session().feed(&mut incoming).is_err() || !incoming.is_empty() {
                 return;
             }
-            match self.read_at_once(incoming.room()) {
-                Some(count @ 1..) => incoming.filled = 0..count,
+            match self.read_at_once() {
+                Some(records) if !records.is_empty() => incoming.put(records),
                 _ => return,
             }
         }
     }
 
     /// What is there already; of a socket asked of the kernel itself, as the reactor may not have heard of it yet.
-    fn read_at_once(&self, room: &mut [u8]) -> Option<usize> {
+    fn read_at_once(&self) -> Option<PooledBuf> {
         if let Some(fd) = self.below.as_fd() {
-            return rustix::net::recv(fd, room, RecvFlags::DONTWAIT).ok().map(|(count, _)| count);
+            let mut records = PooledBuf::for_stream();
+            let (count, _) = rustix::net::recv(fd, records.room(), RecvFlags::DONTWAIT).ok()?;
+            return Some(records.filled(count));
         }
-        let mut room = ReadBuf::new(room);
-        match at_once(|cx| self.below.poll_read_shared(cx, &mut room)) {
-            Poll::Ready(Ok(())) => Some(room.filled().len()),
+        match at_once(|cx| self.poll_read_below(cx)) {
+            Poll::Ready(Ok(records)) => Some(records),
             _ => None,
         }
+    }
+
+    fn poll_read_below(&self, cx: &mut task::Context<'_>) -> Poll<Result<PooledBuf, Cause>> {
+        let mut records = PooledBuf::for_stream();
+        let mut room = ReadBuf::new(records.room());
+        ready!(self.below.poll_read_shared(cx, &mut room))?;
+        let count = room.filled().len();
+        Poll::Ready(Ok(records.filled(count)))
     }
 
     fn check_open(&self) -> Result<(), Cause> {
@@ -425,12 +434,11 @@ impl Drop for Stream {
 impl Session {
     /// Gives the session what has come, until it has something for its reader.
     fn feed(&mut self, incoming: &mut Incoming) -> Result<(), Cause> {
-        while !incoming.is_empty() {
-            let mut rest = &incoming.room[incoming.filled.clone()];
+        while let Some(mut rest) = incoming.rest() {
             let before = rest.len();
             self.tls.read_tls(&mut rest)?;
             let taken = before - rest.len();
-            incoming.filled.start += taken;
+            incoming.take(taken);
             let state = self.tls.process_new_packets().map_err(|error| {
                 let cause = failed(error);
                 self.failed = Some(cause.clone());
@@ -441,10 +449,16 @@ impl Session {
             }
             if taken == 0 {
                 // After a `close_notify` nothing counts.
-                incoming.filled = 0..0;
+                *incoming = Incoming::default();
             }
         }
         Ok(())
+    }
+
+    /// Before waiting for more: rustls, which keeps what a long record took, is brought to give it back. It does so when it is
+    /// about to read, and finds nothing here.
+    fn settle(&mut self) {
+        let _ = self.tls.read_tls(&mut NothingYet);
     }
 
     /// The conn below has ended.
@@ -476,14 +490,32 @@ impl Session {
     }
 }
 
+struct NothingYet;
+
+impl Read for NothingYet {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::WouldBlock.into())
+    }
+}
+
 impl Incoming {
     fn is_empty(&self) -> bool {
-        self.filled.is_empty()
+        self.records.is_none()
     }
 
-    fn room(&mut self) -> &mut [u8] {
-        self.room.resize(RECORD, 0);
-        &mut self.room
+    fn rest(&self) -> Option<&[u8]> {
+        Some(&self.records.as_ref()?[self.taken..])
+    }
+
+    fn put(&mut self, records: PooledBuf) {
+        *self = Incoming { records: (!records.is_empty()).then_some(records), taken: 0 };
+    }
+
+    fn take(&mut self, count: usize) {
+        self.taken += count;
+        if self.rest().is_some_and(<[u8]>::is_empty) {
+            *self = Incoming::default();
+        }
     }
 }
 
@@ -495,6 +527,7 @@ impl Outgoing {
 
     fn clear(&mut self) {
         self.bytes.clear();
+        self.bytes.shrink_to(KEPT);
         self.sent = 0;
     }
 }
@@ -506,11 +539,8 @@ fn at_once<T>(poll: impl FnMut(&mut task::Context<'_>) -> Poll<T>) -> Poll<T> {
 }
 
 /// On the heap and of a type with a name, since the conn below may be TLS again.
-fn read_below<'a>(
-    below: &'a Conn,
-    buffer: &'a mut [u8],
-) -> Pin<Box<dyn Future<Output = Result<usize, Cause>> + Send + 'a>> {
-    Box::pin(async move { below.read(buffer).await.map_err(|error| error.cause().clone()) })
+fn read_below(below: &Conn) -> Pin<Box<dyn Future<Output = Result<PooledBuf, Cause>> + Send + '_>> {
+    Box::pin(async move { below.read_pooled().await.map_err(|error| error.cause().clone()) })
 }
 
 fn write_below<'a>(

@@ -211,7 +211,8 @@ where
             if shared.is_cut() {
                 return;
             }
-            let Some(place) = self.try_place() else { return };
+            // Conns that are served end one by one, and leave their places to those that are queued.
+            let place = self.place().await;
             match door.acceptor.attempt_queued() {
                 Ok(Attempt::Conn(fd, from)) => {
                     place.keep();

@@ -285,6 +285,7 @@ async fn pass_back(
     sender: &Origin,
     last: &Last,
 ) -> landline::Result<()> {
+    let mut was_lost = false;
     loop {
         let passed = async {
             let answer = there.read_pooled().await?;
@@ -297,11 +298,19 @@ async fn pass_back(
         };
         match passed.await {
             Ok(Some(length)) => {
+                was_lost = false;
                 last.moved(Way::Back);
                 target.counters.moved(0, length as u64);
             }
             Ok(None) => return Ok(()),
-            Err(error) if is_a_loss(target, &error) => target.counters.dropped(),
+            Err(error) if is_a_loss(target, &error) => {
+                target.counters.dropped();
+                if was_lost {
+                    // An error that stays is not asked for again and again.
+                    sleep(PAUSE).await;
+                }
+                was_lost = true;
+            }
             Err(error) => return Err(error),
         }
     }

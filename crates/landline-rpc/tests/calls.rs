@@ -2,8 +2,13 @@
 
 mod common;
 
+use std::sync::Arc;
+
 use common::{PATIENCE, args, pair, serve, server, server_with};
+use landline::TlsConn;
 use landline_rpc::{Client, ClientConfig, Error, RegisterError, Server, Wire};
+use rustls::pki_types::PrivateKeyDer;
+use rustls::{ClientConfig as TlsClientConfig, RootCertStore, ServerConfig as TlsServerConfig};
 use tokio::task::JoinSet;
 
 /// A client and a server on the two ends of a pipe, without sockets.
@@ -187,4 +192,27 @@ async fn a_server_calls_through_every_kind_of_stream() {
     assert_eq!(client.call::<_, i64>("Arith.Multiply", &args(6, 7)).await.unwrap(), 42);
     drop(client);
     serving.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn calls_go_over_tls() {
+    let own = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let certificate = own.cert.der().clone();
+    let key = PrivateKeyDer::Pkcs8(own.signing_key.serialize_der().into());
+    let mut roots = RootCertStore::empty();
+    roots.add(certificate.clone()).unwrap();
+    let trusting = TlsClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    let known = TlsServerConfig::builder().with_no_client_auth().with_single_cert(vec![certificate], key);
+    let (ours, theirs) = landline::UnixConn::pair(landline::UnixKind::Stream).unwrap();
+    let (server, _) = server();
+    let serving = tokio::spawn(async move {
+        let conn = TlsConn::accept(theirs.into(), Arc::new(known.unwrap())).await.unwrap();
+        server.serve_conn(conn).await
+    });
+    let client = Client::on(TlsConn::connect(ours.into(), "localhost", Arc::new(trusting)).await.unwrap());
+    assert_eq!(client.call::<_, i64>("Arith.Multiply", &args(6, 7)).await.unwrap(), 42);
+    drop(client);
+    // Dropped, it says no farewell, which over TLS is no end (RFC 8446 section 6.1).
+    let ended = serving.await.unwrap().unwrap_err();
+    assert!(matches!(ended, Error::Disconnected(_)), "{ended}");
 }

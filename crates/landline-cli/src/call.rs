@@ -12,7 +12,7 @@ use crate::values::{self, Span};
 ///
 /// Gob needs to know what the arguments are. By default that is read off the JSON: a whole number is an int, any other a
 /// float64, an object a struct with its fields, a list a slice. Where that is not what the method takes (an unsigned
-/// number, bytes, a map, a time), --type says it in the syntax of Go.
+/// number, bytes, a map, a time), or cannot be read off (an empty list), --type says it in the syntax of Go.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -42,8 +42,8 @@ pub(crate) struct Call {
     #[arg(long = "type", value_name = "T")]
     of: Option<String>,
     /// How long it may take, the dial included, such as 250ms, 1.5s or 2m
-    #[arg(long, value_name = "D", value_parser = values::timeout, allow_hyphen_values = true)]
-    timeout: Option<Span>,
+    #[arg(long, value_name = "D", default_value = "30s", value_parser = values::timeout, allow_hyphen_values = true)]
+    timeout: Span,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -87,16 +87,17 @@ impl Call {
                 let parsed: Type = of.parse().map_err(refuse)?;
                 Value::of_type(&parsed, json).map_err(refuse)
             }
+            None if has_empty_list(json) => Err(Failure::Usage(format!(
+                "{json}: nothing says what an empty list is a list of; --type does, as in --type '[]int'"
+            ))),
             None => serde_json::from_value(json.clone())
                 .map_err(|error| Failure::Usage(format!("{json}: {error}; --type says what it is"))),
         }
     }
 
     async fn dial(&self, wire: Wire) -> Result<landline_rpc::Client, Failure> {
-        let mut config = ClientConfig::new().codec(wire).http(self.http).reconnect(Reconnect::Never);
-        if let Some(Span(timeout)) = self.timeout {
-            config = config.timeout(timeout);
-        }
+        let config = ClientConfig::new().codec(wire).http(self.http).reconnect(Reconnect::Never);
+        let config = config.timeout(self.timeout.0);
         let network = if self.address.starts_with(['/', '@', '.']) { "unix" } else { "tcp" };
         config.dial(network, &self.address).await.map_err(|error| self.failure(&error))
     }
@@ -108,5 +109,14 @@ impl Call {
             Error::Handshake(_) => Failure::Refused(format!("{}: {error}", self.address)),
             _ => Failure::Refused(format!("{}: {error}", self.method)),
         }
+    }
+}
+
+/// A list without elements does not say what they would be.
+fn has_empty_list(json: &serde_json::Value) -> bool {
+    match json {
+        serde_json::Value::Array(list) => list.is_empty() || list.iter().any(has_empty_list),
+        serde_json::Value::Object(fields) => fields.values().any(has_empty_list),
+        _ => false,
     }
 }

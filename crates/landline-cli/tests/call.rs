@@ -77,3 +77,23 @@ fn a_server_that_is_not_there_or_is_something_else_is_status_1() {
     let refused = calculator.call(&[], &["Arith.Double", "21"]).expect(1);
     assert!(refused.complaint().starts_with("landline: Arith.Double: "), "{}", refused.stderr);
 }
+
+#[test]
+fn an_empty_list_needs_a_type() {
+    let calculator = Calculator::start(Wire::Gob);
+    for arguments in ["[]", r#"{"A": [[]]}"#] {
+        let done = calculator.call(&[], &["Arith.Divide", arguments]).expect(2);
+        assert!(done.complaint().contains("--type"), "{}", done.stderr);
+    }
+}
+
+#[test]
+fn a_server_that_says_nothing_is_not_waited_for_for_ever() {
+    let help = run(&["call", "--help"]).expect(0);
+    assert!(help.text().contains("[default: 30s]"), "{}", help.text());
+    // A server of gob waits for more of what is no message to it.
+    let calculator = Calculator::start(Wire::Gob);
+    let options = ["--codec", "json", "--timeout", "300ms"];
+    let done = calculator.call(&options, &["Arith.Divide", "{}"]).expect(1);
+    assert!(!done.complaint().is_empty());
+}

@@ -302,11 +302,13 @@ async fn who_waits_for_a_place_is_served_in_the_drain_as_others_end() {
         // Whoever comes later is refused while they wait.
         until("it listens no longer", || std::net::TcpListener::bind(addr(&serving)).is_ok()).await;
         drop(first);
-        for mut conn in waiting {
+        // Whichever has its turn first keeps the others waiting until it is dropped.
+        let answered = waiting.into_iter().map(|mut conn| async move {
             let mut byte = [0];
             timeout(LONG, conn.read_exact(&mut byte)).await.expect("its turn comes").unwrap();
             assert_eq!(&byte, b"y");
-        }
+        });
+        futures_util::future::join_all(answered).await;
         let drained = timeout(LONG, draining).await.expect("it ends with the last").unwrap();
         assert_eq!((drained.finished, drained.cut, drained.stuck_workers), (4, 0, 0));
     }

@@ -11,6 +11,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::process::{Child, Command};
 use tokio::task::JoinSet;
 
+use crate::answering::Answering;
 use crate::converse::{Peer, Shape, check_stdin, converse};
 use crate::failure::Failure;
 use crate::output;
@@ -129,13 +130,14 @@ impl Listen {
         self.check_stdin()?;
         let conn = ListenConfig::new().listen_packet(network, &self.address).await;
         let conn = conn.map_err(|error| Failure::at(&self.address, &error))?;
-        self.announce(&conn.local_addr()?)?;
         let mut buffer = vec![0; MESSAGE];
         if self.echo {
+            let conn = Answering::new(conn)?;
+            self.announce(&conn.local_addr()?)?;
             loop {
-                let message = conn.recv_from(&mut buffer).await?;
+                let (length, from) = conn.receive(&mut buffer).await?;
                 // One peer that cannot be answered, such as an unnamed socket, is no trouble of the others'.
-                if let Err(error) = conn.send_to(&buffer[..message.len], &message.from).await {
+                if let Err(error) = conn.answer(&buffer[..length], &from).await {
                     output::complain(&error.to_string());
                 }
                 if self.once {
@@ -143,6 +145,7 @@ impl Listen {
                 }
             }
         }
+        self.announce(&conn.local_addr()?)?;
         let peer = FirstSender::of(conn, &mut buffer).await?;
         converse(&peer, Shape::Datagrams).await
     }

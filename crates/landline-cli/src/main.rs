@@ -2,17 +2,21 @@
 
 #![forbid(unsafe_code)]
 
+mod answering;
 mod call;
 mod converse;
+mod descriptors;
 mod dial;
 mod failure;
 mod forward;
 mod get;
 mod gob;
+mod lines;
 mod listen;
 mod lookup;
 mod output;
 mod proxy;
+mod reset;
 mod resolver;
 mod serve;
 mod signals;
@@ -91,9 +95,8 @@ fn main() -> ExitCode {
             return ExitCode::from(1);
         }
     };
-    if matches!(cli.command, Command::Proxy(_) | Command::Forward(_) | Command::Serve(_) | Command::Listen(_))
-    {
-        trouble::tell();
+    if let Err(failure) = prepare(&cli.command) {
+        return ExitCode::from(told(&failure));
     }
     // A server takes signals itself, to let its conns finish.
     let drains = matches!(cli.command, Command::Proxy(_) | Command::Forward(_) | Command::Serve(_));
@@ -108,9 +111,22 @@ fn main() -> ExitCode {
             },
         }
     });
+    output::finish();
     // A thread may still be blocked in a read of stdin, which nothing but the end of the process ends.
     runtime.shutdown_background();
     ExitCode::from(status)
+}
+
+/// What a program needs that runs for long.
+fn prepare(command: &Command) -> Result<(), Failure> {
+    match command {
+        Command::Forward(_) | Command::Proxy(_) | Command::Serve(_) => descriptors::raise(),
+        Command::Listen(_) => {}
+        _ => return Ok(()),
+    }
+    output::queue()?;
+    trouble::tell();
+    Ok(())
 }
 
 /// Says why, and gives the exit status.

@@ -3,11 +3,47 @@
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
+use std::sync::OnceLock;
+use std::time::Duration;
 
 use landline::explain::Report;
 use landline::explain::render::{self, Colors, Glyphs, Html, printable};
 
 use crate::failure::Failure;
+use crate::lines::{Lines, Weight};
+
+/// Standard error of a program that runs for long, once [`queue`] has been called.
+static ERRORS: OnceLock<Lines> = OnceLock::new();
+/// The same of standard output.
+static LOG: OnceLock<Lines> = OnceLock::new();
+
+/// How long what was said last may take to be read, at the end of the program.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// From now on, [`tell`], [`complain`] and [`log`] leave their words to threads of their own and wait for nobody: a pipe
+/// that is not read stops no server, nor a terminal that was stopped.
+pub(crate) fn queue() -> Result<(), Failure> {
+    let begin = |lines: &'static OnceLock<Lines>, name: &str, write: fn(&str)| {
+        let write = move || lines.get_or_init(Lines::new).write_all(write);
+        lines.get_or_init(Lines::new);
+        let thread = std::thread::Builder::new().name(name.to_owned()).spawn(write);
+        thread.map(drop).map_err(|error| Failure::Refused(format!("no thread: {error}")))
+    };
+    begin(&ERRORS, "stderr", tell_now)?;
+    begin(&LOG, "stdout", |line| {
+        // Whoever read it may have gone, which stops nothing.
+        let _ = print(line);
+    })
+}
+
+/// Waits a while until what is queued has been written.
+pub(crate) fn finish() {
+    for lines in [&LOG, &ERRORS] {
+        if let Some(lines) = lines.get() {
+            lines.finish(PATIENCE);
+        }
+    }
+}
 
 /// Writes to standard output and makes sure that it has gone out.
 ///
@@ -20,13 +56,42 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
 
 /// Writes to standard error; there is nobody to tell if that fails.
 pub(crate) fn tell(text: &str) {
+    say(text, Weight::Asked);
+}
+
+fn say(text: &str, weight: Weight) {
+    match ERRORS.get() {
+        Some(lines) => lines.push(text.to_owned(), weight),
+        None => tell_now(text),
+    }
+}
+
+/// [`tell`], waiting until it is written, for threads that may.
+pub(crate) fn tell_now(text: &str) {
     let mut stderr = anstream::stderr().lock();
     let _ = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());
 }
 
 /// One line on standard error, `landline: …`, whatever the message holds.
 pub(crate) fn complain(message: &str) {
-    tell(&format!("landline: {}\n", printable(message)));
+    say(&format!("landline: {}\n", printable(message)), Weight::Common);
+}
+
+/// One line on standard output, of which there may be more than anybody reads.
+pub(crate) fn log(line: &str) {
+    let line = format!("{}\n", printable(line));
+    match LOG.get() {
+        Some(lines) => lines.push(line, Weight::Common),
+        None => drop(print(&line)),
+    }
+}
+
+/// A line that is written over by the next, behind all others; none takes it away. For a terminal, once [`queue`] has
+/// been called.
+pub(crate) fn show(status: Option<String>) {
+    let Some(lines) = ERRORS.get() else { return };
+    let room = width(To::Stderr, true).unwrap_or(80).saturating_sub(1);
+    lines.set_status(status.map(|status| status.chars().take(room).collect()));
 }
 
 /// Which of the standard streams a drawing is for.

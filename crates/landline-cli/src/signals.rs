@@ -5,8 +5,11 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::pin;
 use std::task::Poll;
+use std::time::Duration;
 
 use futures_util::future::maybe_done;
+use landline::Serving;
+use landline::serve::Drained;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::failure::Failure;
@@ -28,6 +31,26 @@ pub(crate) async fn asked_to_end() -> io::Result<u8> {
         () = arrival(&mut hangup) => SignalKind::hangup(),
     };
     Ok(128 + u8::try_from(kind.as_raw_value()).unwrap_or(0))
+}
+
+/// [`asked_to_end`] without the status. Without a way to hear of signals, they end the program as they do any other.
+pub(crate) async fn asked() {
+    if asked_to_end().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Ends a server when it is asked to: its conns have `drain` to finish, or until it is asked again.
+pub(crate) async fn drain(serving: &Serving, drain: Duration) -> landline::Result<Drained> {
+    tokio::select! {
+        ended = serving.wait() => return ended,
+        () = asked() => {}
+    }
+    tokio::select! {
+        drained = serving.shutdown(drain) => return Ok(drained),
+        () = asked() => {}
+    }
+    Ok(serving.shutdown(Duration::ZERO).await)
 }
 
 /// Runs `served` to its end, and `announce` as soon as it has begun: it listens for signals then, and whoever hears of it

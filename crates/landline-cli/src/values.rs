@@ -191,6 +191,19 @@ impl FromStr for Probes {
     }
 }
 
+/// A number of bytes: three digits that matter, in powers of 1000.
+pub(crate) fn bytes(number: f64) -> String {
+    let mut number = number;
+    for unit in ["B", "kB", "MB", "GB", "TB"] {
+        if number < 1000.0 || unit == "TB" {
+            let decimals = if unit == "B" || number >= 100.0 { 0 } else { 1 };
+            return format!("{number:.decimals$} {unit}");
+        }
+        number /= 1000.0;
+    }
+    unreachable!("the last unit takes all")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

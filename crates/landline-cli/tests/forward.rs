@@ -137,6 +137,9 @@ fn datagrams_have_a_session_for_each_sender() {
     clients[0].send(b"again").unwrap();
     let (length, from) = server.recv_from(&mut buffer).unwrap();
     assert_eq!((&buffer[..length], from), (&b"again"[..], seen[0]));
+    // The end waits for those that were not answered.
+    server.send_to(b"again", seen[0]).unwrap();
+    clients[0].recv(&mut buffer).unwrap();
     let counters = end(running, Signal::TERM);
     assert!(counters.ends_with(", 1 refused"), "{counters}");
 }
@@ -228,8 +231,9 @@ fn a_conn_that_goes_on_is_cut_when_the_drain_is_over() {
     let mut word = [0; 5];
     far.read_exact(&mut word).unwrap();
     let counters = end(running, Signal::TERM);
-    assert!(counters.contains("0 open, 1 conns"), "{counters}");
-    assert!(matches!(conn.read(&mut [0; 16]), Ok(0) | Err(_)));
+    assert_eq!(counters, "0 open, 1 conns, 0 failed, 5 bytes there, 0 back, 1 cut");
+    let error = conn.read(&mut [0; 16]).expect_err("a conn that is cut has not ended");
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
 }
 
 #[test]
@@ -240,7 +244,7 @@ fn an_idle_conn_is_ended() {
     let _far = listener.accept().unwrap();
     assert!(matches!(conn.read(&mut [0; 16]), Ok(0) | Err(_)));
     let complaint = running.error_line();
-    assert!(complaint.contains("timeout"), "{complaint}");
+    assert!(complaint.contains("timeout") && complaint.contains("--idle"), "{complaint}");
     drop(running);
 }
 
@@ -256,6 +260,10 @@ fn bad_usage_is_status_2_and_names_the_input() {
         (&["udp", ":0", "udp", "localhost:1", "--proxy-in"], "PROXY"),
         (&["tcp", ":0", "udp", "localhost:1", "--proxy-out", "v1"], "PROXY"),
         (&["tcp", ":0", "tcp", "localhost:1", "--proxy-out", "v3"], "v3"),
+        (&["tcp", ":0", "tcp", "nohost"], "nohost"),
+        (&["tcp", ":0", "tcp", "127.0.0.1:99999"], "99999"),
+        (&["tcp", ":0", "tcp", "a..b:1"], "a..b"),
+        (&["udp", ":0", "udp", "localhost:1", "--workers", "2"], "--workers"),
         (&["tcp", ":0", "tcp", "localhost:1", "--max-conns", "0"], "--max-conns 0"),
         (&["tcp", ":0", "tcp", "localhost:1", "--idle", "0"], "--idle 0"),
     ] {
@@ -270,4 +278,91 @@ fn an_address_that_is_taken_is_status_1() {
     let (_listener, taken) = tcp_server();
     let done = run(&["forward", "tcp", &taken, "tcp", "127.0.0.1:1"]).expect(1);
     assert!(done.complaint().contains(&taken), "{}", done.stderr);
+}
+
+#[test]
+fn the_bytes_of_conns_that_are_open_are_told() {
+    let (listener, backend) = tcp_server();
+    let (mut running, address) = start(&["tcp", "127.0.0.1:0", "tcp", &backend]);
+    let mut conn = connect(&address);
+    conn.write_all(b"hello").unwrap();
+    let (mut far, _) = listener.accept().unwrap();
+    far.read_exact(&mut [0; 5]).unwrap();
+    far.write_all(b"hi").unwrap();
+    conn.read_exact(&mut [0; 2]).unwrap();
+    // They have arrived a moment before they are counted.
+    let expected = "1 open, 1 conns, 0 failed, 5 bytes there, 2 back";
+    let mut told = String::new();
+    for _ in 0..1000 {
+        running.signal(Signal::USR1);
+        told = running.error_line();
+        if told == expected {
+            break;
+        }
+    }
+    assert_eq!(told, expected);
+    drop((conn, far));
+    assert_eq!(end(running, Signal::TERM), "0 open, 1 conns, 0 failed, 5 bytes there, 2 back");
+}
+
+#[test]
+fn a_stderr_that_nobody_reads_stops_nobody() {
+    let (listener, backend) = tcp_server();
+    drop(listener);
+    let (running, address) = start(&["tcp", "127.0.0.1:0", "tcp", &backend]);
+    // Each is refused, and told of: more than a pipe and the queue before it hold.
+    for _ in 0..4000 {
+        assert!(matches!(connect(&address).read(&mut [0; 1]), Ok(0) | Err(_)));
+    }
+    running.signal(Signal::TERM);
+    let done = running.end_unread();
+    assert_eq!(done.code(), Some(0));
+}
+
+#[test]
+fn a_reset_is_passed_on_as_one() {
+    let (listener, backend) = tcp_server();
+    let (running, address) = start(&["tcp", "127.0.0.1:0", "tcp", &backend]);
+    let mut conn = connect(&address);
+    conn.write_all(b"ask").unwrap();
+    let (mut far, _) = listener.accept().unwrap();
+    far.read_exact(&mut [0; 3]).unwrap();
+    far.write_all(b"half an answer").unwrap();
+    conn.read_exact(&mut [0; 14]).unwrap();
+    rustix::net::sockopt::set_socket_linger(&far, Some(Duration::ZERO)).unwrap();
+    drop(far);
+    let error = conn.read(&mut [0; 16]).expect_err("half an answer is no whole one");
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+    drop(running);
+}
+
+#[test]
+fn a_conn_to_datagrams_ends_with_its_client() {
+    let server = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let backend = server.local_addr().unwrap().to_string();
+    let (running, address) = start(&["tcp", "127.0.0.1:0", "udp", &backend, "--timeout", "1s"]);
+    let mut conn = connect(&address);
+    conn.write_all(b"x").unwrap();
+    conn.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(rest(&mut conn), b"", "it is closed, though a socket of datagrams never ends");
+    assert_eq!(end(running, Signal::TERM), "0 open, 1 conns, 0 failed, 1 bytes there, 0 back");
+}
+
+#[test]
+fn an_answer_comes_from_where_the_datagram_was_sent() {
+    let server = UdpSocket::bind("127.0.0.1:0").unwrap();
+    server.set_read_timeout(Some(PATIENCE)).unwrap();
+    let backend = server.local_addr().unwrap().to_string();
+    let (running, address) = start(&["udp4", ":0", "udp", &backend]);
+    let port = address.rsplit(':').next().unwrap();
+    let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+    client.set_read_timeout(Some(PATIENCE)).unwrap();
+    // Connected, it takes nothing from any other address.
+    client.connect(format!("127.0.0.7:{port}")).unwrap();
+    client.send(b"ask").unwrap();
+    let mut buffer = [0; 16];
+    let (_, from) = server.recv_from(&mut buffer).unwrap();
+    server.send_to(b"answer", from).unwrap();
+    assert_eq!(client.recv(&mut buffer).unwrap(), 6);
+    drop(running);
 }

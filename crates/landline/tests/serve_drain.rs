@@ -282,3 +282,32 @@ async fn what_is_kept_for_a_successor_is_closed_in_a_drain_too() {
     drop(conn);
     assert_eq!(draining.await.unwrap().cut, 0);
 }
+
+#[tokio::test]
+async fn who_waits_for_a_place_is_served_in_the_drain_as_others_end() {
+    for workers in [1, 2] {
+        let server = Server::new().workers(workers).max_conns(1);
+        let serving = Arc::new(server.serve("tcp", LOCAL, echo).await.unwrap());
+        let first = served(&serving).await;
+        let mut waiting = Vec::new();
+        for _ in 0..3 {
+            let mut conn = TcpStream::connect(addr(&serving)).await.unwrap();
+            conn.write_all(b"y").await.unwrap();
+            waiting.push(conn);
+        }
+        let draining = tokio::spawn({
+            let serving = serving.clone();
+            async move { serving.shutdown(LONG * 100).await }
+        });
+        // Whoever comes later is refused while they wait.
+        until("it listens no longer", || std::net::TcpListener::bind(addr(&serving)).is_ok()).await;
+        drop(first);
+        for mut conn in waiting {
+            let mut byte = [0];
+            timeout(LONG, conn.read_exact(&mut byte)).await.expect("its turn comes").unwrap();
+            assert_eq!(&byte, b"y");
+        }
+        let drained = timeout(LONG, draining).await.expect("it ends with the last").unwrap();
+        assert_eq!((drained.finished, drained.cut, drained.stuck_workers), (4, 0, 0));
+    }
+}

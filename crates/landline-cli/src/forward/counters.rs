@@ -5,14 +5,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
+use landline::Progress;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
 
 use crate::failure::Failure;
 use crate::output;
+use crate::values::bytes;
 
-/// Counted by every worker; a conn counts a few times, not for every byte.
+/// Conns share so many counters of bytes, so that few threads meet at one.
+const SHARDS: usize = 16;
+
+/// Counted by every worker, bytes as they move.
 #[derive(Debug, Default)]
 pub(super) struct Counters {
     open: AtomicU64,
@@ -22,16 +26,30 @@ pub(super) struct Counters {
     dropped: AtomicU64,
     there: AtomicU64,
     back: AtomicU64,
+    streams: [Progress; SHARDS],
 }
 
 /// A conn that is open, until it is dropped.
-pub(super) struct Open<'a>(&'a Counters);
+pub(super) struct Open<'a> {
+    counters: &'a Counters,
+    shard: usize,
+}
+
+/// Bytes of one conn that are counted where they can be told from others', and handed on from time to time, and when this
+/// is dropped.
+pub(super) struct Own<'a> {
+    counters: &'a Counters,
+    to: Progress,
+    back: Progress,
+    /// What was handed on, of either.
+    settled: (AtomicU64, AtomicU64),
+}
 
 impl Counters {
     pub(super) fn opened(&self) -> Open<'_> {
         self.open.fetch_add(1, Relaxed);
-        self.conns.fetch_add(1, Relaxed);
-        Open(self)
+        let number = self.conns.fetch_add(1, Relaxed);
+        Open { counters: self, shard: number as usize % SHARDS }
     }
 
     pub(super) fn failed(&self) {
@@ -53,29 +71,84 @@ impl Counters {
         self.back.fetch_add(back, Relaxed);
     }
 
-    /// One line.
-    fn line(&self) -> String {
+    fn there(&self) -> u64 {
+        self.there.load(Relaxed) + self.streams.iter().map(Progress::there).sum::<u64>()
+    }
+
+    fn back(&self) -> u64 {
+        self.back.load(Relaxed) + self.streams.iter().map(Progress::back).sum::<u64>()
+    }
+
+    /// One line; `cut` is how many conns were not left to finish.
+    fn line(&self, cut: u64) -> String {
         let mut line = format!(
             "{} open, {} conns, {} failed, {} bytes there, {} back",
             self.open.load(Relaxed),
             self.conns.load(Relaxed),
             self.failed.load(Relaxed),
-            self.there.load(Relaxed),
-            self.back.load(Relaxed),
+            self.there(),
+            self.back(),
         );
-        for (count, what) in [(&self.refused, "refused"), (&self.dropped, "datagrams dropped")] {
-            match count.load(Relaxed) {
-                0 => {}
-                count => line.push_str(&format!(", {count} {what}")),
+        let (refused, dropped) = (self.refused.load(Relaxed), self.dropped.load(Relaxed));
+        for (count, what) in [(refused, "refused"), (dropped, "datagrams dropped"), (cut, "cut")] {
+            if count > 0 {
+                line.push_str(&format!(", {count} {what}"));
             }
         }
         line
+    }
+
+    /// A shorter one, that changes.
+    fn status(&self) -> String {
+        format!(
+            "{} open of {}, {} there, {} back",
+            self.open.load(Relaxed),
+            self.conns.load(Relaxed),
+            bytes(self.there() as f64),
+            bytes(self.back() as f64),
+        )
+    }
+}
+
+impl<'a> Open<'a> {
+    /// Where its bytes are counted, along with those of others.
+    pub(super) fn progress(&self) -> &'a Progress {
+        &self.counters.streams[self.shard]
+    }
+
+    /// Two copies of its own, of which either counts in one of these.
+    pub(super) fn count_here(&self, to: Progress, back: Progress) -> Own<'a> {
+        Own { counters: self.counters, to, back, settled: Default::default() }
     }
 }
 
 impl Drop for Open<'_> {
     fn drop(&mut self) {
-        self.0.open.fetch_sub(1, Relaxed);
+        self.counters.open.fetch_sub(1, Relaxed);
+    }
+}
+
+impl Own<'_> {
+    pub(super) fn to(&self) -> &Progress {
+        &self.to
+    }
+
+    pub(super) fn back(&self) -> &Progress {
+        &self.back
+    }
+
+    /// Hands on what has moved since; the sum of all that has.
+    pub(super) fn settle(&self) -> u64 {
+        let (to, back) = (self.to.there(), self.back.there());
+        let new = |now: u64, settled: &AtomicU64| now - settled.swap(now, Relaxed);
+        self.counters.moved(new(to, &self.settled.0), new(back, &self.settled.1));
+        to + back
+    }
+}
+
+impl Drop for Own<'_> {
+    fn drop(&mut self) {
+        self.settle();
     }
 }
 
@@ -96,7 +169,7 @@ impl Report {
             let counters = counters.clone();
             async move {
                 while asked.recv().await.is_some() {
-                    output::tell(&format!("{}\n", counters.line()));
+                    output::tell(&format!("{}\n", counters.line(0)));
                 }
             }
         });
@@ -104,11 +177,11 @@ impl Report {
         Ok(Report { counters, on_signal, progress })
     }
 
-    /// Tells them a last time.
-    pub(super) fn end(self) {
+    /// Tells them a last time, and how many conns were cut.
+    pub(super) fn end(self, cut: u64) {
         let counters = self.counters.clone();
         drop(self);
-        output::tell(&format!("{}\n", counters.line()));
+        output::tell(&format!("{}\n", counters.line(cut)));
     }
 }
 
@@ -117,25 +190,15 @@ impl Drop for Report {
         self.on_signal.abort();
         if let Some(progress) = &self.progress {
             progress.abort();
+            output::show(None);
         }
     }
 }
 
-/// A line on the terminal that is written over and over, and taken away when this is dropped.
+/// A line on the terminal that is written over and over, behind whatever else is told.
 async fn show(counters: Arc<Counters>) {
-    let bar = ProgressBar::new_spinner().with_finish(indicatif::ProgressFinish::AndClear);
-    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
-        bar.set_style(style);
-    }
     loop {
-        bar.set_message(format!(
-            "{} open of {}, {} there, {} back",
-            counters.open.load(Relaxed),
-            counters.conns.load(Relaxed),
-            HumanBytes(counters.there.load(Relaxed)),
-            HumanBytes(counters.back.load(Relaxed)),
-        ));
-        bar.tick();
+        output::show(Some(counters.status()));
         tokio::time::sleep(BEAT).await;
     }
 }
@@ -152,13 +215,15 @@ mod tests {
         counters.failed();
         counters.moved(12, 0);
         counters.moved(3, 4);
-        assert_eq!(counters.line(), "1 open, 2 conns, 1 failed, 15 bytes there, 4 back");
+        assert_eq!(counters.line(0), "1 open, 2 conns, 1 failed, 15 bytes there, 4 back");
         drop(open);
         counters.dropped();
         counters.refused();
         assert_eq!(
-            counters.line(),
+            counters.line(0),
             "0 open, 2 conns, 1 failed, 15 bytes there, 4 back, 1 refused, 1 datagrams dropped"
         );
+        assert!(counters.line(2).ends_with(" dropped, 2 cut"));
+        assert_eq!(counters.status(), "0 open of 2, 15 B there, 4 B back");
     }
 }

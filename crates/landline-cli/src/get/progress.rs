@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::output;
+use crate::values::bytes;
 
 /// How often the line changes at most.
 const EVERY: Duration = Duration::from_millis(100);
@@ -76,19 +77,6 @@ fn line(written: u64, whole: Option<u64>, came: u64, took: Duration) -> String {
         }
         None => format!("{}, {speed}", bytes(written as f64)),
     }
-}
-
-/// Three digits that matter, in powers of 1000.
-fn bytes(number: f64) -> String {
-    let mut number = number;
-    for unit in ["B", "kB", "MB", "GB", "TB"] {
-        if number < 1000.0 || unit == "TB" {
-            let decimals = if unit == "B" || number >= 100.0 { 0 } else { 1 };
-            return format!("{number:.decimals$} {unit}");
-        }
-        number /= 1000.0;
-    }
-    unreachable!("the last unit takes all")
 }
 
 #[cfg(test)]

@@ -141,7 +141,7 @@ impl Proxy {
             announce(&local);
             Ok(())
         };
-        signals::announcing(serving.drain_on_signals(self.drain.0), announce).await??;
+        signals::announcing(signals::drain(&serving, self.drain.0), announce).await??;
         Ok(())
     }
 

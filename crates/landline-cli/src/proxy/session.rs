@@ -14,6 +14,7 @@ use super::rules::{Denial, Rules};
 use super::socks::{self, Command, Host, Socks};
 use super::udp::{Association, Relayed};
 use crate::output;
+use crate::reset::Unfinished;
 
 /// How long a client may take to say what it wants.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -62,10 +63,10 @@ impl Proxy {
         }
     }
 
-    /// One line for every request, where that is wanted. Whoever reads it may have gone, which stops nothing.
+    /// One line for every request, where that is wanted.
     fn log(&self, line: &str) {
         if self.logs {
-            let _ = output::print(&format!("{}\n", landline::explain::render::printable(line)));
+            output::log(line);
         }
     }
 
@@ -238,9 +239,11 @@ impl Proxy {
     }
 
     async fn relay(&self, conn: &Conn, target: &Conn, client: &str, what: &str) -> Result<(), Ended> {
+        let ends = [conn, target].map(Unfinished::new);
         let ended = Copier::new().idle_timeout(self.idle).copy_both(conn, target).await;
         match ended {
             Ok((there, back)) => {
+                ends.into_iter().for_each(Unfinished::finished);
                 self.log(&format!("{client} {what}: {} bytes there, {} back", there.bytes, back.bytes));
                 Ok(())
             }

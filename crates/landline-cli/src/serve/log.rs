@@ -143,7 +143,7 @@ fn write(format: Format, entries: &Receiver<Entry>, dropped: &AtomicU64) {
     while let Ok(entry) = entries.recv() {
         let line = entry.line(format);
         match format {
-            Format::Common => output::tell(&line),
+            Format::Common => output::tell_now(&line),
             // Whoever read it has gone.
             Format::Json if output::print(&line).is_err() => return,
             Format::Json => {}

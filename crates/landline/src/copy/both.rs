@@ -50,6 +50,7 @@ impl<'a, A: Source + Sink + ?Sized, B: Source + Sink + ?Sized> Both<'a, A, B> {
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(failure)) => {
                     let goes_on = failure.leaves_the_other();
+                    let is_reset = failure.is_reset_of_sink();
                     self.first_failure.get_or_insert((direction, failure));
                     if !goes_on {
                         self.ended = [true; 2];
@@ -58,6 +59,12 @@ impl<'a, A: Source + Sink + ?Sized, B: Source + Sink + ?Sized> Both<'a, A, B> {
                     match direction {
                         Direction::There => self.there.refuse_more(),
                         Direction::Back => self.back.refuse_more(),
+                    }
+                    if is_reset {
+                        match direction {
+                            Direction::There => self.back.keep_end(),
+                            Direction::Back => self.there.keep_end(),
+                        }
                     }
                 }
             }

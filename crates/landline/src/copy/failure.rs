@@ -2,6 +2,8 @@
 
 use std::io;
 
+use rustix::io::Errno;
+
 use super::end::sealed::Side;
 use crate::error::{Cause, Error, Operation};
 
@@ -43,6 +45,15 @@ impl Failure {
         *culprit == Culprit::Sink && !by_limit
     }
 
+    /// Whether the sink has been reset, so that what it has sent is no whole.
+    ///
+    /// The error is told once, and a read after that gives an end. A sink that has ended what it sends before it was reset
+    /// has another error, `EPIPE` (tcp_reset in net/ipv4/tcp_input.c).
+    pub(super) fn is_reset_of_sink(&self) -> bool {
+        let (culprit, cause) = &*self.0;
+        *culprit == Culprit::Sink && matches!(cause, Cause::System { error: Errno::CONNRESET, .. })
+    }
+
     /// Named after the side that failed.
     pub(super) fn into_error(self, source: &(impl Side + ?Sized), sink: &(impl Side + ?Sized)) -> Error {
         let (culprit, cause) = *self.0;
@@ -56,7 +67,6 @@ impl Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rustix::io::Errno;
 
     #[test]
     fn only_a_sink_that_broke_leaves_the_other_direction_going() {

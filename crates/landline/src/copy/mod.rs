@@ -103,6 +103,10 @@ where
 /// server may have answered before it closed. When one cannot be read from, or a deadline, a context or a close ends
 /// the copy, both directions end at once. [`Error::copied`](crate::Error::copied) says how far each had come.
 ///
+/// What breaks is not passed on as an end: after a reset of one side, the other has not been told that it has got all.
+/// Dropping it tells so; where a part must not be taken for the whole, [`set_linger`](crate::TcpConn::set_linger) of zero
+/// before makes a reset of it.
+///
 /// # Cancellation
 /// As of [`copy`](copy()).
 ///

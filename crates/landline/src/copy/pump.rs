@@ -157,6 +157,11 @@ impl<'a, S: Source + ?Sized, D: Sink + ?Sized> Pump<'a, S, D> {
         self.source.refuse_more();
     }
 
+    /// What seems to be the end of the source is none, and not to be passed on.
+    pub(super) fn keep_end(&mut self) {
+        self.task.passes_end = false;
+    }
+
     fn poll_stages(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
         let mut turn = TURN;
         loop {

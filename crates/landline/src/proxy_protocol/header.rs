@@ -166,11 +166,12 @@ fn same_family(from: IpAddr, to: IpAddr) -> Ips {
 /// Section 2.1.
 fn line(bytes: &[u8]) -> Result<Option<(ProxyHeader, usize)>, ProxyHeaderError> {
     let window = &bytes[..bytes.len().min(LONGEST_LINE)];
-    let Some(end) = window.windows(2).position(|two| two == b"\r\n") else {
-        return match bytes.len() {
-            0..LONGEST_LINE => Ok(None),
-            _ => Err(refused("a line of more than 107 bytes", bytes)),
-        };
+    let end = match window.iter().position(|byte| *byte == b'\n') {
+        Some(feed) if window[..feed].ends_with(b"\r") => feed - 1,
+        // Nothing that may follow makes a header of it.
+        Some(feed) => return Err(refused("a line that ends without a carriage return", &bytes[..feed])),
+        None if bytes.len() < LONGEST_LINE => return Ok(None),
+        None => return Err(refused("a line of more than 107 bytes", bytes)),
     };
     let words = std::str::from_utf8(&bytes[..end]).map_err(|_| refused("a line that is no text", bytes))?;
     let mut words = words.split(' ').skip(1);

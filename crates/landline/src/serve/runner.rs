@@ -112,13 +112,24 @@ where
             () = draining.begun() => {}
             () = accepting => {}
         }
+        let mut waiting = Vec::new();
         for door in doors {
+            let mut late = Vec::new();
             // What is queued is the successor's, where there is one.
             if !self.own.shared().is_handed_over() {
-                self.empty(&door).await;
+                self.empty(&door, &mut late).await;
             }
-            // Closed before the next is emptied: who comes now is refused, and does not wait in vain.
-            drop(door);
+            // Closed before the next is emptied, and before anybody waits for a place: who comes now is refused, and does
+            // not wait in vain.
+            let Door { acceptor, network, placement, .. } = door;
+            drop(acceptor);
+            waiting.push((network, placement, late));
+        }
+        for (network, placement, late) in waiting {
+            for (fd, from) in late {
+                self.place().await.keep();
+                self.accepted(network, &placement, fd, from);
+            }
         }
     }
 
@@ -143,7 +154,7 @@ where
                 Attempt::Conn(fd, from) => {
                     place.keep();
                     is_paced = false;
-                    self.accepted(door, fd, from);
+                    self.accepted(door.network, &door.placement, fd, from);
                 }
                 Attempt::Nothing | Attempt::Lost => {}
                 Attempt::Exhausted(exhausted) => {
@@ -204,22 +215,24 @@ where
         }
     }
 
-    /// Accepts what is queued at a door that is about to be closed: closing it resets them.
-    async fn empty(&self, door: &Door) {
+    /// Accepts what is queued at a door that is about to be closed: closing it resets them. Those for which there is no
+    /// place yet are `late`.
+    async fn empty(&self, door: &Door, late: &mut Vec<(OwnedFd, Option<SocketAddrAny>)>) {
         let shared = self.own.shared();
         for _ in 0..MOST_QUEUED {
             if shared.is_cut() {
                 return;
             }
-            let Some(place) = self.try_place() else { return };
             match door.acceptor.attempt_queued() {
-                Ok(Attempt::Conn(fd, from)) => {
-                    place.keep();
-                    self.accepted(door, fd, from);
-                }
+                Ok(Attempt::Conn(fd, from)) => match late.is_empty().then(|| self.try_place()).flatten() {
+                    Some(place) => {
+                        place.keep();
+                        self.accepted(door.network, &door.placement, fd, from);
+                    }
+                    None => late.push((fd, from)),
+                },
                 Ok(Attempt::Lost) => {}
                 Ok(Attempt::Exhausted(exhausted)) => {
-                    drop(place);
                     // Those that are served end one by one, and leave their descriptors to those that are queued.
                     if self.wait_for_resources(door, exhausted).await.is_err() {
                         return;
@@ -231,11 +244,11 @@ where
     }
 
     /// A conn has come in at a door; its place is taken.
-    fn accepted(&self, door: &Door, fd: OwnedFd, from: Option<SocketAddrAny>) {
+    fn accepted(&self, network: Network, placement: &Placement, fd: OwnedFd, from: Option<SocketAddrAny>) {
         let shared = self.own.shared();
         self.own.counts.accepted.increase();
-        let from = from.and_then(|from| address(from, door.network));
-        let mut arrival = Arrival { fd, from, network: door.network, peer: None };
+        let from = from.and_then(|from| address(from, network));
+        let mut arrival = Arrival { fd, from, network, peer: None };
         if let (Some(peers), Some(ip)) = (&shared.limits.per_peer, arrival.from.as_ref().and_then(Addr::ip)) {
             let peer = Peer::of(ip);
             if !peers.enter(peer) {
@@ -247,7 +260,7 @@ where
         }
         let own = self.own.index();
         let conns = |worker: usize| shared.workers[worker].counts.conns.value();
-        let chosen = door.placement.choose(own, shared.workers.len(), conns);
+        let chosen = placement.choose(own, shared.workers.len(), conns);
         if chosen != own {
             let other = &shared.workers[chosen];
             other.counts.conns.increase();

@@ -67,10 +67,12 @@ impl Serving {
 
     /// Ends the server gracefully, in `drain` at most.
     ///
-    /// New conns are no longer accepted, apart from those already queued in the kernel, which get served, as far as
-    /// [`max_conns`](crate::Server::max_conns) admits; each listener is closed once its queue is empty. Handlers that asked to be told are told ([`Worker::draining`](super::Worker::draining)),
-    /// and all have until the deadline to end. What is left then is cut: the handlers are dropped, and with them their
-    /// conns. A drain of zero cuts at once.
+    /// New conns are no longer accepted, apart from those already queued in the kernel; each listener is closed once its
+    /// queue is empty. Those that were queued get served, at once or, where [`max_conns`](crate::Server::max_conns) keeps
+    /// them waiting, as others end. Handlers that asked to be told are told
+    /// ([`Worker::draining`](super::Worker::draining)), and all have until the deadline to end. What is left then is cut:
+    /// the handlers are dropped, and with them their conns; who is still waiting is closed, and counted nowhere. A drain of
+    /// zero cuts at once.
     ///
     /// It returns on time, whatever the peers do: at the latest a second after the deadline, even if a handler blocks
     /// its thread.

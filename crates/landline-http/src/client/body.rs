@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
@@ -189,12 +189,12 @@ impl<B: HttpBody<Data = Bytes, Error = io::Error> + Unpin> HttpBody for Sized<B>
 /// A body on its way out: told when it may go, and tells when it has gone.
 pub(super) struct Outgoing {
     body: Body,
-    progress: Arc<Progress>,
+    progress: Progress,
 }
 
-/// What is known of a body on its way out.
-#[derive(Default)]
-pub(super) struct Progress(Mutex<State>);
+/// What is known of a body on its way out; nothing where there is none, as of most requests.
+#[derive(Clone)]
+pub(super) struct Progress(Option<Arc<Mutex<State>>>);
 
 #[derive(Default)]
 struct State {
@@ -207,9 +207,9 @@ struct State {
 }
 
 impl Outgoing {
-    pub(super) fn new(body: Body, is_held: bool) -> (Outgoing, Arc<Progress>) {
-        let is_sent = body.is_end_stream();
-        let progress = Arc::new(Progress(Mutex::new(State { is_held, is_sent, ..State::default() })));
+    pub(super) fn new(body: Body, is_held: bool) -> (Outgoing, Progress) {
+        let state = || Arc::new(Mutex::new(State { is_held, ..State::default() }));
+        let progress = Progress((!body.is_end_stream()).then(state));
         (Outgoing { body, progress: progress.clone() }, progress)
     }
 
@@ -228,7 +228,7 @@ impl Drop for Outgoing {
 impl Progress {
     /// Lets the body go.
     pub(super) fn release(&self) {
-        let mut state = self.state();
+        let Some(mut state) = self.state() else { return };
         state.is_held = false;
         if let Some(waker) = state.sender.take() {
             waker.wake();
@@ -236,7 +236,7 @@ impl Progress {
     }
 
     fn set_sent(&self) {
-        let mut state = self.state();
+        let Some(mut state) = self.state() else { return };
         state.is_sent = true;
         if let Some(waker) = state.watcher.take() {
             waker.wake();
@@ -245,13 +245,13 @@ impl Progress {
 
     /// Whether all of it was taken to be sent.
     pub(super) fn is_sent(&self) -> bool {
-        self.state().is_sent
+        self.state().is_none_or(|state| state.is_sent)
     }
 
     /// Waits until all of it was taken to be sent.
     pub(super) async fn sent(&self) {
         std::future::poll_fn(|cx| {
-            let mut state = self.state();
+            let Some(mut state) = self.state() else { return Poll::Ready(()) };
             if state.is_sent {
                 return Poll::Ready(());
             }
@@ -261,8 +261,8 @@ impl Progress {
         .await;
     }
 
-    fn state(&self) -> std::sync::MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> Option<MutexGuard<'_, State>> {
+        self.0.as_ref().map(|state| state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -271,12 +271,11 @@ impl HttpBody for Outgoing {
     type Error = io::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        if let Some(mut state) = self.progress.state()
+            && state.is_held
         {
-            let mut state = self.progress.state();
-            if state.is_held {
-                state.sender = Some(cx.waker().clone());
-                return Poll::Pending;
-            }
+            state.sender = Some(cx.waker().clone());
+            return Poll::Pending;
         }
         let frame = std::task::ready!(Pin::new(&mut self.body).poll_frame(cx));
         if frame.is_none() || self.body.is_end_stream() {

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use futures_util::future::OptionFuture;
-use http::header;
+use http::header::{self, HeaderValue};
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use hyper::body::Incoming;
 use landline::{Context, Ended};
@@ -34,6 +34,8 @@ pub(super) struct Exchange<'a> {
     pub(super) method: &'a Method,
     pub(super) uri: &'a Uri,
     pub(super) headers: &'a HeaderMap,
+    /// Nothing is to be added to the headers, and nothing undone of the response.
+    pub(super) is_as_it_is: bool,
 }
 
 impl Exchange<'_> {
@@ -91,6 +93,9 @@ impl Exchange<'_> {
         *request.method_mut() = self.method.clone();
         *request.uri_mut() = self.uri.clone();
         *request.headers_mut() = self.headers.clone();
+        if !self.is_as_it_is {
+            self.add_headers(request.headers_mut());
+        }
         if is_held {
             let (progress, trace) = (progress.clone(), self.trace.clone());
             hyper::ext::on_informational(&mut request, move |response| {
@@ -170,7 +175,7 @@ impl Exchange<'_> {
         &self,
         response: Response<Incoming>,
         held: Held,
-        progress: Arc<Progress>,
+        progress: Progress,
     ) -> Response<ResponseBody> {
         let (mut head, body) = response.into_parts();
         let ended = (!self.context.is_background()).then(|| {
@@ -205,16 +210,34 @@ impl Exchange<'_> {
         Response::from_parts(head, ResponseBody::new(raw, coding))
     }
 
-    /// Whether it was the client that asked for a compressed body.
+    /// Adds what the caller did not say. Only here, so that of most requests nothing is kept to be sent again.
+    fn add_headers(&self, headers: &mut HeaderMap) {
+        // With the host.
+        headers.reserve(4);
+        if self.may_be_compressed() {
+            headers.insert(header::ACCEPT_ENCODING, ACCEPT_ENCODING.clone());
+        }
+        headers.entry(header::USER_AGENT).or_insert_with(|| USER_AGENT.clone());
+        headers.entry(header::ACCEPT).or_insert_with(|| ACCEPT.clone());
+    }
+
+    /// Whether it is the client that asks for a compressed body.
+    fn may_be_compressed(&self) -> bool {
+        !self.is_as_it_is
+            && self.settings.decompress
+            && !self.headers.contains_key(header::ACCEPT_ENCODING)
+            && !self.headers.contains_key(header::RANGE)
+    }
+
     fn decodes(&self) -> bool {
-        self.settings.decompress
-            && self.method != Method::HEAD
-            && self.headers.get(header::ACCEPT_ENCODING).is_some_and(|value| value == ACCEPT_ENCODING)
+        self.method != Method::HEAD && self.may_be_compressed()
     }
 }
 
 /// What the client can decode.
-pub(super) const ACCEPT_ENCODING: &str = "gzip, br, zstd";
+static ACCEPT_ENCODING: HeaderValue = HeaderValue::from_static("gzip, br, zstd");
+static USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("landline/", env!("CARGO_PKG_VERSION")));
+static ACCEPT: HeaderValue = HeaderValue::from_static("*/*");
 
 /// A request that was not answered, on any conn.
 pub(crate) struct Unanswered {

@@ -36,7 +36,7 @@ pub use response::ResponseBody;
 pub use trace::Explanation;
 pub use upgraded::Upgraded;
 
-use exchange::{ACCEPT_ENCODING, Exchange, Unanswered};
+use exchange::{Exchange, Unanswered};
 use origin::Origin;
 use route::Route;
 use settings::{ALPN, Settings};
@@ -277,6 +277,7 @@ impl Client {
             method: &parts.method,
             uri: &parts.uri,
             headers: &parts.headers,
+            is_as_it_is: true,
         };
         match context.run(exchange.run(body)).await {
             Ok(result) => result,
@@ -322,7 +323,6 @@ impl Client {
             return Err(Error::invalid("CONNECT makes a tunnel, which is the dialer's job"));
         }
         let has_own_cookies = headers.contains_key(header::COOKIE);
-        self.add_headers(&mut headers);
         let mut body = body;
         let mut seen = Vec::new();
         loop {
@@ -344,6 +344,7 @@ impl Client {
                 method: &method,
                 uri: &uri,
                 headers: &headers,
+                is_as_it_is: false,
             };
             let response =
                 exchange.run(body).await.map_err(|unanswered| unanswered.error.of(&method, &uri))?;
@@ -382,18 +383,6 @@ impl Client {
             let _ =
                 tokio::time::timeout(Duration::from_secs(1), response.into_body().bytes(REDIRECT_BODY)).await;
         }
-    }
-
-    fn add_headers(&self, headers: &mut http::HeaderMap) {
-        if self.settings.decompress
-            && !headers.contains_key(header::ACCEPT_ENCODING)
-            && !headers.contains_key(header::RANGE)
-        {
-            headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(ACCEPT_ENCODING));
-        }
-        let agent = HeaderValue::from_static(concat!("landline/", env!("CARGO_PKG_VERSION")));
-        headers.entry(header::USER_AGENT).or_insert(agent);
-        headers.entry(header::ACCEPT).or_insert(HeaderValue::from_static("*/*"));
     }
 }
 

@@ -253,7 +253,7 @@ fn undo(error: io::Error) -> Error {
 pub(super) struct Raw {
     pub(super) body: Incoming,
     pub(super) held: Held,
-    pub(super) progress: Arc<Progress>,
+    pub(super) progress: Progress,
     pub(super) limits: BodyLimits,
     pub(super) trace: Trace,
     pub(super) received: u64,

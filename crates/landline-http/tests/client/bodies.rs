@@ -5,7 +5,8 @@ use std::time::Duration;
 use async_compression::tokio::bufread::{BrotliEncoder, GzipEncoder, ZstdEncoder};
 use http::{Method, Request, header};
 use landline_http::client::{Body, Client, ErrorKind};
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpListener;
 
 use crate::harness::{Then, ok, serve, with};
 
@@ -34,6 +35,11 @@ async fn compressed_bodies_are_decoded_and_their_conn_kept() {
         assert!(matches!(error.kind(), ErrorKind::TooLong(1000)), "{error}");
         // Who asks for it gets what was sent.
         let request = Request::get(server.at("/")).header(header::ACCEPT_ENCODING, coding).body(()).unwrap();
+        let response = client.send(request).await.unwrap();
+        assert_eq!(response.headers()[header::CONTENT_ENCODING], coding);
+        // Even in the client's own words.
+        let words = server.seen()[0].header("accept-encoding").unwrap().to_owned();
+        let request = Request::get(server.at("/")).header(header::ACCEPT_ENCODING, words).body(()).unwrap();
         let response = client.send(request).await.unwrap();
         assert_eq!(response.headers()[header::CONTENT_ENCODING], coding);
     }
@@ -96,4 +102,31 @@ async fn a_body_waits_for_the_server_to_want_it() {
         // A conn whose request was never finished is of no use.
         assert_eq!(client.conns().1, usize::from(status == 200), "{path}");
     }
+}
+
+#[tokio::test]
+async fn a_body_goes_on_after_the_head_of_the_response() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let (received, all) = tokio::sync::oneshot::channel();
+    let server = tokio::spawn(async move {
+        let mut conn = BufReader::new(listener.accept().await.unwrap().0);
+        while conn.read_line(&mut String::new()).await.unwrap() > 2 {}
+        conn.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n").await.unwrap();
+        let mut body = vec![0; 100_000];
+        conn.read_exact(&mut body).await.unwrap();
+        received.send(body).unwrap();
+        conn.write_all(b"done").await.unwrap();
+        conn
+    });
+    let (reader, mut writer) = tokio::io::duplex(64);
+    let client = Client::new();
+    let request = Request::post(url).body(Body::from_reader(reader, Some(100_000))).unwrap();
+    let response = client.send(request).await.unwrap();
+    // Nobody reads the response yet.
+    writer.write_all(&[7; 100_000]).await.unwrap();
+    assert_eq!(all.await.unwrap(), [7; 100_000]);
+    assert_eq!(response.into_body().text(9).await.unwrap(), "done");
+    assert_eq!(client.conns(), (1, 1));
+    drop(server.await.unwrap());
 }

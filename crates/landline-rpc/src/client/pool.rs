@@ -22,6 +22,9 @@ use crate::error::Error;
 /// | `host:port` | every address of the host (A and AAAA); equal among each other |
 /// | `_service._proto.domain` | those of the SRV records, with their ports, priorities and weights (RFC 2782) |
 ///
+/// So a fleet is found where it is registered already: `_calc._tcp.service.consul` asks Consul (RFC 2782 lookups),
+/// `_rpc._tcp.calc.default.svc.cluster.local` or `calc.default.svc.cluster.local:1234` a headless service of Kubernetes.
+///
 /// It is asked for anew when its time to live is over, between 1 s and 5 min, when a call is made; until there is an
 /// answer, and if there is none, the servers known go on. Each server is dialed when it gets its first call.
 ///

@@ -184,6 +184,10 @@ pub(super) fn send(fd: BorrowedFd<'_>, buffer: &[u8]) -> rustix::io::Result<Io<u
 }
 
 fn send_vectored(fd: BorrowedFd<'_>, buffers: &[IoSlice<'_>]) -> rustix::io::Result<Io<usize>> {
+    // A list of one costs the kernel more than the one.
+    if let [buffer] = buffers {
+        return send(fd, buffer);
+    }
     let buffers = &buffers[..buffers.len().min(IOV_MAX)];
     let offered = buffers.iter().map(|buffer| buffer.len()).sum();
     let mut none = rustix::net::SendAncillaryBuffer::default();

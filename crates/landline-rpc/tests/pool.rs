@@ -9,6 +9,7 @@ use conntest::dns::{Record, RecordType, Reply, Server as NameServer};
 use landline::resolve::{Config, LookupOrder, Source};
 use landline::{Resolver, Serving};
 use landline_rpc::{ClientConfig, Error, Reconnect, Server};
+use tokio::time::timeout;
 
 /// A server that says which one it is.
 async fn numbered(number: u64) -> (Serving, u16) {
@@ -64,6 +65,33 @@ async fn services_are_found_and_shared_by_their_weights() {
             Err(error) => assert!(error.is_disconnect(), "{error:?}"),
         }
     }
+}
+
+#[tokio::test]
+async fn a_server_that_comes_back_is_called_again() {
+    let ((first, port), (_second, other)) = (numbered(0).await, numbered(1).await);
+    let records = [port, other].map(|port| Record::srv(1, 1, port, "localhost").ttl(300));
+    let names = NameServer::new()
+        .on("_which._tcp.example.test", RecordType::SRV, Reply::records(records.to_vec()))
+        .start()
+        .await
+        .unwrap();
+    let soon = Reconnect::Backoff { first: Duration::from_millis(1), most: Duration::from_millis(20) };
+    let config = ClientConfig::new().resolver(asking(names.addr())).reconnect(soon);
+    let pool = config.pool("tcp", "_which._tcp.example.test").unwrap();
+    // Whichever is asked, and whether or not its conn has just been lost.
+    let answers_of = async |wanted: u64| {
+        while !matches!(pool.call::<(), u64>("Which.One", &()).await, Ok(number) if number == wanted) {}
+    };
+    for wanted in [0, 1] {
+        timeout(PATIENCE, answers_of(wanted)).await.expect("both are called");
+    }
+    first.shutdown(Duration::ZERO).await;
+    drop(first);
+    timeout(PATIENCE, answers_of(1)).await.expect("the other goes on");
+    let back = Server::new().register("Which.One", |(): ()| async { Ok::<_, Error>(2_u64) }).unwrap();
+    let _back = back.serve("tcp", &format!("127.0.0.1:{port}")).await.unwrap();
+    timeout(PATIENCE, answers_of(2)).await.expect("it is called again");
 }
 
 #[tokio::test]

@@ -24,7 +24,7 @@ impl Failure {
     pub(crate) fn of_file(name: impl fmt::Display, error: &io::Error) -> Failure {
         match error.kind() {
             io::ErrorKind::BrokenPipe => Failure::ReaderGone,
-            _ => Failure::Refused(format!("{name}: {}", plain(error))),
+            _ => Failure::Refused(format!("{name}: {}", without_number(&error.to_string()))),
         }
     }
 
@@ -79,13 +79,9 @@ pub(crate) fn is_usage(error: &Error) -> bool {
     }
 }
 
-/// An I/O error without the number that Rust prints after it.
-fn plain(error: &io::Error) -> String {
-    let text = error.to_string();
-    match text.split_once(" (os error") {
-        Some((words, _)) => words.to_owned(),
-        None => text,
-    }
+/// What Rust says of an I/O error, without the number behind it.
+pub(crate) fn without_number(text: &str) -> &str {
+    text.split_once(" (os error").map_or(text, |(words, _)| words)
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod converse;
 mod descriptors;
 mod dial;
 mod failure;
+mod fingerprint;
 mod forward;
 mod get;
 mod gob;

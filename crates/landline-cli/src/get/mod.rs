@@ -19,6 +19,7 @@ use tokio::io::AsyncWriteExt;
 
 use crate::dial::proxies;
 use crate::failure::{Failure, is_usage};
+use crate::fingerprint::Fingerprint;
 use crate::output::{self, Page};
 use crate::resolver;
 use crate::values::{self, Span, Way};
@@ -27,7 +28,6 @@ use jar::CookieFile;
 use progress::Progress;
 use request::{Source, url};
 use store::{Place, Store};
-use trust::Fingerprint;
 
 /// Ask a server for something by HTTP, and write what it answers.
 ///
@@ -104,7 +104,7 @@ pub(crate) struct Get {
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
     /// Trust the certificate that has this fingerprint, as serve --self-signed prints it, and no others
-    #[arg(long, value_name = "SHA256", conflicts_with = "ca", value_parser = fingerprint)]
+    #[arg(long, value_name = "SHA256", conflicts_with = "ca")]
     fingerprint: Option<Fingerprint>,
     /// Ask this name server and no other source; may be repeated
     #[arg(long, value_name = "IP[:PORT]", value_parser = values::name_server)]
@@ -344,10 +344,6 @@ async fn fill(
 fn broken(name: &str, error: &Error) -> Failure {
     let message = words::of(error);
     Failure::Refused(if error.url().is_some() { message } else { format!("{name}: {message}") })
-}
-
-fn fingerprint(text: &str) -> Result<Fingerprint, &'static str> {
-    text.parse()
 }
 
 fn failure(error: &Error) -> Failure {

@@ -8,6 +8,7 @@ use landline_http::client::{Error, ErrorKind, Phase};
 use rustls::{CertificateError, InvalidMessage};
 
 use super::trust::Another;
+use crate::failure::without_number;
 
 /// The error, with what was asked for before it as far as the error knows.
 pub(super) fn of(error: &Error) -> String {
@@ -101,7 +102,7 @@ fn certificate(error: &CertificateError) -> String {
 fn without_doubles(text: &str) -> String {
     let mut parts: Vec<&str> = Vec::new();
     for part in text.split(": ") {
-        let part = part.split(" (os error").next().unwrap_or(part);
+        let part = without_number(part);
         if parts.last().is_none_or(|last| !last.eq_ignore_ascii_case(part)) {
             parts.push(part);
         }

@@ -6,6 +6,8 @@ use landline::Addr;
 use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose};
 use time::{Duration, OffsetDateTime};
 
+use crate::fingerprint::Fingerprint;
+
 /// It is made anew on every start; a month outlives most.
 const LIFETIME: Duration = Duration::days(30);
 /// Clocks of clients may be slow.
@@ -32,11 +34,8 @@ impl SelfSigned {
         Ok(SelfSigned { certificate: certificate.der().to_vec(), key: key.serialize_der() })
     }
 
-    /// The SHA-256 of the certificate as browsers and `openssl x509 -fingerprint` show it.
-    pub(super) fn fingerprint(&self) -> String {
-        let digest = ring::digest::digest(&ring::digest::SHA256, &self.certificate);
-        let pairs: Vec<String> = digest.as_ref().iter().map(|byte| format!("{byte:02X}")).collect();
-        pairs.join(":")
+    pub(super) fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of(&self.certificate)
     }
 }
 
@@ -87,6 +86,6 @@ mod tests {
         let make = || SelfSigned::new(vec!["localhost".to_owned()], OffsetDateTime::now_utc()).unwrap();
         let (first, second) = (make(), make());
         assert_ne!(first.fingerprint(), second.fingerprint());
-        assert_eq!(first.fingerprint().len(), 32 * 3 - 1);
+        assert_eq!(first.fingerprint().to_string().len(), 32 * 3 - 1);
     }
 }

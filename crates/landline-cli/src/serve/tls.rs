@@ -10,7 +10,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use time::OffsetDateTime;
 
 use super::certificate::{SelfSigned, names};
-use crate::failure::Failure;
+use crate::failure::{Failure, without_number};
 use crate::output;
 
 /// From a file with the certificate and those of the authorities between it and the root, and one with its key, both PEM;
@@ -22,7 +22,7 @@ pub(super) fn from_files(certificates: &Path, key: &Path) -> Result<Arc<ServerCo
 
 /// What is wrong with a file, in words for who has written neither rustls nor Rust.
 fn plain(error: &str) -> String {
-    let text = error.split(" (os error").next().unwrap_or(error).replace(": I/O error: ", ": ");
+    let text = without_number(error).replace(": I/O error: ", ": ");
     for (words, better) in [
         ("keys may not be consistent: KeyMismatch", "the key does not belong to the certificate"),
         ("no items found", "no private key in it, in PEM"),

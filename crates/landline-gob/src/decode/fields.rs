@@ -24,9 +24,15 @@ pub(super) struct Cursor<'d> {
 }
 
 impl<'d> Cursor<'d> {
+    /// Before the first.
+    #[inline]
+    fn before(plan: &'d StructPlan) -> Cursor<'d> {
+        Cursor { plan, next: 0, delta: 0 }
+    }
+
     #[inline]
     fn new(s: &mut Session<'d, '_>, plan: &'d StructPlan) -> Result<Cursor<'d>, Error> {
-        let mut cursor = Cursor { plan, next: 0, delta: 0 };
+        let mut cursor = Cursor::before(plan);
         cursor.advance(s)?;
         Ok(cursor)
     }
@@ -213,8 +219,7 @@ pub(super) struct InOrder<'s, 'd, 'de> {
 impl<'s, 'd, 'de> InOrder<'s, 'd, 'de> {
     #[inline]
     pub(super) fn new(s: &'s mut Session<'d, 'de>, plan: &'d StructPlan) -> Self {
-        let cursor = Cursor { plan, next: 0, delta: 0 };
-        InOrder { s, cursor, locals: plan.locals.iter(), refused: false }
+        InOrder { s, cursor: Cursor::before(plan), locals: plan.locals.iter(), refused: false }
     }
 
     /// Goes to the first. Not in [`new`](InOrder::new), as to move what was just written in parts takes long.

@@ -32,10 +32,14 @@ struct Line {
     version: Version,
 }
 
-/// What a request has in common with whoever its handler tells of it, and what became of it: told by the one thread of its
-/// conn.
+/// What a request has in common with whoever its handler tells of it. Used for one request after the other.
 pub(super) struct Life {
     pub(super) state: Arc<State>,
+    course: Course,
+}
+
+/// What becomes of one request: told by the one thread of its conn.
+struct Course {
     /// Ends with the request; made when a handler asks for it.
     context: OnceLock<Context>,
     /// Those who want to know the end of it.
@@ -70,37 +74,33 @@ pub struct Outcome {
 /// No body is as long.
 const UNKNOWN: u64 = u64::MAX;
 
-impl Life {
-    fn new(state: Arc<State>) -> Life {
-        Life {
-            state,
+impl Course {
+    fn begin(is_head: bool) -> Course {
+        Course {
             context: OnceLock::new(),
             hearers: OnceLock::new(),
             began: Instant::now(),
-            is_head: false,
+            is_head,
             status: AtomicU16::new(0),
             is_complete: AtomicBool::new(false),
             bytes: AtomicU64::new(0),
             expected: AtomicU64::new(UNKNOWN),
         }
     }
+}
 
-    fn begin(&mut self, is_head: bool) {
-        (self.began, self.is_head) = (Instant::now(), is_head);
-        self.context.take();
-        self.hearers.take();
-        *self.status.get_mut() = 0;
-        *self.is_complete.get_mut() = false;
-        *self.bytes.get_mut() = 0;
-        *self.expected.get_mut() = UNKNOWN;
-    }
-
+impl Life {
     pub(super) fn context(&self) -> &Context {
-        self.context.get_or_init(|| Context::background().child())
+        self.course.context.get_or_init(|| Context::background().child())
     }
 
     pub(super) fn on_end(&self, hearer: Hearer) {
-        self.hearers.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner).push(hearer);
+        self.course
+            .hearers
+            .get_or_init(Mutex::default)
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(hearer);
     }
 }
 
@@ -109,18 +109,14 @@ pub(super) struct Lives(RefCell<Arc<Life>>);
 
 impl Lives {
     pub(super) fn new(state: Arc<State>) -> Lives {
-        Lives(RefCell::new(Arc::new(Life::new(state))))
+        Lives(RefCell::new(Arc::new(Life { state, course: Course::begin(false) })))
     }
 
     fn begin(&self, is_head: bool) -> Arc<Life> {
-        let mut last = self.0.borrow_mut();
+        let (mut last, course) = (self.0.borrow_mut(), Course::begin(is_head));
         match Arc::get_mut(&mut last) {
-            Some(life) => life.begin(is_head),
-            None => {
-                let mut life = Life::new(last.state.clone());
-                life.is_head = is_head;
-                *last = Arc::new(life);
-            }
+            Some(life) => life.course = course,
+            None => *last = Arc::new(Life { state: last.state.clone(), course }),
         }
         last.clone()
     }
@@ -154,53 +150,54 @@ impl Exchange {
     }
 
     pub(super) fn answered(&self, status: StatusCode) {
-        self.life.status.store(status.as_u16(), Relaxed);
+        self.life.course.status.store(status.as_u16(), Relaxed);
     }
 
     pub(super) fn expects(&self, length: Option<u64>) {
-        self.life.expected.store(length.unwrap_or(UNKNOWN), Relaxed);
+        self.life.course.expected.store(length.unwrap_or(UNKNOWN), Relaxed);
     }
 
     /// Hyper has so much more of the response.
     pub(super) fn sent(&self, count: usize) {
-        self.life.bytes.store(self.bytes() + count as u64, Relaxed);
+        self.life.course.bytes.store(self.bytes() + count as u64, Relaxed);
     }
 
     pub(super) fn complete(&self) {
-        self.life.is_complete.store(true, Relaxed);
+        self.life.course.is_complete.store(true, Relaxed);
     }
 
     fn status(&self) -> Option<u16> {
-        Some(self.life.status.load(Relaxed)).filter(|&status| status != 0)
+        Some(self.life.course.status.load(Relaxed)).filter(|&status| status != 0)
     }
 
     fn bytes(&self) -> u64 {
-        self.life.bytes.load(Relaxed)
+        self.life.course.bytes.load(Relaxed)
     }
 
     /// Whether the response ends with its head (RFC 9110 section 6.4.1).
     pub(super) fn has_no_content(&self) -> bool {
-        self.status().is_some_and(|status| self.life.is_head || matches!(status, 100..=199 | 204 | 304))
+        self.status()
+            .is_some_and(|status| self.life.course.is_head || matches!(status, 100..=199 | 204 | 304))
     }
 
     /// Whether hyper had all of the response to send.
     fn has_gone(&self) -> bool {
         self.has_no_content()
-            || self.life.is_complete.load(Relaxed)
-            || self.bytes() >= self.life.expected.load(Relaxed)
+            || self.life.course.is_complete.load(Relaxed)
+            || self.bytes() >= self.life.course.expected.load(Relaxed)
     }
 }
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        if let Some(context) = self.life.context.get() {
+        if let Some(context) = self.life.course.context.get() {
             context.cancel();
         }
-        let time = self.life.began.elapsed();
+        let time = self.life.course.began.elapsed();
         let state = &self.life.state;
         state.counts.ended(self.status(), self.has_gone(), time);
         state.request_ended();
-        if let Some(hearers) = self.life.hearers.get() {
+        if let Some(hearers) = self.life.course.hearers.get() {
             let hearers = std::mem::take(&mut *hearers.lock().unwrap_or_else(PoisonError::into_inner));
             let status = self.status().and_then(|status| StatusCode::from_u16(status).ok());
             let outcome = Outcome { status, bytes: self.bytes(), is_whole: self.has_gone(), time };

@@ -45,8 +45,8 @@ impl Service for Echo {
         Ok(accepted)
     }
 
-    /// One read, one write; within the loop itself, see [`serve_by_calls`]. The load has one small message in flight, so a write that is not whole is a conn
-    /// that is over.
+    /// One read, one write; within the loop itself, see [`serve_by_calls`]. The load has one small message in
+    /// flight, so a write that is not whole is a conn that is over.
     #[inline(always)]
     fn ready(&mut self, conn: &mut OwnedFd, told: Told) -> Fate {
         loop {

@@ -55,6 +55,17 @@ fn connect(address: &str) -> TcpStream {
     conn
 }
 
+/// A conn that has said this to the server behind, and the server's end of it.
+fn passed_on(listener: &TcpListener, address: &str, words: &[u8]) -> (TcpStream, TcpStream) {
+    let mut conn = connect(address);
+    conn.write_all(words).unwrap();
+    let (mut far, _) = listener.accept().unwrap();
+    let mut heard = vec![0; words.len()];
+    far.read_exact(&mut heard).unwrap();
+    assert_eq!(heard, words);
+    (conn, far)
+}
+
 fn rest(conn: &mut impl Read) -> Vec<u8> {
     let mut all = Vec::new();
     conn.read_to_end(&mut all).unwrap();
@@ -225,11 +236,7 @@ fn a_dead_server_ends_the_conn_and_not_the_program() {
 fn a_conn_that_goes_on_is_cut_when_the_drain_is_over() {
     let (listener, backend) = tcp_server();
     let (running, address) = start(&["tcp", "127.0.0.1:0", "tcp", &backend, "--drain", "100ms"]);
-    let mut conn = connect(&address);
-    conn.write_all(b"hello").unwrap();
-    let (mut far, _) = listener.accept().unwrap();
-    let mut word = [0; 5];
-    far.read_exact(&mut word).unwrap();
+    let (mut conn, _far) = passed_on(&listener, &address, b"hello");
     let counters = end(running, Signal::TERM);
     assert_eq!(counters, "0 open, 1 conns, 0 failed, 5 bytes there, 0 back, 1 cut");
     let error = conn.read(&mut [0; 16]).expect_err("a conn that is cut has not ended");
@@ -284,10 +291,7 @@ fn an_address_that_is_taken_is_status_1() {
 fn the_bytes_of_conns_that_are_open_are_told() {
     let (listener, backend) = tcp_server();
     let (mut running, address) = start(&["tcp", "127.0.0.1:0", "tcp", &backend]);
-    let mut conn = connect(&address);
-    conn.write_all(b"hello").unwrap();
-    let (mut far, _) = listener.accept().unwrap();
-    far.read_exact(&mut [0; 5]).unwrap();
+    let (mut conn, mut far) = passed_on(&listener, &address, b"hello");
     far.write_all(b"hi").unwrap();
     conn.read_exact(&mut [0; 2]).unwrap();
     // They have arrived a moment before they are counted.
@@ -323,10 +327,7 @@ fn a_stderr_that_nobody_reads_stops_nobody() {
 fn a_reset_is_passed_on_as_one() {
     let (listener, backend) = tcp_server();
     let (running, address) = start(&["tcp", "127.0.0.1:0", "tcp", &backend]);
-    let mut conn = connect(&address);
-    conn.write_all(b"ask").unwrap();
-    let (mut far, _) = listener.accept().unwrap();
-    far.read_exact(&mut [0; 3]).unwrap();
+    let (mut conn, mut far) = passed_on(&listener, &address, b"ask");
     far.write_all(b"half an answer").unwrap();
     conn.read_exact(&mut [0; 14]).unwrap();
     rustix::net::sockopt::set_socket_linger(&far, Some(Duration::ZERO)).unwrap();

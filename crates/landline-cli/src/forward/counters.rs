@@ -116,9 +116,14 @@ impl<'a> Open<'a> {
         &self.counters.streams[self.shard]
     }
 
-    /// Two copies of its own, of which either counts in one of these.
-    pub(super) fn count_here(&self, to: Progress, back: Progress) -> Own<'a> {
-        Own { counters: self.counters, to, back, settled: Default::default() }
+    /// Where its bytes are counted apart.
+    pub(super) fn own(&self) -> Own<'a> {
+        Own {
+            counters: self.counters,
+            to: Progress::new(),
+            back: Progress::new(),
+            settled: Default::default(),
+        }
     }
 }
 

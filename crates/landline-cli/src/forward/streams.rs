@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use landline::serve::Drained;
 use landline::{
-    Addr, Conn, Copier, Error, Network, Operation, Progress, ProxyHeader, ProxyHeaderVersion, Result, Server,
+    Addr, Conn, Copier, Error, Network, Operation, ProxyHeader, ProxyHeaderVersion, Result, Server,
 };
 use tokio::time::{Instant, sleep};
 
@@ -130,7 +130,7 @@ impl Way {
         open: &Open<'_>,
     ) -> std::result::Result<(), Broken> {
         let idle = self.target.idle.unwrap_or(IDLE);
-        let counted = open.count_here(Progress::new(), Progress::new());
+        let counted = open.own();
         let mut to =
             pin!(async { Copier::new().prefix(prefix).progress(counted.to()).copy(conn, there).await });
         let mut back = pin!(async { Copier::new().progress(counted.back()).copy(there, conn).await });

@@ -8,7 +8,8 @@ use landline::{Addr, Context};
 use super::exchange::{Life, Outcome};
 
 /// Who asks, and for how long; among the extensions of each request, unless
-/// [`Server::caller_extension`](super::Server::caller_extension) says otherwise, and with its body ([`RequestBody::caller`](super::RequestBody::caller)).
+/// [`Server::caller_extension`](super::Server::caller_extension) says otherwise, and with its body
+/// ([`RequestBody::caller`](super::RequestBody::caller)).
 #[derive(Clone)]
 pub struct Caller(pub(super) Arc<Life>);
 

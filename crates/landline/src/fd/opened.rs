@@ -29,7 +29,8 @@ impl Opened<'_> {
         self.fd.count(direction, bytes);
     }
 
-    /// Does `operation` if the socket is believed ready; `None` if it is not.
+    /// Does `operation` if the socket is believed ready; `None` if it is not. A read of what the reactor knows takes of the
+    /// task's budget.
     #[inline]
     pub(crate) fn attempt<T>(
         &self,
@@ -42,8 +43,8 @@ impl Opened<'_> {
         }
     }
 
-    /// Waits as `poll_read` and `poll_write` do, one task in each direction, until the socket is believed ready. It
-    /// takes nothing of the task's budget.
+    /// Waits as `poll_read` and `poll_write` do, one task in each direction, until the socket is believed ready, which
+    /// takes of the task's budget.
     #[inline]
     pub(crate) fn poll_ready(
         &self,

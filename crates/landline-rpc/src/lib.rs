@@ -13,6 +13,12 @@
 //! are until they wait for something, and sends all replies in one write. The client's callers write into one buffer, which
 //! goes out whole. No timer holds anything back: what is sent together is what was there at the time.
 //!
+//! # What a call takes
+//! A call in flight takes about 100 bytes at the client's end, besides the future of the caller, which takes some 400 and is
+//! a caller's to keep, and about 150 at the server's, besides the future of the handler. So 100,000 calls over one conn, each
+//! in a task of its own, take less than 1,200 bytes each with both ends in one program. Requests and replies that wait to be
+//! sent come on top, up to `max_unsent` of either end.
+//!
 //! # Names and types
 //! A Go method `func (a *Arith) Multiply(args *Args, reply *int) error` is `"Arith.Multiply"`, a function from a struct
 //! with the fields of `Args`, in Go's spelling (`#[serde(rename_all = "PascalCase")]`), to an `i64`. `()` stands for an

@@ -17,6 +17,9 @@ use super::pending::BySequence;
 use crate::codec::{Codec, Fault, Header, RequestWriter};
 use crate::error::Error;
 
+/// Room for as many calls is kept when there are none, as a busy conn needs.
+const KEPT: usize = 4096;
+
 /// What a client takes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
@@ -93,7 +96,7 @@ impl<C: Codec> Link<C> {
         let place = Arc::new(Place::new());
         let sequence = match self.shared.submit(method, &place, &write)? {
             Some(sequence) => sequence,
-            None => self.shared.submit_later(method, &place, &write).await?,
+            None => Box::pin(self.shared.submit_later(method, &place, &write)).await?,
         };
         Waiting { shared: &self.shared, place, sequence, is_over: false }.await
     }
@@ -194,7 +197,7 @@ impl<C: Codec> Shared<C> {
     pub(super) fn forget(&self, sequence: u64) {
         let mut state = self.state();
         let slot = state.pending.remove(&sequence);
-        self.after_removal(&state);
+        self.after_removal(&mut state);
         drop(state);
         drop(slot);
     }
@@ -203,11 +206,14 @@ impl<C: Codec> Shared<C> {
     pub(super) fn answered(&self, sequence: u64) -> Option<Arc<dyn Slot<C::Replies>>> {
         let mut state = self.state();
         let slot = state.pending.remove(&sequence);
-        self.after_removal(&state);
+        self.after_removal(&mut state);
         slot
     }
 
-    fn after_removal(&self, state: &State<C>) {
+    fn after_removal(&self, state: &mut State<C>) {
+        if state.pending.is_empty() && state.pending.capacity() > KEPT {
+            state.pending = BySequence::default();
+        }
         self.in_flight.store(state.pending.len(), Ordering::Relaxed);
         // Not at every one, as all who wait are woken.
         if state.queued > 0 && state.pending.len() <= self.limits.calls / 2 {

@@ -11,6 +11,7 @@ mod link;
 mod pending;
 mod pool;
 mod reconnect;
+mod within;
 
 use std::fmt;
 use std::future::Future;
@@ -30,6 +31,7 @@ use link::Link;
 pub use pool::Pool;
 use reconnect::Attempts;
 pub use reconnect::Reconnect;
+use within::Within;
 
 /// A client: calls methods of one server, as many at a time as one likes, over one conn. Cheap to clone; clones share the
 /// conn.
@@ -162,7 +164,7 @@ impl<C: Codec> Client<C> {
         A: Encode,
         R: DeserializeOwned + Send + 'static,
     {
-        tokio::time::timeout(timeout, self.call(method, args)).await.unwrap_or(Err(Error::Timeout))
+        Within::new(Some(timeout), self.call(method, args)).await
     }
 
     /// How many calls are under way.
@@ -185,11 +187,8 @@ impl<C: Codec> Client<C> {
         self.within_timeout(dial).await
     }
 
-    async fn within_timeout<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-        match self.0.config.timeout {
-            None => work.await,
-            Some(timeout) => tokio::time::timeout(timeout, work).await.unwrap_or(Err(Error::Timeout)),
-        }
+    fn within_timeout<T, F: Future<Output = Result<T, Error>>>(&self, work: F) -> Within<F> {
+        Within::new(self.0.config.timeout, work)
     }
 
     fn current(&self) -> MutexGuard<'_, Current<C>> {
@@ -204,9 +203,15 @@ impl<C: Codec> Client<C> {
 
     /// The conn, as it is or dialed anew.
     async fn link(&self) -> Result<Arc<Link<C>>, Error> {
-        if let Some(link) = self.live_link()? {
-            return Ok(link);
+        match self.live_link()? {
+            Some(link) => Ok(link),
+            // Apart, as every call would have the room for a dial in it.
+            None => Box::pin(self.new_link()).await,
         }
+    }
+
+    #[cold]
+    async fn new_link(&self) -> Result<Arc<Link<C>>, Error> {
         let _dialing = self.0.dialing.lock().await;
         // Whoever dialed meanwhile has done it for all who waited.
         if let Some(link) = self.live_link()? {
@@ -226,7 +231,6 @@ impl<C: Codec> Client<C> {
         Ok(current.link.clone().filter(|link| !may_dial || link.is_alive()))
     }
 
-    #[cold]
     async fn dial_again(&self) -> Result<Arc<Link<C>>, Error> {
         let Some(target) = &self.0.target else { return Err(Error::Shutdown) };
         let config = &self.0.config;

@@ -15,6 +15,8 @@ pub enum Error {
     Shutdown,
     /// The conn ended, or broke, before the reply came. The call may have been carried out, or not.
     Disconnected(Arc<io::Error>),
+    /// The conn ended, or broke, before the call was sent.
+    Unsent(Arc<io::Error>),
     /// The peer sent what is no reply, and the conn was given up. The call may have been carried out, or not.
     Protocol(String),
     /// The arguments could not be written, and nothing was sent.
@@ -39,7 +41,10 @@ impl Error {
 
     /// Whether the server has certainly not got the call, so that it can be made again, perhaps elsewhere.
     pub fn is_unsent(&self) -> bool {
-        matches!(self, Error::Args(_) | Error::Dial(_) | Error::Handshake(_) | Error::Shutdown)
+        matches!(
+            self,
+            Error::Unsent(_) | Error::Args(_) | Error::Dial(_) | Error::Handshake(_) | Error::Shutdown
+        )
     }
 
     /// Whether the time for it was over, for the call or for the dial.
@@ -53,7 +58,22 @@ impl Error {
 
     /// Whether it is about the conn, and not about this one call.
     pub fn is_disconnect(&self) -> bool {
-        matches!(self, Error::Disconnected(_) | Error::Protocol(_) | Error::Dial(_) | Error::Handshake(_))
+        matches!(
+            self,
+            Error::Disconnected(_)
+                | Error::Unsent(_)
+                | Error::Protocol(_)
+                | Error::Dial(_)
+                | Error::Handshake(_)
+        )
+    }
+
+    /// The same for a call that was not sent.
+    pub(crate) fn unsent(self) -> Error {
+        match self {
+            Error::Disconnected(error) => Error::Unsent(error),
+            other => other,
+        }
     }
 
     pub(crate) fn ended() -> Error {
@@ -66,7 +86,7 @@ impl fmt::Display for Error {
         match self {
             Error::Service(text) => f.write_str(text),
             Error::Shutdown => f.write_str("connection is shut down"),
-            Error::Disconnected(error) => match error.kind() {
+            Error::Disconnected(error) | Error::Unsent(error) => match error.kind() {
                 io::ErrorKind::UnexpectedEof => f.write_str("the peer closed the connection"),
                 _ => error.fmt(f),
             },
@@ -84,7 +104,7 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Error::Disconnected(error) => Some(&**error),
+            Error::Disconnected(error) | Error::Unsent(error) => Some(&**error),
             Error::Dial(error) => Some(&**error),
             _ => None,
         }

@@ -75,6 +75,29 @@ async fn handlers_are_dropped_when_their_conn_breaks() {
 }
 
 #[tokio::test]
+async fn calls_that_were_not_sent_say_so_when_their_conn_ends() {
+    // Room for a part of the first request, so that the others wait behind it.
+    let (ours, theirs) = tokio::io::duplex(8);
+    let client = Client::on(ours);
+    let call = |number| {
+        let client = client.clone();
+        tokio::spawn(async move { client.call::<_, u64>("Gate.Wait", &number).await })
+    };
+    let sent = call(1_u64);
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    let unsent = call(2_u64);
+    while client.in_flight() < 2 {
+        tokio::task::yield_now().await;
+    }
+    drop(theirs);
+    let (sent, unsent) = (sent.await.unwrap().unwrap_err(), unsent.await.unwrap().unwrap_err());
+    assert!(sent.is_disconnect() && !sent.is_unsent(), "{sent:?}");
+    assert!(matches!(unsent, Error::Unsent(_)) && unsent.is_disconnect() && unsent.is_unsent(), "{unsent:?}");
+}
+
+#[tokio::test]
 async fn a_client_that_was_closed_says_so() {
     let (server, gate) = server();
     let (_serving, client) = pair(&server).await;

@@ -1,5 +1,7 @@
 //! Which server a call goes to: decided from what is known of each.
 
+use std::time::Duration;
+
 /// What is known of one server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Load {
@@ -9,6 +11,19 @@ pub(super) struct Load {
     pub(super) weight: u16,
     pub(super) in_flight: usize,
     pub(super) is_well: bool,
+}
+
+/// The longest that one server is dialed for while others are there to be tried.
+const LONGEST_DIAL: Duration = Duration::from_secs(5);
+
+/// How long a conn to one server may take to be made, of what is left for a call: half of it while others that are well
+/// have not been tried, so that one that is silent does not take it all; and all of it when there are none.
+pub(super) fn time_to_dial(left: Option<Duration>, has_others: bool) -> Option<Duration> {
+    match left {
+        left if !has_others => left,
+        Some(left) => Some(LONGEST_DIAL.min(left / 2)),
+        None => Some(LONGEST_DIAL),
+    }
 }
 
 /// The servers in the order in which to try them: those that are well, by priority, then the others. Among the first, the
@@ -85,6 +100,22 @@ mod tests {
         let chosen = (0..1000).filter(|_| order(&loads, |below| random.u64(..below))[0] == 1).count();
         // Of four pairs, three have the idle one in them.
         assert!((650..850).contains(&chosen), "{chosen}");
+    }
+
+    #[test]
+    fn a_dial_leaves_time_for_the_others() {
+        let seconds = Duration::from_secs;
+        for (left, has_others, expected) in [
+            (None, false, None),
+            (None, true, Some(seconds(5))),
+            (Some(seconds(8)), false, Some(seconds(8))),
+            (Some(seconds(8)), true, Some(seconds(4))),
+            (Some(seconds(60)), false, Some(seconds(60))),
+            (Some(seconds(60)), true, Some(seconds(5))),
+            (Some(Duration::ZERO), true, Some(Duration::ZERO)),
+        ] {
+            assert_eq!(time_to_dial(left, has_others), expected, "{left:?} {has_others}");
+        }
     }
 
     #[test]

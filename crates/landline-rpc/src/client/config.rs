@@ -6,7 +6,7 @@ use std::time::Duration;
 use landline::{Conn, Dialer, Network, Resolver, ToNetwork};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::link::{Limits, Link};
+use super::link::{Heard, Limits, Link};
 use super::pool::Pool;
 use super::reconnect::Reconnect;
 use super::{Client, Target, handshake};
@@ -161,8 +161,9 @@ impl<C: Codec> ClientConfig<C> {
     /// # Panics
     /// Outside of a tokio runtime.
     pub fn client(&self, conn: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> Client<C> {
-        let link = Link::open(conn, &self.codec, self.limits, &[]);
-        Client::new(self.clone(), None, Some(link))
+        let heard = Heard::default();
+        let link = Link::open(conn, &self.codec, self.limits, &[], heard.clone());
+        Client::new(self.clone(), None, Some(link), heard)
     }
 
     /// A pool of the servers at an address; see [`Pool`].
@@ -174,7 +175,7 @@ impl<C: Codec> ClientConfig<C> {
     }
 
     pub(super) fn lazy(&self, network: Network, address: &str) -> Client<C> {
-        Client::new(self.clone(), Some(Target { network, address: address.into() }), None)
+        Client::new(self.clone(), Some(Target { network, address: address.into() }), None, Heard::default())
     }
 
     fn network(&self, network: impl ToNetwork, address: &str) -> Result<Network, Error> {
@@ -182,7 +183,7 @@ impl<C: Codec> ClientConfig<C> {
         network.to_network().map_err(|error| failed(error).into())
     }
 
-    pub(super) async fn open(&self, target: &Target) -> Result<Link<C>, Error> {
+    pub(super) async fn open(&self, target: &Target, heard: &Heard) -> Result<Link<C>, Error> {
         let mut conn: Conn = self.dialer.dial(target.network, &target.address).await?;
         let received = match &self.http {
             Some(path) => {
@@ -192,7 +193,7 @@ impl<C: Codec> ClientConfig<C> {
             }
             None => Vec::new(),
         };
-        Ok(Link::open(conn, &self.codec, self.limits, &received))
+        Ok(Link::open(conn, &self.codec, self.limits, &received, heard.clone()))
     }
 
     pub(super) fn chosen_resolver(&self) -> &Resolver {

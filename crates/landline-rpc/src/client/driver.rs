@@ -49,7 +49,7 @@ impl<C: Codec, Io: AsyncRead + AsyncWrite + Unpin> Driver<C, Io> {
             }
             match self.input.poll_fill(Pin::new(&mut self.io), cx) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Error::ended()),
-                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Ok(_)) => self.shared.hear(),
                 Poll::Ready(Err(error)) => return Poll::Ready(error.into()),
                 Poll::Pending => break,
             }
@@ -77,8 +77,7 @@ impl<C: Codec, Io: AsyncRead + AsyncWrite + Unpin> Driver<C, Io> {
                 return Poll::Pending;
             }
             self.has_yielded = false;
-            self.out.swap(&mut state.out);
-            self.shared.take_out(&state);
+            self.shared.take_out(&mut state, &mut self.out);
         }
     }
 

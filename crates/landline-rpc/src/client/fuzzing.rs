@@ -14,7 +14,7 @@ use crate::fuzzing::{LONGEST, Script, poll_through};
 pub fn client(data: &[u8]) {
     let Some((wire, mut script)) = Script::of(data) else { return };
     let limits = Limits { message: LONGEST, calls: 8, unsent: LONGEST };
-    let shared = Arc::new(Shared::new(&wire, limits));
+    let shared = Arc::new(Shared::new(&wire, limits, Arc::default()));
     let places: Vec<Arc<Place<i64>>> = (0..4).map(|_| Arc::new(Place::new())).collect();
     for place in &places {
         let submitted = shared.submit("A.Number", place, &|requests, header, out| {

@@ -1,7 +1,7 @@
 //! One conn to a server, and the calls on it.
 
 use std::borrow::Cow;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use atomic_waker::AtomicWaker;
@@ -14,6 +14,7 @@ use tokio::task::AbortHandle;
 use super::call::{Place, Slot, Waiting};
 use super::driver::Driver;
 use super::pending::BySequence;
+use crate::buffer::Output;
 use crate::codec::{Codec, Fault, Header, RequestWriter};
 use crate::error::Error;
 
@@ -27,6 +28,9 @@ pub(super) struct Limits {
     pub(super) calls: usize,
     pub(super) unsent: usize,
 }
+
+/// How often something has come from a server, over all its conns.
+pub(super) type Heard = Arc<AtomicU64>;
 
 /// A conn and its driver, which ends with it.
 pub(super) struct Link<C: Codec> {
@@ -44,6 +48,7 @@ pub(super) struct Shared<C: Codec> {
     pub(super) driver: AtomicWaker,
     /// How many calls are under way, for those who balance.
     in_flight: AtomicUsize,
+    heard: Heard,
 }
 
 type Slots<C> = BySequence<Arc<dyn Slot<<C as Codec>::Replies>>>;
@@ -54,6 +59,8 @@ pub(super) struct State<C: Codec> {
     pub(super) out: Vec<u8>,
     pending: Slots<C>,
     next: u64,
+    /// Calls from this one on have not been taken by the driver.
+    untaken: u64,
     /// How many callers wait for room.
     queued: usize,
     /// Why there will be no more calls.
@@ -62,11 +69,11 @@ pub(super) struct State<C: Codec> {
 
 impl<C: Codec> Link<C> {
     /// Takes over a conn; `received` is what has been read from it already. The driver is a task of the current runtime.
-    pub(super) fn open<Io>(conn: Io, codec: &C, limits: Limits, received: &[u8]) -> Link<C>
+    pub(super) fn open<Io>(conn: Io, codec: &C, limits: Limits, received: &[u8], heard: Heard) -> Link<C>
     where
         Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let shared = Arc::new(Shared::new(codec, limits));
+        let shared = Arc::new(Shared::new(codec, limits, heard));
         let driver = Driver::new(conn, codec.replies(limits.message), shared.clone(), received);
         let driver = tokio::spawn(driver).abort_handle();
         Link { shared, driver }
@@ -117,12 +124,13 @@ impl<C: Codec> Drop for Link<C> {
 }
 
 impl<C: Codec> Shared<C> {
-    pub(super) fn new(codec: &C, limits: Limits) -> Shared<C> {
+    pub(super) fn new(codec: &C, limits: Limits, heard: Heard) -> Shared<C> {
         let state = State {
             requests: codec.requests(limits.message),
             out: Vec::new(),
             pending: BySequence::default(),
             next: 0,
+            untaken: 0,
             queued: 0,
             failure: None,
         };
@@ -132,7 +140,13 @@ impl<C: Codec> Shared<C> {
             room: Notify::new(),
             driver: AtomicWaker::new(),
             in_flight: AtomicUsize::new(0),
+            heard,
         }
+    }
+
+    /// Something has come.
+    pub(super) fn hear(&self) {
+        self.heard.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State<C>> {
@@ -153,7 +167,7 @@ impl<C: Codec> Shared<C> {
         let mut state = self.state();
         let state = &mut *state;
         if let Some(failure) = &state.failure {
-            return Err(failure.clone());
+            return Err(failure.clone().unsent());
         }
         if state.out.len() > self.limits.unsent || state.pending.len() >= self.limits.calls {
             return Ok(None);
@@ -222,7 +236,9 @@ impl<C: Codec> Shared<C> {
     }
 
     /// Gives the driver what is to be sent.
-    pub(super) fn take_out(&self, state: &State<C>) {
+    pub(super) fn take_out(&self, state: &mut State<C>, out: &mut Output) {
+        out.swap(&mut state.out);
+        state.untaken = state.next;
         if state.queued > 0 {
             self.room.notify_waiters();
         }
@@ -235,9 +251,11 @@ impl<C: Codec> Shared<C> {
         let pending = std::mem::take(&mut state.pending);
         self.in_flight.store(0, Ordering::Relaxed);
         state.out = Vec::new();
+        let untaken = state.untaken;
         drop(state);
-        for slot in pending.into_values() {
-            slot.fail(failure.clone());
+        for (sequence, slot) in pending {
+            let failure = failure.clone();
+            slot.fail(if sequence < untaken { failure } else { failure.unsent() });
         }
         self.room.notify_waiters();
     }

@@ -11,6 +11,8 @@ mod link;
 mod pending;
 mod pool;
 mod reconnect;
+mod standing;
+mod suspicion;
 mod within;
 
 use std::fmt;
@@ -27,10 +29,11 @@ use tokio::time::Instant;
 use crate::codec::{Codec, Wire};
 use crate::error::Error;
 pub use config::ClientConfig;
-use link::Link;
+use link::{Heard, Link};
 pub use pool::Pool;
 use reconnect::Attempts;
 pub use reconnect::Reconnect;
+use suspicion::Suspicion;
 use within::Within;
 
 /// A client: calls methods of one server, as many at a time as one likes, over one conn. Cheap to clone; clones share the
@@ -68,11 +71,14 @@ struct Inner<C: Codec> {
     current: Mutex<Current<C>>,
     /// Held by the one who dials.
     dialing: tokio::sync::Mutex<()>,
+    heard: Heard,
 }
 
 struct Current<C: Codec> {
     link: Option<Arc<Link<C>>>,
     attempts: Attempts,
+    /// What its pool suspects, if it is of one.
+    suspicion: Suspicion,
     is_closed: bool,
 }
 
@@ -120,10 +126,20 @@ impl Client {
 }
 
 impl<C: Codec> Client<C> {
-    fn new(config: ClientConfig<C>, target: Option<Target>, link: Option<Link<C>>) -> Client<C> {
-        let current = Current { link: link.map(Arc::new), attempts: Attempts::default(), is_closed: false };
+    fn new(
+        config: ClientConfig<C>,
+        target: Option<Target>,
+        link: Option<Link<C>>,
+        heard: Heard,
+    ) -> Client<C> {
+        let current = Current {
+            link: link.map(Arc::new),
+            attempts: Attempts::default(),
+            suspicion: Suspicion::default(),
+            is_closed: false,
+        };
         let dialing = tokio::sync::Mutex::new(());
-        Client(Arc::new(Inner { config, target, current: Mutex::new(current), dialing }))
+        Client(Arc::new(Inner { config, target, current: Mutex::new(current), dialing, heard }))
     }
 
     /// Calls a method and waits for its reply, for as long as [`ClientConfig::timeout`] allows.
@@ -195,12 +211,6 @@ impl<C: Codec> Client<C> {
         self.0.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether a call can be made, or a dial tried.
-    fn is_well(&self, now: Instant) -> bool {
-        let current = self.current();
-        !current.is_closed && current.attempts.is_open(now)
-    }
-
     /// The conn, as it is or dialed anew.
     async fn link(&self) -> Result<Arc<Link<C>>, Error> {
         match self.live_link()? {
@@ -240,7 +250,7 @@ impl<C: Codec> Client<C> {
             current.attempts.ended(now, config.reconnect, fastrand::f64());
             current.attempts.may_dial(now)?;
         }
-        let opened = config.open(target).await;
+        let opened = config.open(target, &self.0.heard).await;
         let mut current = self.current();
         if current.is_closed {
             return Err(Error::Shutdown);

@@ -11,6 +11,8 @@ use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
 use super::balance::{self, Load};
+use super::suspicion::{self, Standing};
+use super::within::Within;
 use super::{Client, ClientConfig};
 use crate::codec::{Codec, Wire};
 use crate::error::Error;
@@ -28,9 +30,22 @@ use crate::error::Error;
 /// It is asked for anew when its time to live is over, between 1 s and 5 min, when a call is made; until there is an
 /// answer, and if there is none, the servers known go on. Each server is dialed when it gets its first call.
 ///
-/// A call goes to the less busy of two servers picked at random by their weights. One whose conn could not be made, or did
-/// not last, gets no calls for as long as [`Reconnect`](super::Reconnect) has it wait. A call that was not sent is tried
-/// on the next server; one that was sent and got no reply is not, as it may have been carried out.
+/// A call goes to the less busy of two servers picked at random by their weights. A call that was not sent is tried on the
+/// next server; one that was sent and got no reply is not, as it may have been carried out.
+///
+/// # Servers that are not well
+/// | what a server does | what becomes of it |
+/// |---|---|
+/// | no conn can be made to it, or one does not last | no calls for as long as [`Reconnect`](super::Reconnect) has it wait |
+/// | it does not answer a dial | the same, after half of the time left for the call, and 5 s at most, while others are there to be tried |
+/// | it takes calls and says nothing | the same; then, after each pause, one call on a new conn, until something comes from it |
+///
+/// A server says nothing when a call to it is given up (by its timeout, by its context, or by being dropped) and not a byte
+/// has come from the server since the call was sent, for at least half of the time that the call had, or 1 s if that is
+/// less. So calls to a fleet want a timeout: without one, they wait for a server that has stopped for as long as the
+/// kernel does, and nobody learns of it.
+///
+/// Those that are not well come last: they get a call when no other server can take it.
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), landline_rpc::Error> {
@@ -106,11 +121,7 @@ impl<C: Codec> Pool<C> {
         A: Encode,
         R: DeserializeOwned + Send + 'static,
     {
-        let calling = self.call_any(method, args);
-        match self.0.config.timeout {
-            None => calling.await,
-            Some(timeout) => tokio::time::timeout(timeout, calling).await.unwrap_or(Err(Error::Timeout)),
-        }
+        self.call_until(None, method, args).await
     }
 
     /// [`call`](Pool::call) for as long as a context lasts.
@@ -122,7 +133,7 @@ impl<C: Codec> Pool<C> {
         A: Encode,
         R: DeserializeOwned + Send + 'static,
     {
-        match context.run(self.call(method, args)).await {
+        match context.run(self.call_until(context.deadline(), method, args)).await {
             Ok(result) => result,
             Err(Ended::DeadlineExceeded) => Err(Error::Timeout),
             Err(_) => Err(Error::Canceled),
@@ -134,22 +145,59 @@ impl<C: Codec> Pool<C> {
         self.known().iter().map(|server| server.at.address.to_string()).collect()
     }
 
-    async fn call_any<A, R>(&self, method: &str, args: &A) -> Result<R, Error>
+    async fn call_until<A, R>(&self, end: Option<Instant>, method: &str, args: &A) -> Result<R, Error>
     where
         A: Encode,
         R: DeserializeOwned + Send + 'static,
     {
-        let servers = self.current().await?;
-        let now = Instant::now();
+        let timeout = self.0.config.timeout;
+        Within::new(timeout, self.call_any(end, method, args)).await
+    }
+
+    /// `end` is when the caller will give up, if that is known and is not the timeout.
+    async fn call_any<A, R>(&self, end: Option<Instant>, method: &str, args: &A) -> Result<R, Error>
+    where
+        A: Encode,
+        R: DeserializeOwned + Send + 'static,
+    {
+        let mut now = Instant::now();
+        let timeout = self.0.config.timeout.and_then(|timeout| now.checked_add(timeout));
+        let end = end.into_iter().chain(timeout).min();
+        let patience = suspicion::patience(end.map(|end| end - now));
+        let servers = match self.fresh() {
+            Some(servers) => servers,
+            // Apart, as every call would have the room for a lookup in it.
+            None => Box::pin(self.current()).await?,
+        };
         let loads: Vec<Load> = servers.iter().map(|server| server.load(now)).collect();
+        let order = balance::order(&loads, |below| fastrand::u64(..below));
         let mut failure = None;
-        for index in balance::order(&loads, |below| fastrand::u64(..below)) {
-            match servers[index].client.call(method, args).await {
-                Err(error @ (Error::Dial(_) | Error::Handshake(_))) => {
-                    failure.get_or_insert(error);
+        for (tried, &index) in order.iter().enumerate() {
+            let client = &servers[index].client;
+            client.begin_probe(now);
+            let link = match client.live_link()? {
+                Some(link) => link,
+                None => {
+                    let has_others = order[tried + 1..].iter().any(|other| loads[*other].is_well);
+                    let share = balance::time_to_dial(end.map(|end| end - Instant::now()), has_others);
+                    let dialed = client.link_within(share).await;
+                    now = Instant::now();
+                    match dialed {
+                        Ok(link) => link,
+                        Err(error) => {
+                            failure.get_or_insert(error);
+                            continue;
+                        }
+                    }
                 }
+            };
+            let mut watch = client.watch(now, patience);
+            let result = link.call_with(method, args).await;
+            watch.is_over = true;
+            match result {
+                Err(error @ Error::Unsent(_)) => failure.get_or_insert(error),
                 result => return result,
-            }
+            };
         }
         Err(failure.unwrap_or(Error::Shutdown))
     }
@@ -158,16 +206,16 @@ impl<C: Codec> Pool<C> {
         self.0.known.lock().unwrap_or_else(PoisonError::into_inner).servers.clone()
     }
 
-    /// The servers, asked for again where the last answer is too old.
+    /// The servers, if the last answer is not too old.
+    fn fresh(&self) -> Option<Arc<[Server<C>]>> {
+        let known = self.0.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_fresh = known.until.is_some_and(|until| Instant::now() < until);
+        is_fresh.then(|| known.servers.clone())
+    }
+
+    /// The servers, asked for again.
+    #[cold]
     async fn current(&self) -> Result<Arc<[Server<C>]>, Error> {
-        let fresh = || {
-            let known = self.0.known.lock().unwrap_or_else(PoisonError::into_inner);
-            let is_fresh = known.until.is_some_and(|until| Instant::now() < until);
-            is_fresh.then(|| known.servers.clone())
-        };
-        if let Some(servers) = fresh() {
-            return Ok(servers);
-        }
         let known = self.known();
         let _asking = match known.is_empty() {
             true => self.0.asking.lock().await,
@@ -177,7 +225,7 @@ impl<C: Codec> Pool<C> {
                 Err(_) => return Ok(known),
             },
         };
-        if let Some(servers) = fresh() {
+        if let Some(servers) = self.fresh() {
             return Ok(servers);
         }
         match self.ask().await {
@@ -241,7 +289,7 @@ impl<C: Codec> Server<C> {
             priority: self.at.priority,
             weight: self.at.weight,
             in_flight: self.client.in_flight(),
-            is_well: self.client.is_well(now),
+            is_well: self.client.standing(now) != Standing::Suspect,
         }
     }
 }

@@ -56,6 +56,11 @@ impl Attempts {
         self.may_dial(now).is_ok()
     }
 
+    /// The conn is left, and how long it lasts says nothing any more.
+    pub(super) fn left(&mut self) {
+        self.connected = None;
+    }
+
     pub(super) fn connected(&mut self, now: Instant) {
         self.connected = Some(now);
         self.closed = None;
@@ -82,7 +87,7 @@ impl Attempts {
 }
 
 /// How long to wait after one more failure than `failures`.
-fn delay(policy: Reconnect, failures: u32, chance: f64) -> Option<Duration> {
+pub(super) fn delay(policy: Reconnect, failures: u32, chance: f64) -> Option<Duration> {
     let Reconnect::Backoff { first, most } = policy else { return None };
     let factor = 2_u32.checked_pow(failures).unwrap_or(u32::MAX);
     Some(first.saturating_mul(factor).min(most).mul_f64(1.0 - chance.clamp(0.0, 1.0) / 5.0))

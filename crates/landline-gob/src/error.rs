@@ -32,8 +32,15 @@ pub enum ErrorKind {
     Truncated,
     /// The bytes are not gob; the text says in what way.
     Corrupt(&'static str),
-    /// A limit of [`Limits`](crate::Limits) was reached; with what was asked for.
-    Limit(Limit, u64),
+    /// What a limit of [`Limits`](crate::Limits) does not allow.
+    Limit {
+        /// Which limit.
+        limit: Limit,
+        /// What was asked for, or as much of it as was seen: bytes, levels or types.
+        wanted: u64,
+        /// What is allowed.
+        allowed: u64,
+    },
     /// A type id that was not defined before.
     UnknownType(i64),
     /// What is on the wire does not fit what is wanted.
@@ -142,8 +149,8 @@ impl Error {
     }
 
     #[cold]
-    pub(crate) fn limit(limit: Limit, wanted: usize) -> Error {
-        ErrorKind::Limit(limit, wanted as u64).into()
+    pub(crate) fn limit(limit: Limit, wanted: usize, allowed: usize) -> Error {
+        ErrorKind::Limit { limit, wanted: wanted as u64, allowed: allowed as u64 }.into()
     }
 
     #[cold]
@@ -187,7 +194,9 @@ impl Error {
             ErrorKind::Io(error) => ErrorKind::Io(error.kind().into()),
             ErrorKind::Truncated => ErrorKind::Truncated,
             ErrorKind::Corrupt(text) => ErrorKind::Corrupt(text),
-            ErrorKind::Limit(limit, wanted) => ErrorKind::Limit(*limit, *wanted),
+            ErrorKind::Limit { limit, wanted, allowed } => {
+                ErrorKind::Limit { limit: *limit, wanted: *wanted, allowed: *allowed }
+            }
             ErrorKind::UnknownType(id) => ErrorKind::UnknownType(*id),
             ErrorKind::Mismatch { expected, found } => {
                 ErrorKind::Mismatch { expected: expected.clone(), found: found.clone() }
@@ -261,7 +270,15 @@ impl fmt::Display for ErrorKind {
             ErrorKind::Io(error) => write!(f, "{error}"),
             ErrorKind::Truncated => f.write_str("the stream ends in the middle of a value"),
             ErrorKind::Corrupt(text) => f.write_str(text),
-            ErrorKind::Limit(limit, wanted) => write!(f, "{wanted} is beyond the limit of {limit}"),
+            ErrorKind::Limit { limit, wanted, allowed } => {
+                let what = match limit {
+                    Limit::Message => format!("a message of {wanted} bytes"),
+                    Limit::Depth => format!("a value of {wanted} levels"),
+                    Limit::Types => format!("a stream of {wanted} types"),
+                    Limit::Memory => format!("a value of {wanted} bytes in memory"),
+                };
+                write!(f, "{what} is beyond the limit of {allowed} ({limit})")
+            }
             ErrorKind::UnknownType(id) => write!(f, "type {id} is used and was not defined"),
             ErrorKind::Mismatch { expected, found } => write!(f, "expected {expected}, found {found}"),
             ErrorKind::Overflow { value, target } => write!(f, "{value} does not fit into {target}"),
@@ -312,6 +329,18 @@ mod tests {
         assert_eq!(error.at_offset(3).offset(), Some(57));
         let error = Error::overflow(300, "int8").at_entry(2);
         assert_eq!(error.to_string(), "gob: [entry 2]: 300 does not fit into int8");
+    }
+
+    #[test]
+    fn a_limit_is_named_with_its_value() {
+        for (limit, expected) in [
+            (Limit::Message, "gob: a message of 70 bytes is beyond the limit of 64 (max_message)"),
+            (Limit::Depth, "gob: a value of 70 levels is beyond the limit of 64 (depth)"),
+            (Limit::Types, "gob: a stream of 70 types is beyond the limit of 64 (types)"),
+            (Limit::Memory, "gob: a value of 70 bytes in memory is beyond the limit of 64 (memory)"),
+        ] {
+            assert_eq!(Error::limit(limit, 70, 64).to_string(), expected);
+        }
     }
 
     #[test]

@@ -32,7 +32,8 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The longest value in bytes, and the longest message; 64 MiB by default.
+    /// The longest value in bytes, and the longest message; 64 MiB by default. Errors call it `max_message`, as those who
+    /// set it from outside do.
     #[must_use]
     pub fn message(mut self, bytes: usize) -> Limits {
         self.message = bytes;
@@ -75,7 +76,7 @@ impl Limits {
     /// What may be taken for so many bytes, when so many more are taken already than they came with.
     pub(crate) fn budget(&self, wire: usize, overspent: usize) -> Result<usize, Error> {
         let all = wire.saturating_mul(self.memory_times).saturating_add(self.memory_plus);
-        all.checked_sub(overspent).ok_or_else(|| Error::limit(Limit::Memory, overspent))
+        all.checked_sub(overspent).ok_or_else(|| Error::limit(Limit::Memory, overspent, all))
     }
 
     /// How much more was taken than came with so many bytes.
@@ -101,7 +102,7 @@ pub enum Limit {
 impl fmt::Display for Limit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Limit::Message => "message",
+            Limit::Message => "max_message",
             Limit::Depth => "depth",
             Limit::Types => "types",
             Limit::Memory => "memory",

@@ -66,7 +66,7 @@ fn any(decoder: &mut Decoder, input: &mut &[u8]) -> Result<bool, Error> {
 #[track_caller]
 fn assert_limit(error: Option<Error>, limit: Limit) {
     let error = error.expect("it is refused");
-    assert!(matches!(error.kind(), ErrorKind::Limit(found, _) if *found == limit), "{error}");
+    assert!(matches!(error.kind(), ErrorKind::Limit { limit: found, .. } if *found == limit), "{error}");
 }
 
 fn uint(out: &mut Vec<u8>, number: u64) {
@@ -312,14 +312,14 @@ fn descriptions() {
         define_slice(&mut stream, id, id + 1);
     }
     let error = bound("chain", &stream, any).expect("there are too many");
-    assert!(matches!(error.kind(), ErrorKind::Limit(Limit::Types | Limit::Memory, _)), "{error}");
+    assert!(matches!(error.kind(), ErrorKind::Limit { limit: Limit::Types | Limit::Memory, .. }), "{error}");
     let mut stream = Vec::new();
     for id in 65..65 + 5000 {
         define_slice(&mut stream, id, 2);
         plain(&mut stream, id, 1, &[2]);
     }
     let error = bound("types", &stream, of::<Vec<i64>>).expect("there are too many");
-    assert!(matches!(error.kind(), ErrorKind::Limit(Limit::Types | Limit::Memory, _)), "{error}");
+    assert!(matches!(error.kind(), ErrorKind::Limit { limit: Limit::Types | Limit::Memory, .. }), "{error}");
     bound("types", &stream, any);
     // One struct of very many fields, of names short and long, that are not used and that are.
     for (count, len) in [(200_000, 1), (60_000, 8), (20_000, 60), (2000, 2000)] {

@@ -328,7 +328,8 @@ impl Decoder {
         };
         let len = usize::try_from(len).unwrap_or(usize::MAX);
         if len > self.limits.message {
-            return Err(Error::limit(Limit::Message, len).at_offset(self.offset).fatal());
+            let error = Error::limit(Limit::Message, len, self.limits.message);
+            return Err(error.at_offset(self.offset).fatal());
         }
         self.missing = before - rest.len() + len;
         Ok((rest.len() >= len).then_some(len))

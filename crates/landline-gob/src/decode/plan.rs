@@ -230,7 +230,7 @@ impl Plans {
             plan
         });
         match self.list.find(plan) {
-            _ if plan >= MOST_PLANS => Err(Error::limit(Limit::Types, plan as usize)),
+            _ if plan >= MOST_PLANS => Err(Error::limit(Limit::Types, plan as usize, MOST_PLANS as usize)),
             Some(Plan::Never(error)) => Err(error.again()),
             _ => Ok(at(plan)),
         }

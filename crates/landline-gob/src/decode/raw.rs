@@ -23,7 +23,7 @@ pub(super) fn value(s: &mut Session<'_, '_>, at: At) -> Result<Value, Error> {
         Arc::from(&before[..before.len() - s.rest.len()])
     };
     s.charge(size_of::<Value>() + before.len() - s.rest.len())?;
-    Ok(Value { graph: s.types.graph.clone(), elem, bytes, holds_interface: holds })
+    Ok(Value { graph: s.types.graph.clone(), elem, bytes, holds_interface: holds, is_declared: false })
 }
 
 /// Copies a value: what an interface holds is there by the place of its type, without lengths and descriptions.

@@ -124,7 +124,7 @@ impl Scan {
             Tag::Unsupported => return Err(corrupt("a value of no type")),
         };
         if self.stack.len() >= limits.depth {
-            return Err(Error::limit(Limit::Depth, self.stack.len() + 1));
+            return Err(Error::limit(Limit::Depth, self.stack.len() + 1, limits.depth));
         }
         self.stack.push(level);
         Ok(())
@@ -216,7 +216,7 @@ impl Scan {
             return Err(Bad::Short.into());
         }
         if self.stack.len() >= limits.depth {
-            return Err(Error::limit(Limit::Depth, self.stack.len() + 1));
+            return Err(Error::limit(Limit::Depth, self.stack.len() + 1, limits.depth));
         }
         self.stack.push(Level::Held { outer: self.limit });
         self.limit = end;
@@ -244,8 +244,9 @@ impl Scan {
         let begin = self.at + before - rest.len();
         let end = usize::try_from(len).ok().and_then(|len| begin.checked_add(len));
         let end = end.filter(|end| *end <= limits.message);
-        let end =
-            end.ok_or_else(|| Error::limit(Limit::Message, usize::try_from(len).unwrap_or(usize::MAX)))?;
+        let end = end.ok_or_else(|| {
+            Error::limit(Limit::Message, usize::try_from(len).unwrap_or(usize::MAX), limits.message)
+        })?;
         if end > available {
             return if outer.is_none() { Ok(Some(end)) } else { Err(Bad::Short.into()) };
         }

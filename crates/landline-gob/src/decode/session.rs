@@ -52,6 +52,8 @@ pub(super) struct Session<'d, 'de> {
     deepest: usize,
     /// How many more bytes of memory it may take.
     budget: usize,
+    /// How many it may take in all.
+    allowed: usize,
     /// A field that has no zero and was not there, and how many were still to be asked for.
     pub(super) nil: Option<(&'static str, usize)>,
     /// How many elements of the slice that was read last were not asked for.
@@ -71,7 +73,18 @@ impl<'d, 'de> Session<'d, 'de> {
         let overspent = types.overspent(plans.spent(), limits);
         let budget = limits.budget(rest.len(), overspent)?;
         let levels = limits.depth;
-        Ok(Session { rest, types, plans, levels, deepest: levels, budget, nil: None, left: 0, place: 0 })
+        Ok(Session {
+            rest,
+            types,
+            plans,
+            levels,
+            deepest: levels,
+            budget,
+            allowed: budget,
+            nil: None,
+            left: 0,
+            place: 0,
+        })
     }
 
     #[inline(always)]
@@ -120,7 +133,7 @@ impl<'d, 'de> Session<'d, 'de> {
     #[inline]
     pub(super) fn descend(&mut self) -> Result<(), Error> {
         if self.levels == 0 {
-            return Err(Error::limit(Limit::Depth, self.deepest + 1));
+            return Err(Error::limit(Limit::Depth, self.deepest + 1, self.deepest));
         }
         self.levels -= 1;
         Ok(())
@@ -139,7 +152,10 @@ impl<'d, 'de> Session<'d, 'de> {
                 self.budget = left;
                 Ok(())
             }
-            None => Err(Error::limit(Limit::Memory, bytes)),
+            None => {
+                let taken = self.allowed - self.budget;
+                Err(Error::limit(Limit::Memory, taken.saturating_add(bytes), self.allowed))
+            }
         }
     }
 

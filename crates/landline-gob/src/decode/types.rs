@@ -108,7 +108,8 @@ impl Types {
         let mut elem = |id| self.elem(id, limits);
         let shape = match kind {
             Kind::Array { elem: id, len } => {
-                let len = usize::try_from(len).map_err(|_| Error::limit(Limit::Message, usize::MAX))?;
+                let len = usize::try_from(len)
+                    .map_err(|_| Error::limit(Limit::Message, usize::MAX, limits.message))?;
                 Shape::Array { elem: elem(id)?, len }
             }
             Kind::Slice { elem: id } => Shape::Slice { elem: elem(id)?, size: 0 },
@@ -147,7 +148,7 @@ impl Types {
             return Ok(place);
         }
         if self.count >= limits.types {
-            return Err(Error::limit(Limit::Types, self.count + 1));
+            return Err(Error::limit(Limit::Types, self.count + 1, limits.types));
         }
         self.count += 1;
         self.spent += ID_COST;
@@ -315,7 +316,7 @@ fn check_nesting(graph: &Graph, root: u32, limits: &Limits) -> Result<(), Error>
             continue;
         }
         if depth > deepest {
-            return Err(Error::limit(Limit::Depth, depth));
+            return Err(Error::limit(Limit::Depth, depth, deepest));
         }
         if let Some(node) = graph.find(place) {
             // In the order of a recursion: the first child on top.

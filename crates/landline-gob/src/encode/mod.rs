@@ -246,7 +246,7 @@ impl Encoder {
             }
         }
         if self.pen.bytes.len() > self.limits.message {
-            return Err(Error::limit(Limit::Message, self.pen.bytes.len()));
+            return Err(Error::limit(Limit::Message, self.pen.bytes.len(), self.limits.message));
         }
         self.pen.finish(&mut self.types, root, out);
         Ok(())

@@ -65,7 +65,7 @@ impl Pen {
     #[inline]
     pub(super) fn descend(&mut self) -> Result<(), Error> {
         if self.depth == self.deepest {
-            return Err(Error::limit(Limit::Depth, self.depth + 1));
+            return Err(Error::limit(Limit::Depth, self.depth + 1, self.deepest));
         }
         self.depth += 1;
         Ok(())

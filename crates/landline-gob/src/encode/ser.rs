@@ -93,6 +93,11 @@ impl<'p, P: Position> Ser<'p, P> {
                 self.put_uint(value as u64);
             }
             Shape::Float(_) if self.pen.given => self.put_float(value as f64),
+            // A big.Int is a number in JSON.
+            Shape::Opaque(_) if self.pen.given => {
+                let bytes = value::bytes_of_text(self.graph, self.elem, &value.to_string())?;
+                self.put_opaque(&bytes);
+            }
             Shape::Interface { open: true, .. } => {
                 return match i64::try_from(value) {
                     Ok(value) => self.any("int64", basic::INT64, |content| content.put_int(value)),

@@ -77,10 +77,50 @@ pub(crate) fn text_of_bytes(name: &str, bytes: &[u8]) -> Option<String> {
         "time.Time" | "Time" => text::<Time>(bytes),
         "big.Int" | "Int" => text::<BigInt>(bytes),
         "big.Rat" | "Rat" => text::<BigRat>(bytes),
+        "big.Float" | "Float" => BigFloat::from_bytes(bytes).ok()?.to_decimal(),
         "url.URL" | "URL" => text::<Url>(bytes),
         "netip.Addr" | "Addr" => text::<Addr>(bytes),
         "netip.AddrPort" | "AddrPort" => text::<AddrPort>(bytes),
         "netip.Prefix" | "Prefix" => text::<Prefix>(bytes),
+        _ => None,
+    }
+}
+
+/// The number that bytes are, of a type that is one in Go's JSON, if it fits.
+pub(crate) fn number_of_bytes(name: &str, bytes: &[u8]) -> Option<i128> {
+    let number = matches!(name, "big.Int" | "Int").then(|| BigInt::from_bytes(bytes))?;
+    i128::try_from(&number.ok()?).ok()
+}
+
+/// Whether bytes are of one of these types; of others nothing is known.
+pub(crate) fn check(name: &str, bytes: &[u8]) -> Result<(), String> {
+    fn check<T: Opaque>(bytes: &[u8]) -> Result<(), String> {
+        T::from_bytes(bytes).map(drop)
+    }
+    match name {
+        "time.Time" => check::<Time>(bytes),
+        "big.Int" => check::<BigInt>(bytes),
+        "big.Rat" => check::<BigRat>(bytes),
+        "big.Float" => check::<BigFloat>(bytes),
+        "url.URL" => check::<Url>(bytes),
+        "netip.Addr" => check::<Addr>(bytes),
+        "netip.AddrPort" => check::<AddrPort>(bytes),
+        "netip.Prefix" => check::<Prefix>(bytes),
+        _ => Ok(()),
+    }
+}
+
+/// The bytes of the zero value of one of these types.
+pub(crate) fn zero_bytes(name: &str) -> Option<Vec<u8>> {
+    match name {
+        "time.Time" => Some(Time::zero().to_bytes()),
+        "big.Int" => Some(BigInt::zero().to_bytes()),
+        "big.Rat" => Some(BigRat::zero().to_bytes()),
+        "big.Float" => Some(BigFloat::zero().to_bytes()),
+        "url.URL" => Some(Url::zero().to_bytes()),
+        "netip.Addr" => Some(Addr::zero().to_bytes()),
+        "netip.AddrPort" => Some(AddrPort::zero().to_bytes()),
+        "netip.Prefix" => Some(Prefix::zero().to_bytes()),
         _ => None,
     }
 }

@@ -13,7 +13,7 @@ pub(crate) use graph::{
     Content, Elem, Field, Format, Graph, Local, Method, Naming, Node, Shape, Tag, Variant, basic, basics,
 };
 pub(crate) use names::go_name;
-pub(crate) use parse::naming;
+pub(crate) use parse::{naming, naming_text};
 pub(crate) use same::same;
 pub(crate) use walk::{children, holds_interface, reachable, relatives};
 

@@ -311,6 +311,15 @@ pub(crate) fn naming(name: &str) -> Naming {
     }
 }
 
+/// The name that [`naming`] has read, or that a peer has given.
+pub(crate) fn naming_text(naming: &Naming) -> String {
+    match naming {
+        Naming::Go { package: Some(package), name } => format!("{package}.{name}"),
+        Naming::Go { package: None, name } | Naming::Wire(name) => name.to_string(),
+        Naming::Unnamed => String::new(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,7 @@
 //! Values of types that are not known beforehand.
 
 mod base64;
+mod convert;
 mod infer;
 mod serde;
 pub(crate) mod slot;
@@ -61,7 +62,9 @@ pub use self::view::{Entries, Fields, Held, Items, View};
 /// # In other formats
 ///
 /// `Serialize` makes of it what Go's `encoding/json` would: structs are objects with all their fields, bytes are base64,
-/// times are RFC 3339, interfaces what they hold. [`typed`](Value::typed) says the types too. `Deserialize` from such
+/// times are RFC 3339, a `big.Int` is a number (a text, beyond 128 bits), interfaces what they hold. Types that Go encodes
+/// by a method of their own are told by their names; behind a pointer they have none, and are base64, unless
+/// [`to_type`](Value::to_type) says what they are. [`typed`](Value::typed) says the types too. `Deserialize` from such
 /// a format guesses: an object is a struct, a number without a fraction an `int`, a list of one kind a slice of that.
 #[derive(Clone)]
 pub struct Value {
@@ -70,6 +73,8 @@ pub struct Value {
     pub(crate) bytes: Arc<[u8]>,
     /// Whether it is an interface, or may have one in it.
     pub(crate) holds_interface: bool,
+    /// Whether its type was given here: that of a peer does not say what is behind a pointer.
+    pub(crate) is_declared: bool,
 }
 
 static BASICS: LazyLock<Arc<Graph>> = LazyLock::new(|| Arc::new(Graph::new()));
@@ -77,7 +82,8 @@ static BASICS: LazyLock<Arc<Graph>> = LazyLock::new(|| Arc::new(Graph::new()));
 impl Value {
     /// The value of an interface that holds nothing.
     pub fn nil() -> Value {
-        Value { graph: BASICS.clone(), elem: basic::ANY, bytes: Arc::from([0]), holds_interface: true }
+        let (graph, bytes) = (BASICS.clone(), Arc::from([0]));
+        Value { graph, elem: basic::ANY, bytes, holds_interface: true, is_declared: false }
     }
 
     /// A Rust value.
@@ -119,7 +125,13 @@ impl Value {
         bytes.extend_from_slice(name.as_bytes());
         crate::number::put_uint(&mut bytes, self.elem.node.into());
         bytes.extend_from_slice(&self.bytes);
-        Value { graph: self.graph.clone(), elem: basic::ANY, bytes: bytes.into(), holds_interface: true }
+        Value {
+            graph: self.graph.clone(),
+            elem: basic::ANY,
+            bytes: bytes.into(),
+            holds_interface: true,
+            is_declared: self.is_declared,
+        }
     }
 
     /// The value as a Rust one, by the rules of [`Decoder`].
@@ -132,6 +144,30 @@ impl Value {
         Encoder::new().encode_value(self, &mut bytes)?;
         let limits = crate::Limits::default().message(usize::MAX);
         Decoder::new().limits(limits).decode(&mut &bytes[..])?.ok_or_else(|| ErrorKind::Truncated.into())
+    }
+
+    /// The value as one of another type, by the rules of [`Decoder`]: fields are matched by name, those that the type does
+    /// not have are left out, numbers have to fit.
+    ///
+    /// So a value gets what its peer has not said of it: which type bytes are that Go encodes by a method of its own.
+    ///
+    /// ```
+    /// use landline_gob::{Type, Value};
+    /// use landline_gob::go::BigInt;
+    ///
+    /// // What is behind a pointer has no name on the wire.
+    /// let value = Value::of(&Some(BigInt::from(-300)))?;
+    /// assert_eq!(serde_json::to_string(&value).unwrap(), r#""AwEs""#);
+    /// let of: Type = "big.Int".parse()?;
+    /// assert_eq!(serde_json::to_string(&value.to_type(&of)?).unwrap(), "-300");
+    /// # Ok::<(), landline_gob::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When it does not fit the type.
+    pub fn to_type(&self, of: &Type) -> Result<Value, Error> {
+        convert::convert(self, of)
     }
 
     /// Its type.

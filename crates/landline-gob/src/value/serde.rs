@@ -46,7 +46,8 @@ impl Serialize for Whole<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         slot::take();
         let rest = Cell::new(self.value.bytes());
-        Part { graph: &self.value.graph, elem: self.value.elem, rest: &rest, typed: self.typed }
+        let Value { graph, elem, is_declared, .. } = self.value;
+        Part { graph, elem: *elem, rest: &rest, typed: self.typed, is_declared: *is_declared }
             .serialize(serializer)
     }
 }
@@ -58,6 +59,8 @@ struct Part<'a> {
     elem: Elem,
     rest: &'a Cell<&'a [u8]>,
     typed: bool,
+    /// Whether fields that were left out can be looked into.
+    is_declared: bool,
 }
 
 impl<'a> Part<'a> {
@@ -97,11 +100,7 @@ impl Serialize for Part<'_> {
             }
             Shape::Bytes | Shape::Opaque(_) => {
                 let bytes = self.take(walk::counted)?;
-                if serializer.is_human_readable() {
-                    serializer.serialize_str(&text::text_of_bytes(self.graph, self.elem, bytes))
-                } else {
-                    serializer.serialize_bytes(bytes)
-                }
+                text_of(self.graph, self.elem, bytes, serializer)
             }
             Shape::Interface { .. } if self.rest.get().first() == Some(&0) => {
                 self.uint::<S::Error>()?;
@@ -150,7 +149,13 @@ impl Serialize for Part<'_> {
                         object.serialize_entry(&*field.name, &self.of(field.elem))?;
                         next = self.take(|rest| walk::field(rest, &mut last))?;
                     } else {
-                        object.serialize_entry(&*field.name, &Zero(field.elem.tag))?;
+                        let zero = Zero {
+                            graph: self.graph,
+                            elem: field.elem,
+                            is_declared: self.is_declared,
+                            outer: None,
+                        };
+                        object.serialize_entry(&*field.name, &zero)?;
                     }
                 }
                 object.end()
@@ -160,12 +165,73 @@ impl Serialize for Part<'_> {
     }
 }
 
-/// A field that was left out: what it must have been, or nothing where it may have been behind a pointer.
-struct Zero(Tag);
+/// Bytes in their text, or number, for people.
+fn text_of<S: Serializer>(
+    graph: &Arc<Graph>,
+    elem: Elem,
+    bytes: &[u8],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    if !serializer.is_human_readable() {
+        return serializer.serialize_bytes(bytes);
+    }
+    match text::number_of_bytes(graph, elem, bytes) {
+        Some(number) => match (i64::try_from(number), u64::try_from(number)) {
+            (Ok(number), _) => serializer.serialize_i64(number),
+            (_, Ok(number)) => serializer.serialize_u64(number),
+            _ => serializer.serialize_i128(number),
+        },
+        None => serializer.serialize_str(&text::text_of_bytes(graph, elem, bytes)),
+    }
+}
 
-impl Serialize for Zero {
+/// A field that was left out: what it must have been, or nothing where it may have been behind a pointer.
+struct Zero<'a> {
+    graph: &'a Arc<Graph>,
+    elem: Elem,
+    /// Whether it may be looked into: not where a peer has described the type, who says nothing of pointers.
+    is_declared: bool,
+    /// What it is in, as far as that was left out too.
+    outer: Option<&'a Zero<'a>>,
+}
+
+impl Zero<'_> {
+    /// Whether a type contains itself: Go has no such types, but they can be written down.
+    fn is_within_itself(&self) -> bool {
+        std::iter::successors(self.outer, |zero| zero.outer).any(|zero| zero.elem.node == self.elem.node)
+    }
+}
+
+impl Serialize for Zero<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.0 {
+        if self.elem.pointers > 0 {
+            return serializer.serialize_none();
+        }
+        let within = |elem: Elem| Zero { elem, outer: Some(self), ..*self };
+        match &self.graph.node(self.elem.node).shape {
+            _ if !self.is_declared || self.is_within_itself() => {}
+            Shape::Struct { fields, .. } => {
+                let mut object = serializer.serialize_map(Some(fields.len()))?;
+                for field in fields {
+                    object.serialize_entry(&*field.name, &within(field.elem))?;
+                }
+                return object.end();
+            }
+            Shape::Array { elem, len } => {
+                let mut list = serializer.serialize_seq(Some(*len))?;
+                for _ in 0..*len {
+                    list.serialize_element(&within(*elem))?;
+                }
+                return list.end();
+            }
+            Shape::Opaque(_) => {
+                if let Some(bytes) = text::zero_bytes(self.graph, self.elem) {
+                    return text_of(self.graph, self.elem, &bytes, serializer);
+                }
+            }
+            _ => {}
+        }
+        match self.elem.tag {
             Tag::Bool => serializer.serialize_bool(false),
             Tag::Int => serializer.serialize_i64(0),
             Tag::Uint => serializer.serialize_u64(0),

@@ -3,16 +3,12 @@
 use super::base64;
 use crate::error::Error;
 use crate::go;
-use crate::schema::{Elem, Graph, Naming, Shape, go_name};
+use crate::schema::{Elem, Graph, Naming, Shape, go_name, naming_text};
 
 /// The bytes of a type that was encoded by a method of its own, or of a `[]byte`, from the text for them.
 pub(crate) fn bytes_of_text(graph: &Graph, elem: Elem, text: &str) -> Result<Vec<u8>, Error> {
     let node = graph.node(elem.node);
-    let name = match &node.naming {
-        Naming::Go { package: Some(package), name } => format!("{package}.{name}"),
-        Naming::Go { package: None, name } | Naming::Wire(name) => name.to_string(),
-        Naming::Unnamed => String::new(),
-    };
+    let name = naming_text(&node.naming);
     if matches!(node.shape, Shape::Opaque(_))
         && let Some(bytes) = go::bytes_of_text(&name, text)
     {
@@ -31,4 +27,15 @@ pub(super) fn text_of_bytes(graph: &Graph, elem: Elem, bytes: &[u8]) -> String {
         _ => None,
     };
     known.filter(|_| matches!(node.shape, Shape::Opaque(_))).unwrap_or_else(|| base64::encode(bytes))
+}
+
+/// The number that such bytes are, where they are one in Go's JSON and it fits.
+pub(super) fn number_of_bytes(graph: &Graph, elem: Elem, bytes: &[u8]) -> Option<i128> {
+    let node = graph.node(elem.node);
+    matches!(node.shape, Shape::Opaque(_)).then(|| go::number_of_bytes(&naming_text(&node.naming), bytes))?
+}
+
+/// The bytes of the zero value of a type that is ready here.
+pub(super) fn zero_bytes(graph: &Graph, elem: Elem) -> Option<Vec<u8>> {
+    go::zero_bytes(&naming_text(&graph.node(elem.node).naming))
 }

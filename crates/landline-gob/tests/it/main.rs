@@ -3,6 +3,7 @@
 mod collections;
 mod interfaces;
 mod numbers;
+mod retyped;
 mod rules;
 mod samples;
 mod standard;

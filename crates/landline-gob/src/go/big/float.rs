@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::super::Opaque;
+use super::shortest;
 
 /// Go's `big.Float`: a binary floating-point number of any precision.
 ///
@@ -100,6 +101,39 @@ impl BigFloat {
             }
         };
         if self.negative { -size } else { size }
+    }
+}
+
+impl BigFloat {
+    /// In decimal with no more digits than tell it from others of its precision, as Go writes it in JSON (`'g'`, -1);
+    /// nothing for a number whose digits would be too many to work out.
+    pub(crate) fn to_decimal(&self) -> Option<String> {
+        let size = match &self.form {
+            Form::Zero => "0".to_owned(),
+            Form::Inf => if self.negative { "-Inf" } else { "+Inf" }.to_owned(),
+            Form::Finite { exponent, mantissa } => {
+                let (digits, point) = shortest::digits(mantissa, self.precision, *exponent)?;
+                general(&digits, point)
+            }
+        };
+        let sign = if self.negative && self.form != Form::Inf { "-" } else { "" };
+        Some(format!("{sign}{size}"))
+    }
+}
+
+/// Digits with the point before the one at `point`, with an exponent where that is below -4 or above 5.
+fn general(digits: &str, point: i64) -> String {
+    let exponent = point - 1;
+    if !(-4..6).contains(&exponent) {
+        let (first, rest) = digits.split_at(1);
+        let dot = if rest.is_empty() { "" } else { "." };
+        let sign = if exponent < 0 { '-' } else { '+' };
+        return format!("{first}{dot}{rest}e{sign}{:02}", exponent.abs());
+    }
+    match usize::try_from(point) {
+        Ok(point) if point >= digits.len() => format!("{digits:0<point$}"),
+        Ok(point) if point > 0 => format!("{}.{}", &digits[..point], &digits[point..]),
+        _ => format!("0.{:0<zeros$}{digits}", "", zeros = point.unsigned_abs() as usize),
     }
 }
 
@@ -240,6 +274,62 @@ mod tests {
         }
         assert_eq!(BigFloat::from_bytes(&[]), Ok(BigFloat::default()));
         assert_eq!(BigFloat::default().to_bytes(), [1, 8, 0, 0, 0, 0]);
+    }
+
+    #[test]
+    fn texts_are_those_of_go() {
+        for (number, text) in [
+            (0.0, "0"),
+            (-0.0, "-0"),
+            (1.5, "1.5"),
+            (-0.1, "-0.1"),
+            (100_000.0, "100000"),
+            (123_456.75, "123456.75"),
+            (1e6, "1e+06"),
+            (1_234_567.0, "1.234567e+06"),
+            (0.000_123, "0.000123"),
+            (0.000_012_3, "1.23e-05"),
+            (1e300, "1e+300"),
+            (5e-324, "5e-324"),
+            (f64::MAX, "1.7976931348623157e+308"),
+            (1.0 / 3.0, "0.3333333333333333"),
+            (4_503_599_627_370_498.0, "4.503599627370498e+15"),
+            (9_007_199_254_740_992.0, "9.007199254740992e+15"),
+            (f64::INFINITY, "+Inf"),
+            (f64::NEG_INFINITY, "-Inf"),
+        ] {
+            let mut number = BigFloat::from(number);
+            if number.to_f64().abs() == 5e-324 {
+                // The smallest of all has one bit, of which fewer digits are enough.
+                number.precision = 1;
+            }
+            assert_eq!(number.to_decimal().as_deref(), Some(text));
+        }
+        // 1/3 with 100 bits, and what is too large to be written out.
+        let third =
+            b"\x01\x0a\0\0\0\x64\xff\xff\xff\xff\xaa\xaa\xaa\xaa\xaa\xaa\xaa\xaa\xaa\xaa\xaa\xaa\xb0\0\0\0";
+        let third = BigFloat::from_bytes(third).unwrap();
+        assert_eq!(third.to_decimal().as_deref(), Some("0.3333333333333333333333333333335"));
+        let huge = BigFloat::from_bytes(b"\x01\x0a\0\0\0\x35\x7f\xff\xff\xff\x80\0\0\0\0\0\0\0").unwrap();
+        assert_eq!(huge.to_decimal(), None);
+    }
+
+    #[test]
+    fn doubles_have_as_few_digits_as_rust_finds() {
+        let mut random = fastrand::Rng::with_seed(7);
+        for _ in 0..2000 {
+            let number = f64::from_bits(random.u64(..));
+            if number.is_normal() {
+                let text = BigFloat::from(number).to_decimal().unwrap();
+                // Of two that are as near, Rust takes another.
+                let digits = |text: &str| {
+                    let mantissa = text.split('e').next().unwrap_or_default();
+                    mantissa.replace(['.', '-'], "").trim_matches('0').len()
+                };
+                assert_eq!(text.parse::<f64>().unwrap(), number, "{text}");
+                assert_eq!(digits(&text), digits(&format!("{number:e}")), "{text}");
+            }
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod decimal;
 mod float;
 mod int;
 mod rat;
+mod shortest;
 
 pub use float::{BigFloat, Rounding};
 pub use int::BigInt;

@@ -11,17 +11,24 @@ use landline_gob::{Decoder, ErrorKind, Limits, Reader, Value};
 
 use crate::failure::Failure;
 use crate::output;
+use crate::values;
 
 /// Print the values of a gob stream as JSON, with their types.
 ///
 /// Gob is what programs in Go send each other and keep in files. A stream says of itself what is in it; each value
-/// becomes a line: its type in the syntax of Go, and the value as Go would write it in JSON. Bytes are base64, times
-/// RFC 3339, and what an interface holds has the name of its type with it.
+/// becomes a line: its type in the syntax of Go, and the value as Go would write it in JSON. Bytes are base64, and what an
+/// interface holds has the name of its type with it.
+///
+/// Of a type that Go encodes by a method of its own, a stream says the name and the method, as in "Time GobEncoder", and
+/// not what its bytes are; behind a pointer, not even the name. Those whose name is that of a type known here (Time, Int,
+/// Rat, Float, URL, Addr, AddrPort, Prefix) and whose bytes are such a one are printed as Go does in JSON; others are
+/// base64. --type says what they are.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   landline gob cache.gob
   landline gob --values cache.gob | jq .Name
+  landline gob --type 'struct { At time.Time; Size *big.Int }' cache.gob
   nc -l 9000 | landline gob
 
 A value that is broken or would take too much memory is told of on stderr, and the next one
@@ -35,10 +42,13 @@ pub(crate) struct Gob {
     /// Print the values without their types
     #[arg(long)]
     values: bool,
+    /// Take every value for one of this type, in the syntax of Go; fields that it does not have are left out
+    #[arg(long = "type", value_name = "T")]
+    of: Option<String>,
+    /// The longest value in bytes, such as 500k or 2G; room for it is only made as it comes
+    #[arg(long, value_name = "SIZE", default_value = "1G", value_parser = values::size, allow_hyphen_values = true)]
+    max_message: usize,
 }
-
-/// The longest value that is read. It is only made room for as it comes.
-const LONGEST: usize = 1 << 30;
 
 impl Gob {
     /// Runs the command.
@@ -55,12 +65,18 @@ impl Gob {
         } else {
             Box::new(File::open(&self.file).map_err(|error| of_input(&name, &error))?)
         };
+        let of = self.of.as_deref().map(|of| values::go_type("--type", of)).transpose()?;
         let output = Rc::new(RefCell::new(BufWriter::new(io::stdout().lock())));
-        let decoder = Decoder::new().limits(Limits::default().message(LONGEST));
+        let decoder = Decoder::new().limits(Limits::default().message(self.max_message));
         let mut reader = Reader::with_decoder(decoder, Tied { input, output: output.clone(), failed: None });
         let mut status = 0;
         loop {
-            match reader.decode_value() {
+            let decoded = reader.decode_value();
+            let decoded = match &of {
+                Some(of) => decoded.and_then(|value| value.map(|value| value.to_type(of)).transpose()),
+                None => decoded,
+            };
+            match decoded {
                 Ok(Some(value)) => self.write(&value, &mut *output.borrow_mut()).map_err(of_output)?,
                 Ok(None) => break,
                 Err(error) => {

@@ -9,6 +9,8 @@ use std::time::Duration;
 use landline::Proxy;
 use landline::resolve::NameServer;
 
+use crate::failure::Failure;
+
 /// A duration as people write it: `250ms`, `1.5s`, `2m`, `1m30s`, `1h`; 0 may stand without a unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Span(pub(crate) Duration);
@@ -74,6 +76,33 @@ pub(crate) fn timeout(text: &str) -> Result<Span, Refused> {
         Span(Duration::ZERO) => Err(Refused("a time limit is longer than 0")),
         span => Ok(span),
     }
+}
+
+/// How long something may take that is limited unless told otherwise: the same, and 0 for no limit, as curl has it.
+pub(crate) fn limit(text: &str) -> Result<Span, Refused> {
+    in_seconds(text)
+}
+
+/// A type in the syntax of Go, given by an option.
+pub(crate) fn go_type(option: &str, text: &str) -> Result<landline_gob::Type, Failure> {
+    text.parse().map_err(|error| Failure::Usage(format!("{option} {text}: {error}")))
+}
+
+/// A number of bytes, such as 500, 64k, 10M or 1G, in powers of 1024, and not none.
+pub(crate) fn size(text: &str) -> Result<usize, Refused> {
+    const SIZE: Refused = Refused("a number of bytes from 1, such as 500, 64k, 10M or 1G");
+    let digits = text.trim_end_matches(|ch: char| ch.is_ascii_alphabetic());
+    let shift = match &text[digits.len()..] {
+        "" => 0,
+        "k" | "K" => 10,
+        "m" | "M" => 20,
+        "g" | "G" => 30,
+        _ => return Err(SIZE),
+    };
+    let number = Some(digits).filter(|digits| digits.bytes().all(|digit| digit.is_ascii_digit()));
+    let number: usize =
+        number.and_then(|digits| digits.parse().ok()).filter(|number| *number > 0).ok_or(SIZE)?;
+    number.checked_mul(1 << shift).ok_or(TOO_LONG)
 }
 
 fn in_seconds(text: &str) -> Result<Span, Refused> {
@@ -228,6 +257,26 @@ mod tests {
         }
         assert_eq!("99999999999999999999999h".parse::<Span>(), Err(TOO_LONG));
         assert_eq!("5000000000000000h5000000000000000h".parse::<Span>(), Err(TOO_LONG));
+    }
+
+    #[test]
+    fn sizes_are_in_powers_of_1024() {
+        for (text, bytes) in [("1", 1), ("500", 500), ("64k", 65_536), ("10M", 10 << 20), ("1G", 1 << 30)] {
+            assert_eq!(size(text), Ok(bytes), "{text}");
+        }
+        for text in
+            ["", "0", "0k", "-1", "+1", "1.5M", "M", "1T", "1kB", "99999999999999999999", "9999999999999G"]
+        {
+            assert!(size(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_limit_of_0_is_none() {
+        assert_eq!(limit("0"), Ok(Span(Duration::ZERO)));
+        assert_eq!(limit("0s"), Ok(Span(Duration::ZERO)));
+        assert_eq!(limit("2"), Ok(Span(Duration::from_secs(2))));
+        assert!(limit("-1").is_err());
     }
 
     #[test]

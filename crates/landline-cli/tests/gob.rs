@@ -79,6 +79,28 @@ fn every_value_is_a_line() {
 }
 
 #[test]
+fn a_type_says_what_the_stream_does_not() {
+    let mut stream = landline_gob::to_vec(&event()).unwrap();
+    let of = "Event struct { Size *big.Int; At time.Time; Since time.Time }";
+    let done = run_with(&["gob", "--type", of], &stream).expect(0);
+    let value = r#"{"Size":-300,"At":"2024-02-29T12:30:45Z","Since":"0001-01-01T00:00:00Z"}"#;
+    assert_eq!(done.text(), format!("{{\"type\":\"{of}\",\"value\":{value}}}\n"));
+    let (mut encoder, mut two) = (Encoder::new(), Vec::new());
+    put(&mut encoder, &Point { x: 22, y: 33 }, &mut two);
+    put(&mut encoder, &event(), &mut two);
+    let done = run_with(&["gob", "--values", "--type", of], &two).expect(1);
+    assert_eq!(done.text(), format!("{value}\n"));
+    let expected = "gob: expected main.Event, found Point: no field in common";
+    assert_eq!(done.complaint(), format!("landline: standard input: {expected}"));
+    let refused = run_with(&["gob", "--type", "[]"], b"").expect(2);
+    assert!(refused.complaint().starts_with("landline: --type []: gob: []: expected a type at character 3"), "{}", refused.stderr);
+    // Nor is more read than is allowed.
+    stream.truncate(stream.len() - 1);
+    let refused = run_with(&["gob", "--max-message", "20"], &stream).expect(1);
+    assert!(refused.complaint().contains(" is beyond the limit of 20 (max_message)"), "{}", refused.stderr);
+}
+
+#[test]
 fn values_are_printed_as_they_come() {
     let mut running = Running::start(landline(&["gob", "--values"]).stdin(std::process::Stdio::piped()));
     let stream = stream();
@@ -144,7 +166,11 @@ fn a_value_that_is_refused_does_not_end_the_stream() {
     let mut lines = done.text().lines();
     assert_eq!(lines.next(), Some(format!("{}{}", "[".repeat(121), "]".repeat(121)).as_str()));
     assert_eq!((lines.next(), lines.next()), (Some("\"text\""), None));
-    assert!(done.complaint().contains("beyond the limit of depth"), "{}", done.stderr);
+    assert!(
+        done.complaint().contains("a value of 129 levels is beyond the limit of 128 (depth)"),
+        "{}",
+        done.stderr
+    );
 }
 
 #[test]

@@ -38,7 +38,7 @@ impl Objects {
             }
         };
         if seen > self.most {
-            return Err(Fault::fatal(format!("a message of more than {} bytes", self.most)));
+            return Err(Fault::fatal(too_long(seen, self.most)));
         }
         match found {
             Found::Whole(end) => std::str::from_utf8(&input[..end]).map(Some).map_err(Fault::fatal),
@@ -61,11 +61,16 @@ fn pass<'i>(input: &mut &'i [u8], end: usize, part: Option<Range<usize>>) -> Res
 }
 
 /// Appends a message and the newline that Go has after each; nothing of it if it cannot be written, or is too long.
+#[cold]
+fn too_long(len: usize, most: usize) -> String {
+    format!("a message of {len} bytes is beyond the limit of {most} (max_message)")
+}
+
 fn append(out: &mut Vec<u8>, most: usize, message: &impl Serialize) -> Result<(), Fault> {
     let begin = out.len();
     let mut written = serde_json::to_writer(&mut *out, message).map_err(Fault::new);
     if written.is_ok() && out.len() - begin > most {
-        written = Err(Fault::new(format!("a message of more than {most} bytes")));
+        written = Err(Fault::new(too_long(out.len() - begin, most)));
     }
     match written {
         Ok(()) => out.push(b'\n'),

@@ -2,16 +2,21 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
+	"math/big"
 	"net"
 	"net/http"
 	"net/rpc"
 	"net/rpc/jsonrpc"
+	"net/url"
 	"os"
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 )
 
 type Args struct{ A, B int }
@@ -41,6 +46,72 @@ func (Text) Echo(text string, reply *string) error {
 }
 
 func (Text) Nothing(_ struct{}, _ *struct{}) error { return nil }
+
+// What Go encodes by methods of its own, with and without pointers.
+type Item struct {
+	Made, Sold time.Time
+	Checked    *time.Time
+	Number     *big.Int
+	None       *big.Int
+	Price      *big.Rat
+	Weights    []*big.Float
+	Events     map[string]time.Time
+}
+
+type Stock struct{}
+
+func (Stock) Made(_ struct{}, reply *time.Time) error {
+	*reply = item().Made
+	return nil
+}
+
+func (Stock) Number(_ struct{}, reply *big.Int) error {
+	reply.Set(item().Number)
+	return nil
+}
+
+func (Stock) Page(_ struct{}, reply *url.URL) error {
+	page, err := url.Parse("https://example.com/7?x=y")
+	*reply = *page
+	return err
+}
+
+func (Stock) Item(_ struct{}, reply *Item) error {
+	*reply = item()
+	return nil
+}
+
+// The same as Go writes it in JSON.
+func (Stock) JSON(_ struct{}, reply *string) error {
+	text, err := json.Marshal(item())
+	*reply = string(text)
+	return err
+}
+
+func item() Item {
+	made := time.Date(2024, 2, 29, 12, 30, 45, 500000000, time.FixedZone("", 3600))
+	number, _ := new(big.Int).SetString("-12345678901234567890123", 10)
+	var weights []*big.Float
+	for _, number := range []float64{
+		0, 1.5, -0.1, 100000, 123456.75, 1e6, 1234567, 0.000123, 0.0000123, 1e300, 5e-324, math.MaxFloat64,
+		1.0 / 3, 4503599627370498, 9007199254740992, 167271932131646.625, 2, 8, 1024, 0.5, 0.0625,
+	} {
+		for _, precision := range []uint{1, 2, 3, 24, 53, 64, 100} {
+			weights = append(weights, new(big.Float).SetPrec(precision).SetFloat64(number))
+		}
+	}
+	for precision := uint(1); precision < 300; precision += 7 {
+		third := new(big.Float).SetPrec(precision)
+		weights = append(weights, third.Quo(big.NewFloat(1), big.NewFloat(3)))
+		large := new(big.Float).SetPrec(precision).SetMantExp(third, 200)
+		weights = append(weights, large, new(big.Float).SetPrec(precision).SetMantExp(third, -200))
+	}
+	weights = append(weights, new(big.Float).SetInf(true))
+	return Item{
+		Made: made, Checked: &made, Number: number, Price: big.NewRat(7, 2), Weights: weights,
+		Events: map[string]time.Time{"made": made},
+	}
+}
 
 // Calls of Wait go on until one of Open.
 type Gate struct{ opened chan struct{} }
@@ -72,6 +143,7 @@ func main() {
 func serve(codec, network, address string) {
 	check(rpc.Register(Arith{}))
 	check(rpc.Register(Text{}))
+	check(rpc.Register(Stock{}))
 	check(rpc.Register(&Gate{make(chan struct{})}))
 	listener, err := net.Listen(network, address)
 	check(err)

@@ -238,6 +238,20 @@ fn the_program_calls_servers_in_go() {
         let expected = "landline: Arith.Missing: rpc: can't find method Arith.Missing\n";
         assert_eq!((missing.code, missing.stderr.as_str()), (1, expected));
         if codec == "gob" {
+            let made = call(&["Stock.Made", "--reply-type", "time.Time"]);
+            assert_eq!(made.success(), "\"2024-02-29T12:30:45.5+01:00\"\n");
+            let number = call(&["Stock.Number", "--reply-type", "big.Int"]);
+            assert_eq!(number.success(), "-12345678901234567890123\n");
+            let page = call(&["Stock.Page", "--reply-type", "url.URL"]);
+            assert_eq!(page.success(), "\"https://example.com/7?x=y\"\n");
+            let of = "struct { Made, Sold time.Time; Checked *time.Time; Number, None *big.Int; Price *big.Rat; \
+                      Weights []*big.Float; Events map[string]time.Time }";
+            let item = call(&["Stock.Item", "--reply-type", of]);
+            let expected: String = serde_json::from_str(&call(&["Stock.JSON"]).success()).unwrap();
+            assert_eq!(item.success(), format!("{expected}\n"));
+            let wrong = call(&["Stock.Made", "--reply-type", "big.Rat"]);
+            let expected = "landline: Stock.Made: reply: gob: expected big.Rat, found GobEncoder: ";
+            assert!(wrong.code == 1 && wrong.stderr.starts_with(expected), "{wrong:?}");
             let typed = call(&["Gate.Wait", "5", "--type", "int", "--timeout", "10s"]);
             assert_eq!(typed.code, 1, "{typed:?}");
             assert!(typed.stderr.starts_with("landline: Gate.Wait: gob: "), "{typed:?}");

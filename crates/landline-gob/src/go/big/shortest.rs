@@ -17,12 +17,11 @@ pub(super) fn digits(mantissa: &[u8], precision: u32, exponent: i32) -> Option<(
         return None;
     }
     let whole = Natural::top_bits(mantissa, precision as usize);
-    // In quarters of the last bit: the ends of what is rounded to the number are half a bit away, but only a quarter below a
-    // power of two, where the numbers lie closer.
-    let quarters = whole.times(4);
-    let below = if whole.is_power_of_two() { 1 } else { 2 };
-    let scale = |number: Natural| number.scaled(exponent - precision - 2);
-    let (low, number, high) = (scale(quarters.less(below)), scale(quarters.clone()), scale(quarters.plus(2)));
+    // What is half of the last bit away is rounded to the number. Below a power of two numbers lie closer, of which Go takes
+    // no notice.
+    let halves = whole.times(2);
+    let scale = |number: Natural| number.scaled(exponent - precision - 1);
+    let (low, number, high) = (scale(halves.less(1)), scale(halves.clone()), scale(halves.plus(1)));
     let len = high.len();
     let padded = |digits: String| format!("{digits:0>len$}").into_bytes();
     let (low, number, high) = (padded(low), padded(number), high.into_bytes());
@@ -34,7 +33,8 @@ pub(super) fn digits(mantissa: &[u8], precision: u32, exponent: i32) -> Option<(
             && (below_high.is_lt() || (ends_too && below_high.is_eq()))
     };
     let mut found = number.clone();
-    for count in 0..len {
+    let zeros = number.iter().take_while(|digit| **digit == b'0').count();
+    for count in zeros + 1..len {
         let mut down = number[..count].to_vec();
         down.resize(len, b'0');
         let up = next(&number[..count], len);
@@ -51,7 +51,7 @@ pub(super) fn digits(mantissa: &[u8], precision: u32, exponent: i32) -> Option<(
     let text = String::from_utf8(found).ok()?;
     let zeros = text.len() - text.trim_start_matches('0').len();
     // Each bit after the point is a digit after it.
-    let behind = (precision + 2 - exponent).max(0);
+    let behind = (precision + 1 - exponent).max(0);
     let point = len as i64 - behind - zeros as i64;
     Some((text.trim_matches('0').to_owned(), point))
 }
@@ -100,10 +100,6 @@ impl Natural {
 
     fn is_even(&self) -> bool {
         self.0.first().is_none_or(|word| word % 2 == 0)
-    }
-
-    fn is_power_of_two(&self) -> bool {
-        self.0.iter().map(|word| word.count_ones()).sum::<u32>() == 1
     }
 
     fn times(&self, factor: u32) -> Natural {

@@ -42,6 +42,84 @@
 //!
 //! Names are Go's: exported fields begin with a capital, so structs want `#[serde(rename_all = "PascalCase")]`.
 //!
+//! # What Go wants to know, and how serde says it
+//!
+//! | in Go | here |
+//! |---|---|
+//! | the name of a field | the name that serde has for it: `rename`, `rename_all` |
+//! | the name of a struct, `Point` | the Rust name, or `#[serde(rename = "Point")]` on the struct |
+//! | its package, part of the name of `[]shapes.Point` | `#[serde(rename = "shapes.Point")]`, or [`Encoder::package`] for all |
+//! | a struct without a name | `#[serde(rename = "")]` |
+//! | an interface and the types in it | an enum, each variant renamed to what `gob.Register` calls its type: `"main.Circle"` |
+//! | an interface with any type in it | [`Value`]; [`Value::registered`] gives the name |
+//! | the element of an empty slice, what is behind a nil | `Deserialize` says it; without one, [`Encode::gob_type`] |
+//! | an embedded struct | a field with the name of its type; promoted fields are in there |
+//! | a field that is not exported, or `chan`, or `func` | no field, or `#[serde(skip)]` |
+//! | a type with `GobEncode`, `MarshalBinary`, `MarshalText` | one of [`go`], or [`opaque!`] |
+//! | `time.Duration`, which is an `int64` | `#[serde(with = "landline_gob::go::duration")]` |
+//!
+//! ```
+//! use std::time::Duration;
+//! use landline_gob::go::{BigInt, Time};
+//! use landline_gob::{Type, Value};
+//! use serde::{Deserialize, Serialize};
+//!
+//! // type Circle struct { Radius float64 }          gob.Register(Circle{})
+//! // type Drawing struct {
+//! //     Base                                       // embedded: struct { ID int }
+//! //     Main    Shape                              // an interface
+//! //     Tags    []string
+//! //     At      time.Time
+//! //     Area    *big.Int
+//! //     Valid   time.Duration
+//! //     Extra   any
+//! //     cache   []byte
+//! // }
+//! #[derive(Serialize, Deserialize)]
+//! #[serde(rename_all = "PascalCase")]
+//! struct Circle {
+//!     radius: f64,
+//! }
+//!
+//! #[derive(Serialize, Deserialize)]
+//! enum Shape {
+//!     #[serde(rename = "main.Circle")]
+//!     Circle(Circle),
+//! }
+//!
+//! #[derive(Default, Serialize, Deserialize)]
+//! struct Base {
+//!     #[serde(rename = "ID")]
+//!     id: isize,
+//! }
+//!
+//! #[derive(Serialize, Deserialize)]
+//! #[serde(rename = "Drawing", rename_all = "PascalCase")]
+//! struct Sketch {
+//!     base: Base,
+//!     main: Option<Shape>,
+//!     tags: Vec<String>,
+//!     at: Time,
+//!     area: Option<BigInt>,
+//!     #[serde(with = "landline_gob::go::duration")]
+//!     valid: Duration,
+//!     extra: Value,
+//!     #[serde(skip)]
+//!     cache: Vec<u8>,
+//! }
+//!
+//! assert_eq!(
+//!     Type::of::<Sketch>()?.to_string(),
+//!     "Drawing struct { Base Base struct { ID int }; Main Shape interface { main.Circle }; \
+//!      Tags []string; At time.Time; Area *big.Int; Valid int64; Extra interface {} }",
+//! );
+//! let value = Value::of(&Circle { radius: 1.5 })?.registered("main.Circle");
+//! assert_eq!(serde_json::to_value(value.typed()).unwrap()["value"]["type"], "main.Circle");
+//! # Ok::<(), landline_gob::Error>(())
+//! ```
+//!
+//! The tests have each of these beside what Go wrote: `tests/it/structs.rs`, `interfaces.rs`, `standard.rs`.
+//!
 //! # What a peer sends
 //!
 //! Nothing of it is trusted: a [`Decoder`] has [`Limits`] on how long, how deep and how many, and on how much memory

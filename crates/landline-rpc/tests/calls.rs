@@ -5,10 +5,11 @@ mod common;
 use std::sync::Arc;
 
 use common::{PATIENCE, args, pair, serve, server, server_with};
-use landline::TlsConn;
+use landline::{Conn, TlsConn};
 use landline_rpc::{Client, ClientConfig, Error, RegisterError, Server, Wire};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::{ClientConfig as TlsClientConfig, RootCertStore, ServerConfig as TlsServerConfig};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinSet;
 
 /// A client and a server on the two ends of a pipe, without sockets.
@@ -176,26 +177,47 @@ async fn names_of_methods_have_a_form_and_are_registered_once() {
     assert!(register(server, "a.b.D").is_ok());
 }
 
-#[tokio::test]
-async fn a_server_calls_through_every_kind_of_stream() {
+/// Makes a call from the one end to the other, and says how the server's came to an end.
+async fn call_between<Io>(ours: Io, theirs: Io) -> Result<(), Error>
+where
+    Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let (server, _) = server();
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("rpc").to_string_lossy().into_owned();
-    let serving = server.serve("unix", &path).await.unwrap();
-    let client = Client::dial("unix", &path).await.unwrap();
-    assert_eq!(client.call::<_, i64>("Arith.Multiply", &args(6, 7)).await.unwrap(), 42);
-    drop(serving);
-
-    let (ours, theirs) = tokio::io::duplex(16);
     let serving = tokio::spawn(async move { server.serve_conn(theirs).await });
     let client = Client::on(ours);
     assert_eq!(client.call::<_, i64>("Arith.Multiply", &args(6, 7)).await.unwrap(), 42);
     drop(client);
-    serving.await.unwrap().unwrap();
+    serving.await.unwrap()
 }
 
 #[tokio::test]
-async fn calls_go_over_tls() {
+async fn calls_go_over_every_kind_of_stream() {
+    let (server, _) = server();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("rpc").to_string_lossy().into_owned();
+    for (network, address) in [("tcp", "127.0.0.1:0"), ("unix", &*path)] {
+        let serving = server.serve(network, address).await.unwrap();
+        let address = if network == "tcp" { serving.local_addr().to_string() } else { path.clone() };
+        let client = Client::dial(network, &address).await.unwrap();
+        let product = client.call::<_, i64>("Arith.Multiply", &args(6, 7)).await.unwrap();
+        assert_eq!(product, 42, "{network}");
+    }
+    let (ours, theirs) = landline::pipe();
+    call_between(ours, theirs).await.unwrap();
+    // One that takes a few bytes at a time.
+    let (ours, theirs) = tokio::io::duplex(16);
+    call_between(ours, theirs).await.unwrap();
+    let listener = landline::listen("tcp", "127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let (ours, theirs) = tokio::join!(landline::dial("tcp", &address), listener.accept());
+    let (ours, theirs) = over_tls(ours.unwrap(), theirs.unwrap()).await;
+    // Dropped, it says no farewell, which over TLS is no end (RFC 8446 section 6.1).
+    let ended = call_between(ours, theirs).await.unwrap_err();
+    assert!(matches!(ended, Error::Disconnected(_)), "{ended}");
+}
+
+/// A client's and a server's end of TLS on a conn.
+async fn over_tls(ours: Conn, theirs: Conn) -> (TlsConn, TlsConn) {
     let own = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let certificate = own.cert.der().clone();
     let key = PrivateKeyDer::Pkcs8(own.signing_key.serialize_der().into());
@@ -203,16 +225,9 @@ async fn calls_go_over_tls() {
     roots.add(certificate.clone()).unwrap();
     let trusting = TlsClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
     let known = TlsServerConfig::builder().with_no_client_auth().with_single_cert(vec![certificate], key);
-    let (ours, theirs) = landline::UnixConn::pair(landline::UnixKind::Stream).unwrap();
-    let (server, _) = server();
-    let serving = tokio::spawn(async move {
-        let conn = TlsConn::accept(theirs.into(), Arc::new(known.unwrap())).await.unwrap();
-        server.serve_conn(conn).await
-    });
-    let client = Client::on(TlsConn::connect(ours.into(), "localhost", Arc::new(trusting)).await.unwrap());
-    assert_eq!(client.call::<_, i64>("Arith.Multiply", &args(6, 7)).await.unwrap(), 42);
-    drop(client);
-    // Dropped, it says no farewell, which over TLS is no end (RFC 8446 section 6.1).
-    let ended = serving.await.unwrap().unwrap_err();
-    assert!(matches!(ended, Error::Disconnected(_)), "{ended}");
+    let (ours, theirs) = tokio::join!(
+        TlsConn::connect(ours, "localhost", Arc::new(trusting)),
+        TlsConn::accept(theirs, Arc::new(known.unwrap())),
+    );
+    (ours.unwrap(), theirs.unwrap())
 }

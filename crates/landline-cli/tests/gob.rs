@@ -93,7 +93,11 @@ fn a_type_says_what_the_stream_does_not() {
     let expected = "gob: expected main.Event, found Point: no field in common";
     assert_eq!(done.complaint(), format!("landline: standard input: {expected}"));
     let refused = run_with(&["gob", "--type", "[]"], b"").expect(2);
-    assert!(refused.complaint().starts_with("landline: --type []: gob: []: expected a type at character 3"), "{}", refused.stderr);
+    assert!(
+        refused.complaint().starts_with("landline: --type []: gob: []: expected a type at character 3"),
+        "{}",
+        refused.stderr
+    );
     // Nor is more read than is allowed.
     stream.truncate(stream.len() - 1);
     let refused = run_with(&["gob", "--max-message", "20"], &stream).expect(1);

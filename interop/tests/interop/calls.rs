@@ -247,7 +247,7 @@ fn the_program_calls_servers_in_go() {
             let of = "struct { Made, Sold time.Time; Checked *time.Time; Number, None *big.Int; Price *big.Rat; \
                       Weights []*big.Float; Events map[string]time.Time }";
             let item = call(&["Stock.Item", "--reply-type", of]);
-            let expected: String = serde_json::from_str(&call(&["Stock.JSON"]).success()).unwrap();
+            let expected: String = serde_json::from_str(call(&["Stock.JSON"]).success()).unwrap();
             assert_eq!(item.success(), format!("{expected}\n"));
             let wrong = call(&["Stock.Made", "--reply-type", "big.Rat"]);
             let expected = "landline: Stock.Made: reply: gob: expected big.Rat, found GobEncoder: ";

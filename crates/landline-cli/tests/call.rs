@@ -49,6 +49,10 @@ fn item() -> Item {
 
 impl Calculator {
     fn start(wire: Wire) -> Calculator {
+        Calculator::at(wire, "tcp", "127.0.0.1:0")
+    }
+
+    fn at(wire: Wire, network: &str, address: &str) -> Calculator {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let server = Server::with_codec(wire)
@@ -66,9 +70,10 @@ impl Calculator {
             .unwrap()
             .http(true);
         let serving = runtime
-            .block_on(server.serve_with(&landline::Server::new().workers(1), "tcp", "127.0.0.1:0"))
+            .block_on(server.serve_with(&landline::Server::new().workers(1), network, address))
             .unwrap();
-        Calculator { address: serving.local_addr().to_string(), _serving: serving, _runtime: runtime }
+        let address = if network == "tcp" { serving.local_addr().to_string() } else { address.to_owned() };
+        Calculator { address, _serving: serving, _runtime: runtime }
     }
 
     fn call(&self, options: &[&str], arguments: &[&str]) -> Done {
@@ -87,6 +92,18 @@ fn json_goes_in_and_comes_out() {
         let refused = calculator.call(options, &["Arith.Divide", r#"{"A": 84, "B": 0}"#]).expect(1);
         assert_eq!(refused.complaint(), "landline: Arith.Divide: divide by zero", "{options:?}");
     }
+}
+
+#[test]
+fn a_path_is_a_unix_socket() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("calc.sock");
+    let calculator = Calculator::at(Wire::Gob, "unix", path.to_str().unwrap());
+    let done = calculator.call(&[], &["Arith.Divide", r#"{"A": 84, "B": -2}"#]).expect(0);
+    assert_eq!(done.text(), "-42\n");
+    let refused = run(&["call", "/nowhere/calc.sock", "X.Y"]).expect(1);
+    let expected = "landline: dial unix /nowhere/calc.sock: connect: no such file or directory";
+    assert_eq!(refused.complaint(), expected);
 }
 
 #[test]

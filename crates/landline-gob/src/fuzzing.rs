@@ -206,10 +206,30 @@ fn values_stay(stream: &[u8]) {
                 assert_eq!(format!("{value:?}"), format!("{read:?}"));
                 second.encode_value(&read, &mut more).expect("and written again");
                 assert_eq!(bytes, more, "{value:?}");
+                taken_for_others(&value);
             }
             Ok(None) => break,
             Err(error) if error.is_fatal() => break,
             Err(_) => {}
+        }
+    }
+}
+
+/// Taken for one of another type, a value is one of that type, or it is refused.
+fn taken_for_others(value: &Value) {
+    let types =
+        [Ok(value.gob_type()), Type::of::<Everything>(), Type::of::<Vec<Everything>>(), Type::of::<Time>()];
+    for of in types.map(|of| of.expect("it is a type")) {
+        match value.to_type(&of) {
+            Ok(taken) => {
+                assert_eq!(taken.gob_type(), of);
+                serde_json_text(&taken.typed());
+                let mut bytes = Vec::new();
+                Encoder::new().encode_value(&taken, &mut bytes).expect("it can be written");
+                let read = Decoder::new().decode_value(&mut &bytes[..]).expect("and read");
+                assert_eq!(format!("{taken:?}"), format!("{:?}", read.expect("all of it was written")));
+            }
+            Err(error) => assert!(of != value.gob_type(), "{error}"),
         }
     }
 }

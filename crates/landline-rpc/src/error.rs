@@ -11,7 +11,7 @@ use std::{fmt, io};
 pub enum Error {
     /// What the server, or the method called, says; the conn goes on.
     Service(String),
-    /// The client has been closed.
+    /// The client has been closed. A call that was under way may have been carried out, or not.
     Shutdown,
     /// The conn ended, or broke, before the reply came. The call may have been carried out, or not.
     Disconnected(Arc<io::Error>),
@@ -41,10 +41,7 @@ impl Error {
 
     /// Whether the server has certainly not got the call, so that it can be made again, perhaps elsewhere.
     pub fn is_unsent(&self) -> bool {
-        matches!(
-            self,
-            Error::Unsent(_) | Error::Args(_) | Error::Dial(_) | Error::Handshake(_) | Error::Shutdown
-        )
+        matches!(self, Error::Unsent(_) | Error::Args(_) | Error::Dial(_) | Error::Handshake(_))
     }
 
     /// Whether the time for it was over, for the call or for the dial.

@@ -12,8 +12,13 @@ use crate::schema::{
 };
 
 pub(super) fn convert(value: &Value, of: &Type) -> Result<Value, Error> {
-    let mut converter =
-        Converter { from: &value.graph, of: &of.graph, to: (*of.graph).clone(), places: HashMap::new() };
+    let mut converter = Converter {
+        from: &value.graph,
+        of: &of.graph,
+        to: (*of.graph).clone(),
+        places: HashMap::new(),
+        fields: HashMap::new(),
+    };
     let mut bytes = Vec::with_capacity(value.bytes.len());
     converter.value(value.elem, of.root, &mut value.bytes(), &mut bytes)?;
     Ok(Value {
@@ -32,7 +37,11 @@ struct Converter<'a> {
     to: Graph,
     /// Where types of the one graph are in the other.
     places: HashMap<u32, u32>,
+    /// Fields of structs, by what they are in and what is wanted.
+    fields: HashMap<(u32, u32), Places>,
 }
+
+type Places = Arc<[Option<usize>]>;
 
 impl Converter<'_> {
     /// Takes a value of a type, and appends it as one of the type wanted. Values are no deeper than decoders allow.
@@ -112,19 +121,12 @@ impl Converter<'_> {
         bytes: &mut &[u8],
         out: &mut Vec<u8>,
     ) -> Result<(), Error> {
+        let places = self.places_of_fields(elem, wanted)?;
         let (fields, expected) = (self.from.fields(elem.node), self.of.fields(wanted.node));
-        let place_of = |name: &str| expected.iter().position(|field| *field.name == *name);
-        if !fields.is_empty()
-            && !expected.is_empty()
-            && !fields.iter().any(|field| place_of(&field.name).is_some())
-        {
-            let found = format!("{}: no field in common", self.found(elem));
-            return Err(Error::mismatch(self.wanted(wanted), found));
-        }
         let (mut last, mut pieces) = (None, Vec::new());
         while let Some(number) = walk::field(bytes, &mut last)? {
             let field = fields.get(number).ok_or_else(walk::broken)?;
-            match place_of(&field.name) {
+            match places[number] {
                 Some(place) => {
                     let mut piece = Vec::new();
                     self.value(field.elem, expected[place].elem, bytes, &mut piece)
@@ -143,6 +145,23 @@ impl Converter<'_> {
         }
         out.push(0);
         Ok(())
+    }
+
+    /// Where each field of a struct is in the one wanted. Of several of one name, which only a peer can have, the first.
+    fn places_of_fields(&mut self, elem: Elem, wanted: Elem) -> Result<Places, Error> {
+        if let Some(known) = self.fields.get(&(elem.node, wanted.node)) {
+            return Ok(known.clone());
+        }
+        let (fields, expected) = (self.from.fields(elem.node), self.of.fields(wanted.node));
+        let mut left: HashMap<&str, usize> =
+            expected.iter().enumerate().map(|(place, field)| (&*field.name, place)).collect();
+        let places: Places = fields.iter().map(|field| left.remove(&*field.name)).collect();
+        if !fields.is_empty() && !expected.is_empty() && places.iter().all(Option::is_none) {
+            let found = format!("{}: no field in common", self.found(elem));
+            return Err(Error::mismatch(self.wanted(wanted), found));
+        }
+        self.fields.insert((elem.node, wanted.node), places.clone());
+        Ok(places)
     }
 
     /// Appends a value as what it is.

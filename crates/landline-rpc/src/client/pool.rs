@@ -180,7 +180,7 @@ impl<C: Codec> Pool<C> {
                 None => {
                     let has_others = order[tried + 1..].iter().any(|other| loads[*other].is_well);
                     let share = balance::time_to_dial(end.map(|end| end - Instant::now()), has_others);
-                    let dialed = client.link_within(share).await;
+                    let dialed = Box::pin(client.link_within(share)).await;
                     now = Instant::now();
                     match dialed {
                         Ok(link) => link,

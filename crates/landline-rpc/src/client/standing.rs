@@ -47,7 +47,7 @@ impl<C: Codec> Client<C> {
     #[cold]
     pub(super) async fn link_within(&self, share: Option<Duration>) -> Result<Arc<Link<C>>, Error> {
         let Some(share) = share else { return self.link().await };
-        match tokio::time::timeout(share, Box::pin(self.link())).await {
+        match tokio::time::timeout(share, self.link()).await {
             Ok(linked) => linked,
             Err(_) => Err(self.dial_took_too_long()),
         }

@@ -60,12 +60,12 @@ fn pass<'i>(input: &mut &'i [u8], end: usize, part: Option<Range<usize>>) -> Res
     part.map(|part| std::str::from_utf8(&object[part]).map_err(Fault::fatal)).transpose()
 }
 
-/// Appends a message and the newline that Go has after each; nothing of it if it cannot be written, or is too long.
 #[cold]
 fn too_long(len: usize, most: usize) -> String {
     format!("a message of {len} bytes is beyond the limit of {most} (max_message)")
 }
 
+/// Appends a message and the newline that Go has after each; nothing of it if it cannot be written, or is too long.
 fn append(out: &mut Vec<u8>, most: usize, message: &impl Serialize) -> Result<(), Fault> {
     let begin = out.len();
     let mut written = serde_json::to_writer(&mut *out, message).map_err(Fault::new);

@@ -5,6 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use conntest::dns::{Record, RecordType, Reply, Server as NameServer};
+use landline::Resolver;
+use landline::resolve::{Config, LookupOrder, Source};
 use landline_interop::{Running, finish, go_program, program};
 use landline_rpc::{Client, ClientConfig, Error, Reconnect, Server, Wire};
 use serde::{Deserialize, Serialize};
@@ -172,6 +175,45 @@ async fn calls_fail_when_a_server_in_go_is_killed() {
     });
     let error = result.unwrap_err();
     assert!(error.is_disconnect() && !error.is_unsent(), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_server_in_go_that_is_halted_gets_no_more_calls_until_it_goes_on() {
+    let Some(go) = go_program("rpc") else { return };
+    let start = || Running::start(Command::new(&go).args(["serve", "gob", "tcp", "127.0.0.1:0"]));
+    let (mut halted, mut other) = (start(), start());
+    let port = |line: String| line.rsplit_once(':').unwrap().1.parse().unwrap();
+    let ports = [port(halted.next_line()), port(other.next_line())];
+    let records = ports.map(|port| Record::srv(1, 1, port, "localhost").ttl(300));
+    let names = NameServer::new()
+        .on("_arith._tcp.example.test", RecordType::SRV, Reply::records(records.to_vec()))
+        .start()
+        .await
+        .unwrap();
+    let order = LookupOrder::Sources(vec![Source::Dns]);
+    let resolver = Resolver::new(Config::new().with_servers([names.addr()]).with_order(order));
+    // Nobody is asked again within the test: what comes of itself makes good.
+    let once = Duration::from_secs(3600);
+    let config = ClientConfig::new()
+        .resolver(resolver)
+        .timeout(Duration::from_secs(1))
+        .reconnect(Reconnect::Backoff { first: once, most: once });
+    let pool = config.pool("tcp4", "_arith._tcp.example.test").unwrap();
+    let call = async || pool.call::<_, i64>("Arith.Multiply", &Args { a: 6, b: 7 }).await;
+    let signal = |name: &str| Command::new("kill").args([name, &halted.id().to_string()]).status().unwrap();
+    for _ in 0..40 {
+        call().await.unwrap();
+    }
+    assert!(signal("-STOP").success());
+    let mut errors = Vec::new();
+    for _ in 0..60 {
+        errors.extend(call().await.err());
+    }
+    assert!(matches!(errors[..], [Error::Timeout]), "{errors:?}");
+    assert!(signal("-CONT").success());
+    other.stop();
+    let answered = async { while call().await.is_err() {} };
+    tokio::time::timeout(PATIENCE, answered).await.expect("it is called again");
 }
 
 #[tokio::test]

@@ -39,7 +39,7 @@ pub(crate) fn line(error: &clap::Error, arguments: &[String]) -> String {
             let similar = context(ContextKind::SuggestedSubcommand);
             let given = context(ContextKind::InvalidSubcommand).unwrap_or_default();
             format!(
-                "{given}: unknown command{}; known are tour, dial, listen, lookup, get, serve, call, forward and proxy",
+                "{given}: unknown command{}; known are tour, dial, listen, lookup, get, serve, call, gob, forward and proxy",
                 meant(similar)
             )
         }

@@ -108,7 +108,8 @@ impl Serialize for Part<'_> {
             }
             Shape::Interface { .. } => {
                 let (name, elem) = self.take(|rest| walk::content(self.graph, rest))?;
-                let held = self.of(elem);
+                // It brings its type along.
+                let held = Part { is_declared: false, ..self.of(elem) };
                 if !self.typed {
                     return held.serialize(serializer);
                 }
@@ -208,23 +209,23 @@ impl Serialize for Zero<'_> {
             return serializer.serialize_none();
         }
         let within = |elem: Elem| Zero { elem, outer: Some(self), ..*self };
-        match &self.graph.node(self.elem.node).shape {
-            _ if !self.is_declared || self.is_within_itself() => {}
-            Shape::Struct { fields, .. } => {
+        let is_looked_into = self.is_declared && !self.is_within_itself();
+        match is_looked_into.then(|| &self.graph.node(self.elem.node).shape) {
+            Some(Shape::Struct { fields, .. }) => {
                 let mut object = serializer.serialize_map(Some(fields.len()))?;
                 for field in fields {
                     object.serialize_entry(&*field.name, &within(field.elem))?;
                 }
                 return object.end();
             }
-            Shape::Array { elem, len } => {
+            Some(Shape::Array { elem, len }) => {
                 let mut list = serializer.serialize_seq(Some(*len))?;
                 for _ in 0..*len {
                     list.serialize_element(&within(*elem))?;
                 }
                 return list.end();
             }
-            Shape::Opaque(_) => {
+            Some(Shape::Opaque(_)) => {
                 if let Some(bytes) = text::zero_bytes(self.graph, self.elem) {
                     return text_of(self.graph, self.elem, &bytes, serializer);
                 }

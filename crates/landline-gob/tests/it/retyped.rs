@@ -113,8 +113,10 @@ fn what_interfaces_hold_comes_along() {
     struct Inner {
         list: Vec<Value>,
         at: Time,
+        // Left out, and so nothing: it may have been behind a pointer.
+        none: Option<Box<Inner>>,
     }
-    let inner = Inner { list: vec![Value::of(&7_i64).unwrap()], at: Time::default() };
+    let inner = Inner { list: vec![Value::of(&7_i64).unwrap()], at: Time::default(), none: None };
     let held = Value::of(&inner).unwrap().registered("main.Inner");
     let value = Value::of(&vec![held, Value::nil()]).unwrap();
     let again = value.to_type(&"Things []any".parse().unwrap()).unwrap();

@@ -106,8 +106,8 @@ fn between_tcp_and_unix_sockets_both_ways() {
     drop(far);
     assert_eq!(rest(&mut conn), b"pong");
     drop(conn);
-    for running in [first, second] {
-        assert_eq!(end(running, Signal::INT), "0 open, 1 conns, 0 failed, 4 bytes there, 4 back");
+    for (running, signal) in [(first, Signal::INT), (second, Signal::HUP)] {
+        assert_eq!(end(running, signal), "0 open, 1 conns, 0 failed, 4 bytes there, 4 back");
     }
     assert!(!outer.exists(), "its file is removed");
 }
@@ -241,6 +241,17 @@ fn a_conn_that_goes_on_is_cut_when_the_drain_is_over() {
     assert_eq!(counters, "0 open, 1 conns, 0 failed, 5 bytes there, 0 back, 1 cut");
     let error = conn.read(&mut [0; 16]).expect_err("a conn that is cut has not ended");
     assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+}
+
+#[test]
+fn conns_that_wait_until_the_drain_is_over_are_counted() {
+    let (listener, backend) = tcp_server();
+    let (running, address) =
+        start(&["tcp", "127.0.0.1:0", "tcp", &backend, "--max-conns", "1", "--drain", "1s"]);
+    let _first = passed_on(&listener, &address, b"hello");
+    let _waiting = [connect(&address), connect(&address)];
+    let counters = end(running, Signal::TERM);
+    assert_eq!(counters, "0 open, 1 conns, 0 failed, 5 bytes there, 0 back, 2 refused, 1 cut");
 }
 
 #[test]

@@ -41,8 +41,8 @@ pub(crate) struct Calls {
 pub(crate) struct Count {
     /// In the short and in the long run.
     pub(crate) counted: [u64; 2],
-    /// The same under strace, which is a hundred times slower.
-    pub(crate) named: [u64; 2],
+    /// The same under strace, which is a hundred times slower; nothing where getting ready would take it too long.
+    pub(crate) named: Option<[u64; 2]>,
 }
 
 /// Counts as well as this machine can.
@@ -58,7 +58,7 @@ pub(crate) fn count(workload: &Workload, peer: &Peer, programs: &Programs) -> Ca
             Err(why) => eprintln!("perf cannot count: {why}"),
         }
     }
-    if let Some(strace) = &programs.strace {
+    if let (Some(strace), Some(named)) = (&programs.strace, named) {
         match difference(named, |ops| under_strace(strace, workload, peer, programs, ops)) {
             Ok(mut names) => {
                 names.values_mut().for_each(|each| *each *= workload.unit.operations);
@@ -143,7 +143,8 @@ fn taken(file: &Path, done: Result<String, String>) -> Result<String, String> {
 fn attach(mut command: Command, server: &Server) -> Result<Process, String> {
     let (said, says) = std::io::pipe().map_err(|error| format!("pipe: {error}"))?;
     command.args(["-p", &server.pid().to_string()]).stdin(Stdio::null()).stderr(says);
-    let tracer = Process::start(command, Core::Driving)?;
+    // Beside what it traces, where each of its turns is a switch and not a wake-up of another core.
+    let tracer = Process::start(command, Core::Measured)?;
     let mut line = String::new();
     std::io::BufReader::new(said).read_line(&mut line).map_err(|error| format!("strace: {error}"))?;
     if line.contains("attached") { Ok(tracer) } else { Err(line.trim().to_owned()) }

@@ -7,7 +7,7 @@
 use std::{
     collections::BTreeMap,
     fs,
-    io::BufRead as _,
+    io::{self, BufRead as _, BufReader, PipeReader},
     path::Path,
     process::{Command, Stdio},
     time::Duration,
@@ -122,9 +122,9 @@ fn under_strace(
     let stage = Stage::set(workload, peer, programs)?;
     let ops = ["--ops", &ops.to_string()];
     let done = if let Some(server) = stage.measured() {
-        let mut tracer = attach(command, server)?;
+        let mut tracer = Tracer::attach(command, server)?;
         let done = stage.finish(&ops, PATIENCE);
-        tracer.interrupt(PATIENCE)?;
+        tracer.process.interrupt(PATIENCE)?;
         done
     } else {
         stage.finish_under(command, &ops, PATIENCE)
@@ -139,15 +139,28 @@ fn taken(file: &Path, done: Result<String, String>) -> Result<String, String> {
     done.and(text)
 }
 
-/// Starts a tracer on a running server and waits until it says that it has it.
-fn attach(mut command: Command, server: &Server) -> Result<Process, String> {
-    let (said, says) = std::io::pipe().map_err(|error| format!("pipe: {error}"))?;
-    command.args(["-p", &server.pid().to_string()]).stdin(Stdio::null()).stderr(says);
-    // Beside what it traces, where each of its turns is a switch and not a wake-up of another core.
-    let tracer = Process::start(command, Core::Measured)?;
-    let mut line = String::new();
-    std::io::BufReader::new(said).read_line(&mut line).map_err(|error| format!("strace: {error}"))?;
-    if line.contains("attached") { Ok(tracer) } else { Err(line.trim().to_owned()) }
+/// A tracer on a running server.
+struct Tracer {
+    process: Process,
+    /// Kept, since it speaks of every thread that begins: without a reader it would take its leave there and then.
+    _says: BufReader<PipeReader>,
+}
+
+impl Tracer {
+    /// Starts it and waits until it says that it has the server.
+    fn attach(mut command: Command, server: &Server) -> Result<Tracer, String> {
+        let (said, says) = io::pipe().map_err(|error| format!("pipe: {error}"))?;
+        command.args(["-p", &server.pid().to_string()]).stdin(Stdio::null()).stderr(says);
+        // Beside what it traces, where each of its turns is a switch and not a wake-up of another core.
+        let process = Process::start(command, Core::Measured)?;
+        let (mut line, mut said) = (String::new(), BufReader::new(said));
+        said.read_line(&mut line).map_err(|error| format!("strace: {error}"))?;
+        if line.contains("attached") {
+            Ok(Tracer { process, _says: said })
+        } else {
+            Err(line.trim().to_owned())
+        }
+    }
 }
 
 fn parse_perf(text: &str) -> Result<Counts, String> {

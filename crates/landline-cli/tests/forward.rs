@@ -335,6 +335,30 @@ fn a_stderr_that_nobody_reads_stops_nobody() {
 }
 
 #[test]
+fn a_stdout_whose_reader_has_gone_stops_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("front");
+    let (listener, backend) = tcp_server();
+    let (reader, stdout) = std::io::pipe().unwrap();
+    drop(reader);
+    let running = Running::start(
+        landline(&["forward", "unix", path.to_str().unwrap(), "tcp", &backend]).stdout(stdout),
+    );
+    let began = tokio::time::Instant::now();
+    let mut conn = loop {
+        match UnixStream::connect(&path) {
+            Ok(conn) => break conn,
+            Err(error) => assert!(began.elapsed() < PATIENCE, "{error}"),
+        }
+    };
+    conn.write_all(b"hello").unwrap();
+    let (mut far, _) = listener.accept().unwrap();
+    far.read_exact(&mut [0; 5]).unwrap();
+    drop((conn, far));
+    assert_eq!(end(running, Signal::TERM), "0 open, 1 conns, 0 failed, 5 bytes there, 0 back");
+}
+
+#[test]
 fn a_reset_is_passed_on_as_one() {
     let (listener, backend) = tcp_server();
     let (running, address) = start(&["tcp", "127.0.0.1:0", "tcp", &backend]);

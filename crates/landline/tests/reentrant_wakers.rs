@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
-use landline::{UnixConn, UnixKind};
+use landline::{Context as Budget, UnixConn, UnixKind};
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::time::Instant;
 
@@ -124,5 +124,25 @@ fn one_that_a_timer_has_when_the_deadline_is_taken_away() {
         // Wakes who waits, and so leaves the timer's as the last.
         conn.set_deadline(Instant::now() + 2 * LONG);
         conn.set_deadline(None);
+    });
+}
+
+/// The cause of a context, which has a waker too.
+#[derive(Debug)]
+struct Cause(#[expect(dead_code)] Waker);
+
+impl std::fmt::Display for Cause {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("it is over")
+    }
+}
+
+impl std::error::Error for Cause {}
+
+#[test]
+fn one_in_the_cause_of_a_context_that_is_replaced() {
+    for_each_use(|conn, waker| {
+        conn.bind_context(&Budget::background().with_cause(Cause(waker)));
+        conn.bind_context(&Budget::background());
     });
 }

@@ -140,7 +140,7 @@ impl Limits {
 
     pub(crate) fn bind_context(&self, context: &Context) {
         for direction in [Direction::Read, Direction::Write] {
-            self.change(direction, |limit| limit.context = context.clone());
+            self.change(direction, |limit| std::mem::replace(&mut limit.context, context.clone()));
         }
     }
 
@@ -173,18 +173,18 @@ impl Limits {
         self.waiters.set_spent(direction, spent);
     }
 
-    fn change(&self, direction: Direction, change: impl FnOnce(&mut Limit)) {
+    fn change<Replaced>(&self, direction: Direction, change: impl FnOnce(&mut Limit) -> Replaced) {
         let index = direction as usize;
         let mut set = self.set();
         let limit = &mut set.limits[index];
-        change(limit);
+        let replaced = change(limit);
         limit.version += 1;
         let limited = limit.deadline.is_some() || !limit.context.is_background();
         let outdated = if limited { None } else { set.polled[index].take() };
         self.waiters.limited[index].store(limited, Ordering::Release);
         drop(set);
-        // With the waker in it, whose end may lead back here.
-        drop(outdated);
+        // With a waker in the timer, or a cause in the context, whose end may lead back here.
+        drop((outdated, replaced));
         self.waiters.wake_all(direction);
     }
 

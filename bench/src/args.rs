@@ -175,6 +175,25 @@ pub(crate) enum Load {
     },
 }
 
+impl Load {
+    /// The server, if its system calls are counted, which is when there is a number of operations.
+    pub(crate) fn counted(&self) -> Option<Server> {
+        let (server, span) = match self {
+            Load::Echo { server, span, .. }
+            | Load::Relay { server, span, .. }
+            | Load::Bulk { server, span }
+            | Load::Rpc { server, span, .. }
+            | Load::Beside { server, span, .. }
+            | Load::Churn { server, span, .. }
+            | Load::File { server, span, .. }
+            | Load::Datagrams { server, span, .. }
+            | Load::Http { server, span, .. } => (server, span),
+            Load::Idle { .. } | Load::HttpIdle { .. } | Load::HttpSlow { .. } => return None,
+        };
+        matches!(span.extent(), Extent::Operations(_)).then_some(*server)
+    }
+}
+
 /// Of the peers that do not have one thread for each core.
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub(crate) struct Workers {

@@ -14,6 +14,9 @@ pub(crate) const FIRST: usize = 256;
 /// Conns from one source address, far fewer than it has ports.
 const FROM_ONE: usize = 4_000;
 
+/// So many are opened before the first of them is waited for: one by one, both sides would sleep most of the time.
+const AT_ONCE: usize = 64;
+
 /// Measures the memory and the work of conns that echo once.
 pub(crate) fn run(to: SocketAddrV4, pid: u32, conns: usize) -> io::Result<Outcome> {
     let mut open = Vec::with_capacity(FIRST + conns);
@@ -57,17 +60,23 @@ pub(crate) fn fill(
     Exchange { message, answer }: Exchange<'_>,
 ) -> io::Result<()> {
     let mut room = vec![0; answer];
-    for _ in 0..conns {
-        let conn = open_another(open.len(), to)?;
-        rustix::io::write(&conn, message)?;
-        let mut received = 0;
-        while received < answer {
-            match rustix::io::read(&conn, &mut room[received..])? {
-                0 => return Err(io::Error::other("the server closed an idle conn")),
-                len => received += len,
+    let end = open.len() + conns;
+    while open.len() < end {
+        let first = open.len();
+        for _ in first..end.min(first + AT_ONCE) {
+            let conn = open_another(open.len(), to)?;
+            rustix::io::write(&conn, message)?;
+            open.push(conn);
+        }
+        for conn in &open[first..] {
+            let mut received = 0;
+            while received < answer {
+                match rustix::io::read(conn, &mut room[received..])? {
+                    0 => return Err(io::Error::other("the server closed an idle conn")),
+                    len => received += len,
+                }
             }
         }
-        open.push(conn);
     }
     Ok(())
 }

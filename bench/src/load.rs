@@ -4,6 +4,7 @@ use std::{
     io,
     net::{Ipv4Addr, SocketAddrV4},
     os::fd::{AsFd as _, OwnedFd},
+    thread,
     time::Duration,
 };
 
@@ -52,6 +53,23 @@ pub(crate) fn measure(
     let operations = drive(until)?;
     Ok(Outcome::new(operations, clock::wall() - wall, clock::cpu_of(pid)? - cpu))
 }
+
+/// Waits until the server does next to nothing any more, for a while at most.
+pub(crate) fn wait_until_quiet(pid: u32) -> io::Result<()> {
+    let mut before = clock::cpu_of(pid)?;
+    for _ in 0..100 {
+        thread::sleep(GLANCE);
+        let now = clock::cpu_of(pid)?;
+        if now.saturating_sub(before) < GLANCE / 100 {
+            break;
+        }
+        before = now;
+    }
+    Ok(())
+}
+
+/// How long it is to do nothing.
+const GLANCE: Duration = Duration::from_millis(20);
 
 /// Opens a conn that leaves no TIME_WAIT behind when it is closed.
 pub(crate) fn connect(to: SocketAddrV4) -> io::Result<OwnedFd> {

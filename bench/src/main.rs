@@ -65,7 +65,15 @@ fn main() -> ExitCode {
 fn run(command: Command) -> io::Result<()> {
     let outcome = match command {
         Command::Serve(serve) => return run_server(serve),
-        Command::Load(load) => run_load(load)?,
+        Command::Load(load) => {
+            let counted = load.counted();
+            let outcome = run_load(load)?;
+            // How many calls the end of the conns takes is then the same, however many operations there were.
+            if let Some(server) = counted {
+                load::wait_until_quiet(server.pid)?;
+            }
+            outcome
+        }
         Command::Measure(measure) => run_client(measure)?,
     };
     println!("{}", serde_json::to_string(&outcome)?);

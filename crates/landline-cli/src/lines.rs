@@ -8,8 +8,6 @@ use std::time::Duration;
 const QUEUE: usize = 1024;
 /// For so many more there is room if they are what the program was asked to tell.
 const RESERVE: usize = 64;
-/// Back to the beginning of the terminal's line, of which nothing is left (ECMA-48).
-const WIPE: &str = "\r\x1b[K";
 
 /// Lines that wait for a thread of their own to write them, so that whoever has something to say never waits for whoever
 /// reads it; and a line behind them all that is written over and over, for a terminal.
@@ -111,7 +109,7 @@ impl State {
     /// What to write next: lines go before the status, which is put behind the last of them again.
     fn next(&mut self) -> Option<String> {
         let line = self.lines.pop_front().or_else(|| self.note());
-        let wipe = if self.shown.is_some() { WIPE } else { "" };
+        let wipe = self.shown.as_deref().map(wipe).unwrap_or_default();
         if let Some(line) = line {
             let text = format!("{wipe}{line}");
             self.shown = None;
@@ -127,6 +125,12 @@ impl State {
     fn is_empty(&self) -> bool {
         self.lines.is_empty() && self.dropped == 0 && self.status == self.shown
     }
+}
+
+/// Back to the beginning of the terminal's line, where this was and now is nothing. An escape sequence would be shorter, and
+/// taken out by `NO_COLOR`.
+fn wipe(shown: &str) -> String {
+    format!("\r{}\r", " ".repeat(shown.chars().count()))
 }
 
 #[cfg(test)]
@@ -174,12 +178,12 @@ mod tests {
         assert_eq!(all(&mut state), "1 open");
         state.push("a\n".to_owned(), Weight::Common);
         state.push("b\n".to_owned(), Weight::Common);
-        assert_eq!(all(&mut state), "\r\x1b[Ka\nb\n1 open");
+        assert_eq!(all(&mut state), "\r      \ra\nb\n1 open");
         state.status = Some("2 open".to_owned());
-        assert_eq!(all(&mut state), "\r\x1b[K2 open");
+        assert_eq!(all(&mut state), "\r      \r2 open");
         state.push("the end\n".to_owned(), Weight::Asked);
         state.status = None;
-        assert_eq!(all(&mut state), "\r\x1b[Kthe end\n");
+        assert_eq!(all(&mut state), "\r      \rthe end\n");
         assert!(state.is_empty());
     }
 

@@ -106,8 +106,8 @@ fn between_tcp_and_unix_sockets_both_ways() {
     drop(far);
     assert_eq!(rest(&mut conn), b"pong");
     drop(conn);
-    for running in [first, second] {
-        assert_eq!(end(running, Signal::INT), "0 open, 1 conns, 0 failed, 4 bytes there, 4 back");
+    for (running, signal) in [(first, Signal::INT), (second, Signal::HUP)] {
+        assert_eq!(end(running, signal), "0 open, 1 conns, 0 failed, 4 bytes there, 4 back");
     }
     assert!(!outer.exists(), "its file is removed");
 }
@@ -244,6 +244,17 @@ fn a_conn_that_goes_on_is_cut_when_the_drain_is_over() {
 }
 
 #[test]
+fn conns_that_wait_until_the_drain_is_over_are_counted() {
+    let (listener, backend) = tcp_server();
+    let (running, address) =
+        start(&["tcp", "127.0.0.1:0", "tcp", &backend, "--max-conns", "1", "--drain", "1s"]);
+    let _first = passed_on(&listener, &address, b"hello");
+    let _waiting = [connect(&address), connect(&address)];
+    let counters = end(running, Signal::TERM);
+    assert_eq!(counters, "0 open, 1 conns, 0 failed, 5 bytes there, 0 back, 2 refused, 1 cut");
+}
+
+#[test]
 fn an_idle_conn_is_ended() {
     let (listener, backend) = tcp_server();
     let (mut running, address) = start(&["tcp", "127.0.0.1:0", "tcp", &backend, "--idle", "50ms"]);
@@ -321,6 +332,30 @@ fn a_stderr_that_nobody_reads_stops_nobody() {
     running.signal(Signal::TERM);
     let done = running.end_unread();
     assert_eq!(done.code(), Some(0));
+}
+
+#[test]
+fn a_stdout_whose_reader_has_gone_stops_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("front");
+    let (listener, backend) = tcp_server();
+    let (reader, stdout) = std::io::pipe().unwrap();
+    drop(reader);
+    let running = Running::start(
+        landline(&["forward", "unix", path.to_str().unwrap(), "tcp", &backend]).stdout(stdout),
+    );
+    let began = tokio::time::Instant::now();
+    let mut conn = loop {
+        match UnixStream::connect(&path) {
+            Ok(conn) => break conn,
+            Err(error) => assert!(began.elapsed() < PATIENCE, "{error}"),
+        }
+    };
+    conn.write_all(b"hello").unwrap();
+    let (mut far, _) = listener.accept().unwrap();
+    far.read_exact(&mut [0; 5]).unwrap();
+    drop((conn, far));
+    assert_eq!(end(running, Signal::TERM), "0 open, 1 conns, 0 failed, 5 bytes there, 0 back");
 }
 
 #[test]

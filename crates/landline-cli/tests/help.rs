@@ -12,6 +12,8 @@ fn help_of_every_command() {
         ("dial", &["dial", "--help"]),
         ("listen", &["listen", "--help"]),
         ("lookup", &["lookup", "--help"]),
+        ("forward", &["forward", "--help"]),
+        ("proxy", &["proxy", "--help"]),
         ("call", &["call", "--help"]),
         ("gob", &["gob", "--help"]),
         ("get", &["get", "--help"]),

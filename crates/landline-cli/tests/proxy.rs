@@ -256,21 +256,27 @@ fn datagrams_go_both_ways_for_as_long_as_the_conn_lasts() {
 
 #[test]
 fn a_signal_lets_conns_finish_and_says_nothing() {
-    let target = echo();
-    let (proxy, address) = proxy(&["--log", "--drain", "60s"]);
-    let mut conn = connect(&address);
-    conn.write_all(format!("CONNECT {target} HTTP/1.1\r\n\r\n").as_bytes()).unwrap();
-    let mut answer = [0; 45];
-    conn.read_exact(&mut answer).unwrap();
-    assert!(answer.ends_with(b"\r\n\r\nhello\n"), "{}", answer.escape_ascii());
-    proxy.signal(Signal::TERM);
-    conn.write_all(b"still here").unwrap();
-    let mut heard = [0; 10];
-    conn.read_exact(&mut heard).unwrap();
-    assert_eq!(&heard, b"still here");
-    drop(conn);
-    let done = proxy.end().expect(0);
-    assert!(done.text().contains(&format!("CONNECT {target}: 10 bytes there, 16 back")), "{}", done.text());
+    for signal in [Signal::TERM, Signal::HUP] {
+        let target = echo();
+        let (proxy, address) = proxy(&["--log", "--drain", "60s"]);
+        let mut conn = connect(&address);
+        conn.write_all(format!("CONNECT {target} HTTP/1.1\r\n\r\n").as_bytes()).unwrap();
+        let mut answer = [0; 45];
+        conn.read_exact(&mut answer).unwrap();
+        assert!(answer.ends_with(b"\r\n\r\nhello\n"), "{}", answer.escape_ascii());
+        proxy.signal(signal);
+        conn.write_all(b"still here").unwrap();
+        let mut heard = [0; 10];
+        conn.read_exact(&mut heard).unwrap();
+        assert_eq!(&heard, b"still here");
+        drop(conn);
+        let done = proxy.end().expect(0);
+        assert!(
+            done.text().contains(&format!("CONNECT {target}: 10 bytes there, 16 back")),
+            "{}",
+            done.text()
+        );
+    }
 }
 
 #[test]

@@ -155,30 +155,32 @@ fn at_a_unix_socket_which_is_gone_in_the_end() {
 
 #[test]
 fn a_download_is_finished_before_the_end_and_idle_conns_do_not_hold_it_up() {
-    let directory = site();
-    let size = 20_000_000;
-    fs::write(directory.path().join("large"), vec![b'x'; size]).unwrap();
-    let (running, url) = start(directory.path(), &["127.0.0.1:0", "--drain", "1m"]);
-    let mut idle = connect(&url);
-    idle.write_all(b"GET /a.txt HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
-    let mut answer = Vec::new();
-    while !answer.ends_with(b"0123456789") {
-        let mut byte = [0];
-        idle.read_exact(&mut byte).unwrap();
-        answer.extend(byte);
+    for signal in [Signal::TERM, Signal::HUP] {
+        let directory = site();
+        let size = 20_000_000;
+        fs::write(directory.path().join("large"), vec![b'x'; size]).unwrap();
+        let (running, url) = start(directory.path(), &["127.0.0.1:0", "--drain", "1m"]);
+        let mut idle = connect(&url);
+        idle.write_all(b"GET /a.txt HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"0123456789") {
+            let mut byte = [0];
+            idle.read_exact(&mut byte).unwrap();
+            answer.extend(byte);
+        }
+        let mut download = connect(&url);
+        download.write_all(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+        let mut start = [0; 15];
+        download.read_exact(&mut start).unwrap();
+        assert_eq!(&start, b"HTTP/1.1 200 OK");
+        running.signal(signal);
+        // The idle one is closed while the other is still under way.
+        assert_eq!(idle.read(&mut [0]).unwrap(), 0);
+        let mut rest = Vec::new();
+        download.read_to_end(&mut rest).unwrap();
+        assert!(rest.len() > size, "{} bytes", rest.len());
+        running.end().expect(0);
     }
-    let mut download = connect(&url);
-    download.write_all(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
-    let mut start = [0; 15];
-    download.read_exact(&mut start).unwrap();
-    assert_eq!(&start, b"HTTP/1.1 200 OK");
-    running.signal(Signal::TERM);
-    // The idle one is closed while the other is still under way.
-    assert_eq!(idle.read(&mut [0]).unwrap(), 0);
-    let mut rest = Vec::new();
-    download.read_to_end(&mut rest).unwrap();
-    assert!(rest.len() > size, "{} bytes", rest.len());
-    running.end().expect(0);
 }
 
 #[test]

@@ -7,7 +7,7 @@
 use std::{
     collections::BTreeMap,
     fs,
-    io::BufRead as _,
+    io::{self, BufRead as _, BufReader, PipeReader},
     path::Path,
     process::{Command, Stdio},
     time::Duration,
@@ -41,8 +41,8 @@ pub(crate) struct Calls {
 pub(crate) struct Count {
     /// In the short and in the long run.
     pub(crate) counted: [u64; 2],
-    /// The same under strace, which is a hundred times slower.
-    pub(crate) named: [u64; 2],
+    /// The same under strace, which is a hundred times slower; nothing where getting ready would take it too long.
+    pub(crate) named: Option<[u64; 2]>,
 }
 
 /// Counts as well as this machine can.
@@ -58,7 +58,7 @@ pub(crate) fn count(workload: &Workload, peer: &Peer, programs: &Programs) -> Ca
             Err(why) => eprintln!("perf cannot count: {why}"),
         }
     }
-    if let Some(strace) = &programs.strace {
+    if let (Some(strace), Some(named)) = (&programs.strace, named) {
         match difference(named, |ops| under_strace(strace, workload, peer, programs, ops)) {
             Ok(mut names) => {
                 names.values_mut().for_each(|each| *each *= workload.unit.operations);
@@ -122,9 +122,9 @@ fn under_strace(
     let stage = Stage::set(workload, peer, programs)?;
     let ops = ["--ops", &ops.to_string()];
     let done = if let Some(server) = stage.measured() {
-        let mut tracer = attach(command, server)?;
+        let mut tracer = Tracer::attach(command, server)?;
         let done = stage.finish(&ops, PATIENCE);
-        tracer.interrupt(PATIENCE)?;
+        tracer.process.interrupt(PATIENCE)?;
         done
     } else {
         stage.finish_under(command, &ops, PATIENCE)
@@ -139,14 +139,28 @@ fn taken(file: &Path, done: Result<String, String>) -> Result<String, String> {
     done.and(text)
 }
 
-/// Starts a tracer on a running server and waits until it says that it has it.
-fn attach(mut command: Command, server: &Server) -> Result<Process, String> {
-    let (said, says) = std::io::pipe().map_err(|error| format!("pipe: {error}"))?;
-    command.args(["-p", &server.pid().to_string()]).stdin(Stdio::null()).stderr(says);
-    let tracer = Process::start(command, Core::Driving)?;
-    let mut line = String::new();
-    std::io::BufReader::new(said).read_line(&mut line).map_err(|error| format!("strace: {error}"))?;
-    if line.contains("attached") { Ok(tracer) } else { Err(line.trim().to_owned()) }
+/// A tracer on a running server.
+struct Tracer {
+    process: Process,
+    /// Kept, since it speaks of every thread that begins: without a reader it would take its leave there and then.
+    _says: BufReader<PipeReader>,
+}
+
+impl Tracer {
+    /// Starts it and waits until it says that it has the server.
+    fn attach(mut command: Command, server: &Server) -> Result<Tracer, String> {
+        let (said, says) = io::pipe().map_err(|error| format!("pipe: {error}"))?;
+        command.args(["-p", &server.pid().to_string()]).stdin(Stdio::null()).stderr(says);
+        // Beside what it traces, where each of its turns is a switch and not a wake-up of another core.
+        let process = Process::start(command, Core::Measured)?;
+        let (mut line, mut said) = (String::new(), BufReader::new(said));
+        said.read_line(&mut line).map_err(|error| format!("strace: {error}"))?;
+        if line.contains("attached") {
+            Ok(Tracer { process, _says: said })
+        } else {
+            Err(line.trim().to_owned())
+        }
+    }
 }
 
 fn parse_perf(text: &str) -> Result<Counts, String> {

@@ -1,5 +1,6 @@
 //! `cargo xtask test`: the workspace's own tests, then the ones that need other programs or networks of their own.
 
+mod strays;
 mod summary;
 
 use std::{
@@ -37,6 +38,8 @@ pub(crate) fn run(names: &[&str]) -> Result<(), String> {
         parts = vec![Part::Unit, Part::Interop, Part::Netns];
     }
 
+    let sockets = || strays::sockets(paths::root()).map_err(|error| format!("looking for sockets: {error}"));
+    let before = sockets()?;
     let mut summary = Summary::default();
     if parts.contains(&Part::Unit) {
         let mut tests = cargo("test");
@@ -50,6 +53,9 @@ pub(crate) fn run(names: &[&str]) -> Result<(), String> {
         netns(&mut summary)?;
     }
     summary.print();
+    if let Some(stray) = sockets()?.difference(&before).next() {
+        return Err(format!("tests have left a socket behind: {}", stray.display()));
+    }
     if summary.is_good() { Ok(()) } else { Err("tests failed".to_owned()) }
 }
 

@@ -56,9 +56,9 @@ impl Counters {
         self.failed.fetch_add(1, Relaxed);
     }
 
-    /// A sender for whom there was no session left.
-    pub(super) fn refused(&self) {
-        self.refused.fetch_add(1, Relaxed);
+    /// Senders for whom there was no session left, and conns that waited for a place until the end of the drain.
+    pub(super) fn refused(&self, more: u64) {
+        self.refused.fetch_add(more, Relaxed);
     }
 
     /// A datagram that was not passed on.
@@ -223,7 +223,7 @@ mod tests {
         assert_eq!(counters.line(0), "1 open, 2 conns, 1 failed, 15 bytes there, 4 back");
         drop(open);
         counters.dropped();
-        counters.refused();
+        counters.refused(1);
         assert_eq!(
             counters.line(0),
             "0 open, 2 conns, 1 failed, 15 bytes there, 4 back, 1 refused, 1 datagrams dropped"

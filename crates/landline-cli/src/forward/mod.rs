@@ -43,16 +43,16 @@ Examples:
 
 SIGUSR1 prints the counters, and so does the end. SIGTERM, SIGHUP and Ctrl-C give conns --drain to
 finish, those among them that wait for --max-conns to let them in, and a second one ends them at
-once. Of udp sessions, those are over that have been answered; new senders are refused. The file of
-a Unix socket is removed.
+once. A udp session is over then when nothing has moved in it for a second, or for three since a
+datagram that was not answered; new senders are refused. The file of a Unix socket is removed.
 
 A conn takes two descriptors and a udp session one; the limit (ulimit -n) is raised to the hard one.
 Where they run out, conns wait to be accepted.
 
 Lines on stderr that nobody reads are dropped, and counted; they stop nobody.
 
-Exit status: 0 done, also where conns were cut, which the last line counts; 1 the network said no,
-2 bad usage.")]
+Exit status: 0 done, also where conns were cut, or refused while they waited, which the last line
+counts; 1 the network said no, 2 bad usage.")]
 pub(crate) struct Forward {
     /// What to accept: tcp, tcp4, tcp6, unix, unixpacket, udp, udp4, udp6
     network: String,
@@ -127,11 +127,13 @@ impl Forward {
             counters: counters.clone(),
         };
         target.check().await?;
-        let report = Report::begin(counters)?;
+        let report = Report::begin(counters.clone())?;
         let cut = if from.is_packet() {
             self.sessions(from, target).await?
         } else {
-            self.conns(from, target).await?.cut
+            let drained = self.conns(from, target).await?;
+            counters.refused(drained.refused);
+            drained.cut
         };
         report.end(cut);
         Ok(())
@@ -147,7 +149,10 @@ impl From<HeaderVersion> for ProxyHeaderVersion {
     }
 }
 
-/// The address it got, before anything else, also when the kernel chose it.
+/// The address it got, before anything else, also when the kernel chose it. That whoever reads it has gone stops nothing.
 fn announce(local: &landline::Addr) -> Result<(), Failure> {
-    output::print(&format!("listening on {local}\n"))
+    match output::print(&format!("listening on {local}\n")) {
+        Err(Failure::ReaderGone) => Ok(()),
+        printed => printed,
+    }
 }

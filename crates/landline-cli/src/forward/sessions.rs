@@ -25,6 +25,9 @@ const QUEUE: usize = 64;
 const QUEUE_BYTES: usize = 256 * 1024;
 /// In a drain, a session that was answered is over after so long a silence: an answer may be of several datagrams.
 const SILENCE: Duration = Duration::from_secs(1);
+/// The same of one that was not: who has had no answer for so long is about to ask again, and of what has none, such as
+/// syslog, there is nothing to wait for.
+const UNANSWERED: Duration = Duration::from_secs(3);
 /// Before the next try, where receiving fails.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -47,21 +50,19 @@ impl Forward {
             running: JoinSet::new(),
             draining,
         };
-        let served = async {
-            tokio::select! {
-                biased;
-                () = signals::asked() => {}
-                ended = sessions.serve() => return ended,
-            }
-            let _ = begin_drain.send(true);
-            tokio::select! {
-                biased;
-                () = signals::asked() => {}
-                ended = timeout(self.drain.0, sessions.serve()) => ended.unwrap_or(Ok(()))?,
-            }
-            Ok(())
-        };
-        signals::announcing(served, || announce(&local)).await??;
+        let mut signals = signals::to_end()?;
+        announce(&local)?;
+        tokio::select! {
+            biased;
+            _ = signals.arrival() => {}
+            Err(failure) = sessions.serve() => return Err(failure),
+        }
+        let _ = begin_drain.send(true);
+        tokio::select! {
+            biased;
+            _ = signals.arrival() => {}
+            ended = timeout(self.drain.0, sessions.serve()) => ended.unwrap_or(Ok(()))?,
+        }
         let cut = sessions.running.len() as u64;
         sessions.running.shutdown().await;
         Ok(cut)
@@ -122,7 +123,7 @@ impl Sessions {
         let is_new = self.inboxes.get(&sender).is_none_or(Inbox::is_closed);
         if is_new {
             if self.running.len() >= self.most || *self.draining.borrow() {
-                return self.target.counters.refused();
+                return self.target.counters.refused(1);
             }
             let (inbox, arrivals) = inbox();
             let (front, target) = (self.front.clone(), self.target.clone());
@@ -215,7 +216,11 @@ impl Patience {
         loop {
             let (at, way) = *last.lock();
             let is_draining = *self.draining.borrow_and_update();
-            let silence = if is_draining && way == Way::Back { self.idle.min(SILENCE) } else { self.idle };
+            let silence = match way {
+                _ if !is_draining => self.idle,
+                Way::Back => self.idle.min(SILENCE),
+                Way::There => self.idle.min(UNANSWERED),
+            };
             // A time beyond the clock never comes.
             let due = at.checked_add(silence);
             if due.is_some_and(|due| due <= Instant::now()) {
@@ -348,19 +353,46 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_drain_ends_what_was_answered_and_waits_for_what_was_not() {
-        let idle = Duration::from_secs(60);
-        for (way, is_draining, lasts) in [
-            (Way::Back, false, idle),
-            (Way::There, false, idle),
-            (Way::Back, true, SILENCE),
-            (Way::There, true, idle),
+    async fn a_drain_waits_a_little_for_more_of_an_answer_and_longer_for_one_that_has_not_come() {
+        let (long, short) = (Duration::from_secs(60), Duration::from_millis(500));
+        for (idle, way, is_draining, lasts) in [
+            (long, Way::Back, false, long),
+            (long, Way::There, false, long),
+            (long, Way::Back, true, SILENCE),
+            (long, Way::There, true, UNANSWERED),
+            (short, Way::Back, true, short),
+            (short, Way::There, true, short),
         ] {
             let (_begin, draining) = watch::channel(is_draining);
             let began = Instant::now();
             let last = Last(Mutex::new((began, way)));
             Patience { idle, draining }.end(&last).await;
-            assert_eq!(began.elapsed(), lasts, "{way:?} {is_draining}");
+            assert_eq!(began.elapsed(), lasts, "{idle:?} {way:?} {is_draining}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_drain_ends_at_once_what_has_been_silent_for_long_and_soon_what_is_answered_meanwhile() {
+        let idle = Duration::from_secs(60);
+        let (begin, draining) = watch::channel(false);
+        let (asked, answered) =
+            (Arc::new(Last(Mutex::new((Instant::now(), Way::There)))), Duration::from_millis(200));
+        let session = |last: Arc<Last>| {
+            let patience = Patience { idle, draining: draining.clone() };
+            tokio::spawn(async move {
+                patience.end(&last).await;
+                Instant::now()
+            })
+        };
+        let old = session(Arc::new(Last(Mutex::new((Instant::now(), Way::There)))));
+        sleep(2 * UNANSWERED).await;
+        let drain = Instant::now();
+        asked.moved(Way::There);
+        let new = session(asked.clone());
+        begin.send(true).unwrap();
+        assert_eq!(old.await.unwrap() - drain, Duration::ZERO);
+        sleep(answered).await;
+        asked.moved(Way::Back);
+        assert_eq!(new.await.unwrap() - drain, answered + SILENCE);
     }
 }

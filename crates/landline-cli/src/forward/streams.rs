@@ -76,7 +76,9 @@ impl Forward {
                 async move { way.forward(conn).await }
             })
             .await?;
-        Ok(signals::announcing(signals::drain(&serving, self.drain.0), || announce(&local)).await??)
+        let mut signals = signals::to_end()?;
+        announce(&local)?;
+        Ok(serving.drain_on(&mut signals, self.drain.0).await?)
     }
 }
 

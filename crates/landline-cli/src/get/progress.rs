@@ -20,6 +20,8 @@ pub(super) struct Progress {
     from: u64,
     whole: Option<u64>,
     last: u64,
+    /// How long the line is that stands there.
+    width: usize,
 }
 
 impl Progress {
@@ -32,6 +34,7 @@ impl Progress {
             from,
             whole,
             last: from,
+            width: 0,
         }
     }
 
@@ -48,16 +51,19 @@ impl Progress {
     }
 
     /// The last word.
-    pub(super) fn end(&self) {
+    pub(super) fn end(mut self) {
         if self.shown.is_some() {
             self.draw(Instant::now());
             output::tell("\n");
         }
     }
 
-    fn draw(&self, now: Instant) {
+    fn draw(&mut self, now: Instant) {
         let took = now.duration_since(self.began);
-        output::tell(&format!("\r{}\x1b[K", line(self.last, self.whole, self.last - self.from, took)));
+        let line = line(self.last, self.whole, self.last - self.from, took);
+        // Written over with spaces, since escape sequences are taken out by NO_COLOR.
+        let before = std::mem::replace(&mut self.width, line.chars().count());
+        output::tell(&format!("\r{line:<before$}"));
     }
 }
 

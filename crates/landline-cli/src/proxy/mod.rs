@@ -50,7 +50,8 @@ Examples:
   landline proxy :3128 --allow example.com:443 --log         one site, and see who goes there
   landline proxy [::]:3128 --auth-file users --allow 10.0.0.0/8 --allow :443
 
-A signal ends it: SIGTERM and Ctrl-C give conns --drain to finish, and a second one ends them at once.
+SIGTERM, SIGHUP and Ctrl-C end it: they give conns --drain to finish, and a second one ends them at
+once.
 
 Exit status: 0 done, 1 the network said no, 2 bad usage.")]
 pub(crate) struct Proxy {
@@ -137,11 +138,9 @@ impl Proxy {
                 async move { proxy.serve(conn).await }
             })
             .await?;
-        let announce = || {
-            announce(&local);
-            Ok(())
-        };
-        signals::announcing(signals::drain(&serving, self.drain.0), announce).await??;
+        let mut signals = signals::to_end()?;
+        announce(&local);
+        serving.drain_on(&mut signals, self.drain.0).await?;
         Ok(())
     }
 

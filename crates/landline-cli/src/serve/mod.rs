@@ -57,7 +57,7 @@ Examples:
   landline serve --proxy http://127.0.0.1:3000 0.0.0.0:8443 --self-signed
                                                    https in front of a server that has none
 
-SIGTERM and Ctrl-C give requests --drain to finish, and a second one ends them at once.
+SIGTERM, SIGHUP and Ctrl-C give requests --drain to finish, and a second one ends them at once.
 
 Exit status: 0 done, 1 the network said no, 2 bad usage.")]
 pub(crate) struct Serve {
@@ -150,17 +150,15 @@ impl Serve {
             Some(log) => server.serve_bound(bound, Logged::new(service, log)).await?,
             None => server.serve_bound(bound, service).await?,
         };
-        let announce = || {
-            announce(what, &local, tls.is_some());
-            Ok(())
-        };
-        let drained = signals::announcing(serving.drain_on_signals(self.drain.0), announce).await;
+        let mut signals = signals::to_end()?;
+        announce(what, &local, tls.is_some());
+        let drained = serving.drain_on(&mut signals, self.drain.0).await;
         // The workers have ended, and with them all that writes into the log.
         drop(serving);
         if let Some(writer) = writer {
             writer.end();
         }
-        drained??;
+        drained?;
         Ok(())
     }
 

@@ -117,9 +117,21 @@ impl Limits {
         if !self.limited(direction) {
             return Poll::Pending;
         }
+        let index = direction as usize;
+        // Polled without the lock: a waker that is dropped on the way may be the last of its kind, and what goes with it may
+        // move the deadline.
+        let (limit, mut expiry) = {
+            let mut set = self.set();
+            (set.limits[index].clone(), set.polled[index].take())
+        };
+        let reached = limit.poll_reached(&mut expiry, cx);
         let mut set = self.set();
-        let Set { limits, polled } = &mut *set;
-        limits[direction as usize].poll_reached(&mut polled[direction as usize], cx)
+        if set.limits[index].version == limit.version {
+            std::mem::swap(&mut set.polled[index], &mut expiry);
+        }
+        drop(set);
+        drop(expiry);
+        reached
     }
 
     pub(crate) fn set_deadline(&self, direction: Direction, deadline: Option<Instant>) {
@@ -128,7 +140,7 @@ impl Limits {
 
     pub(crate) fn bind_context(&self, context: &Context) {
         for direction in [Direction::Read, Direction::Write] {
-            self.change(direction, |limit| limit.context = context.clone());
+            self.change(direction, |limit| std::mem::replace(&mut limit.context, context.clone()));
         }
     }
 
@@ -161,19 +173,18 @@ impl Limits {
         self.waiters.set_spent(direction, spent);
     }
 
-    fn change(&self, direction: Direction, change: impl FnOnce(&mut Limit)) {
+    fn change<Replaced>(&self, direction: Direction, change: impl FnOnce(&mut Limit) -> Replaced) {
         let index = direction as usize;
-        {
-            let mut set = self.set();
-            let limit = &mut set.limits[index];
-            change(limit);
-            limit.version += 1;
-            let limited = limit.deadline.is_some() || !limit.context.is_background();
-            if !limited {
-                set.polled[index] = None;
-            }
-            self.waiters.limited[index].store(limited, Ordering::Release);
-        }
+        let mut set = self.set();
+        let limit = &mut set.limits[index];
+        let replaced = change(limit);
+        limit.version += 1;
+        let limited = limit.deadline.is_some() || !limit.context.is_background();
+        let outdated = if limited { None } else { set.polled[index].take() };
+        self.waiters.limited[index].store(limited, Ordering::Release);
+        drop(set);
+        // With a waker in the timer, or a cause in the context, whose end may lead back here.
+        drop((outdated, replaced));
         self.waiters.wake_all(direction);
     }
 

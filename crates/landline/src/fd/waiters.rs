@@ -59,7 +59,10 @@ impl Waiters {
         let mut places = self.places();
         let number = *number.get_or_insert_with(|| places.next_number());
         self.enlisted[direction as usize].store(true, Ordering::Relaxed);
-        places.enlist(direction, number, waker);
+        let replaced = places.enlist(direction, number, waker);
+        drop(places);
+        // It may be the last of its kind, and what is dropped with it may use this.
+        drop(replaced);
     }
 
     /// Enlists the task that polls. A task that polled before it in the same direction is forgotten, as tokio's
@@ -151,26 +154,31 @@ impl Places {
         NonZeroU32::new(self.last).unwrap_or(POLLED)
     }
 
+    /// Gives back the waker that this one takes the place of, to be dropped without the lock.
     #[inline]
-    fn enlist(&mut self, direction: Direction, number: NonZeroU32, waker: &Waker) {
+    fn enlist(&mut self, direction: Direction, number: NonZeroU32, waker: &Waker) -> Option<Waker> {
         let owner = &mut self.first_number[direction as usize];
         match &mut self.first[direction as usize] {
-            Some(first) if *owner == number.get() => first.clone_from(waker),
+            Some(first) if *owner == number.get() => replace(first, waker),
             // While there are others, this may be one of them.
             first @ None if self.more.is_none() => {
                 *first = Some(waker.clone());
                 *owner = number.get();
+                None
             }
             _ => self.enlist_more(direction, number, waker),
         }
     }
 
     #[cold]
-    fn enlist_more(&mut self, direction: Direction, number: NonZeroU32, waker: &Waker) {
+    fn enlist_more(&mut self, direction: Direction, number: NonZeroU32, waker: &Waker) -> Option<Waker> {
         let waiting = &mut self.more.get_or_insert_default()[direction as usize];
         match waiting.iter_mut().find(|(other, _)| *other == number) {
-            Some((_, enlisted)) => enlisted.clone_from(waker),
-            None => waiting.push((number, waker.clone())),
+            Some((_, enlisted)) => replace(enlisted, waker),
+            None => {
+                waiting.push((number, waker.clone()));
+                None
+            }
         }
     }
 
@@ -188,6 +196,12 @@ impl Places {
         let more = || self.more.as_ref().is_some_and(|more| !more[direction as usize].is_empty());
         self.first[direction as usize].is_some() || more()
     }
+}
+
+/// Puts a waker in the place of one that wakes another task; gives that back.
+#[inline]
+fn replace(enlisted: &mut Waker, waker: &Waker) -> Option<Waker> {
+    (!enlisted.will_wake(waker)).then(|| std::mem::replace(enlisted, waker.clone()))
 }
 
 impl Seat<'_> {

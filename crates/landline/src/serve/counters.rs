@@ -83,6 +83,9 @@ counters! {
     refused_by_peer,
     /// Conns closed because descriptors or memory had run out.
     refused_without_resources,
+    /// Conns closed unserved at the end of a drain: they were queued when it began, and
+    /// [`max_conns`](crate::Server::max_conns) had no place for them yet.
+    refused_in_drain,
     /// Times that accepting waited for a conn to end, by [`max_conns`](crate::Server::max_conns).
     waits_for_conns,
     /// Times that accepting waited by [`accept_rate`](crate::Server::accept_rate).
@@ -104,7 +107,11 @@ pub(super) struct Count(AtomicU64);
 
 impl Count {
     pub(super) fn increase(&self) {
-        self.0.fetch_add(1, Ordering::SeqCst);
+        self.add(1);
+    }
+
+    pub(super) fn add(&self, more: u64) {
+        self.0.fetch_add(more, Ordering::SeqCst);
     }
 
     /// Returns what is left.

@@ -32,5 +32,6 @@ pub use counters::{Counters, WorkerCounters};
 pub use draining::Draining;
 pub use server::Server;
 pub use serving::{Drained, Serving};
+pub use signals::Signals;
 pub use spread::Spread;
 pub use worker::Worker;

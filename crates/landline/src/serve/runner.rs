@@ -1,5 +1,6 @@
 //! What a worker does: accept, hand over, serve, and look after what it serves.
 
+use std::collections::VecDeque;
 use std::future::pending;
 use std::marker::PhantomData;
 use std::net::SocketAddr;
@@ -12,6 +13,7 @@ use futures_util::future::join_all;
 use rustix::net::SocketAddrAny;
 use tokio::runtime::Handle;
 
+use super::counters::Counts;
 use super::peers::Peer;
 use super::places::Place;
 use super::registry::Found;
@@ -114,7 +116,7 @@ where
         }
         let mut waiting = Vec::new();
         for door in doors {
-            let mut late = Vec::new();
+            let mut late = Late::new(&self.own.counts);
             // What is queued is the successor's, where there is one.
             if !self.own.shared().is_handed_over() {
                 self.empty(&door, &mut late).await;
@@ -125,10 +127,13 @@ where
             drop(acceptor);
             waiting.push((network, placement, late));
         }
-        for (network, placement, late) in waiting {
-            for (fd, from) in late {
-                self.place().await.keep();
-                self.accepted(network, &placement, fd, from);
+        for (network, placement, mut late) in waiting {
+            while !late.conns.is_empty() {
+                let place = self.place().await;
+                if let Some((fd, from)) = late.conns.pop_front() {
+                    place.keep();
+                    self.accepted(network, &placement, fd, from);
+                }
             }
         }
     }
@@ -217,20 +222,22 @@ where
 
     /// Accepts what is queued at a door that is about to be closed: closing it resets them. Those for which there is no
     /// place yet are `late`.
-    async fn empty(&self, door: &Door, late: &mut Vec<(OwnedFd, Option<SocketAddrAny>)>) {
+    async fn empty(&self, door: &Door, late: &mut Late<'_>) {
         let shared = self.own.shared();
         for _ in 0..MOST_QUEUED {
             if shared.is_cut() {
                 return;
             }
             match door.acceptor.attempt_queued() {
-                Ok(Attempt::Conn(fd, from)) => match late.is_empty().then(|| self.try_place()).flatten() {
-                    Some(place) => {
-                        place.keep();
-                        self.accepted(door.network, &door.placement, fd, from);
+                Ok(Attempt::Conn(fd, from)) => {
+                    match late.conns.is_empty().then(|| self.try_place()).flatten() {
+                        Some(place) => {
+                            place.keep();
+                            self.accepted(door.network, &door.placement, fd, from);
+                        }
+                        None => late.conns.push_back((fd, from)),
                     }
-                    None => late.push((fd, from)),
-                },
+                }
                 Ok(Attempt::Lost) => {}
                 Ok(Attempt::Exhausted(exhausted)) => {
                     // Those that are served end one by one, and leave their descriptors to those that are queued.
@@ -345,6 +352,25 @@ where
     fn ticks(&self, tick: Duration) -> u32 {
         let ticks = self.own.shared().began.elapsed().as_nanos() / tick.as_nanos();
         ticks as u32
+    }
+}
+
+/// Conns that were queued at a door when it closed, and wait for places. Those that are still there when this is dropped are
+/// closed, and counted.
+struct Late<'a> {
+    conns: VecDeque<(OwnedFd, Option<SocketAddrAny>)>,
+    counts: &'a Counts,
+}
+
+impl Late<'_> {
+    fn new(counts: &Counts) -> Late<'_> {
+        Late { conns: VecDeque::new(), counts }
+    }
+}
+
+impl Drop for Late<'_> {
+    fn drop(&mut self) {
+        self.counts.refused_in_drain.add(self.conns.len() as u64);
     }
 }
 

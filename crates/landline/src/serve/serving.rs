@@ -33,6 +33,9 @@ pub struct Drained {
     pub finished: u64,
     /// How many were cut: their handlers were dropped.
     pub cut: u64,
+    /// How many were closed unserved: they were queued when the drain began, and until its end
+    /// [`max_conns`](crate::Server::max_conns) had no place for them.
+    pub refused: u64,
     /// How many workers did not come to their end, because a handler blocks their thread. They end when it no longer
     /// does.
     pub stuck_workers: usize,
@@ -71,8 +74,8 @@ impl Serving {
     /// queue is empty. Those that were queued get served, at once or, where [`max_conns`](crate::Server::max_conns) keeps
     /// them waiting, as others end. Handlers that asked to be told are told
     /// ([`Worker::draining`](super::Worker::draining)), and all have until the deadline to end. What is left then is cut:
-    /// the handlers are dropped, and with them their conns; who is still waiting is closed, and counted nowhere. A drain of
-    /// zero cuts at once.
+    /// the handlers are dropped, and with them their conns; who is still waiting for a place is closed unserved, which is
+    /// counted apart. A drain of zero cuts at once, and takes none from the queues.
     ///
     /// It returns on time, whatever the peers do: at the latest a second after the deadline, even if a handler blocks
     /// its thread.
@@ -117,6 +120,7 @@ impl Serving {
         Drained {
             finished: now.finished + now.panicked - before.finished - before.panicked,
             cut: now.cut.saturating_sub(before.cut),
+            refused: now.refused_in_drain - before.refused_in_drain,
             stuck_workers: self.shared.running(),
         }
     }

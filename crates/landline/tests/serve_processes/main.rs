@@ -13,6 +13,7 @@ use tokio::time::Instant;
 const TESTS: &[(&str, fn())] = &[
     ("sigterm_and_sigint_drain", signals::sigterm_and_sigint_drain),
     ("a_second_signal_cuts_the_drain_short", signals::a_second_signal_cuts_the_drain_short),
+    ("a_server_drains_on_signals_of_its_choice", signals::a_server_drains_on_signals_of_its_choice),
     ("an_ignored_signal_stays_ignored", signals::an_ignored_signal_stays_ignored),
     ("a_restart_under_clients_that_never_stop_loses_no_conn", restart::loses_no_conn),
     ("a_restart_keeps_a_unix_socket", restart::keeps_a_unix_socket),

@@ -1,10 +1,12 @@
 //! The servers: this program in another process, and how the tests hold it.
 
 use std::io::{BufRead, BufReader};
+use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
+use landline::serve::Signals;
 use landline::{Conn, RecvBatch, SendBatch, Server, Serving, UdpBatchConn};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::signal::unix::{SignalKind, signal};
@@ -36,6 +38,8 @@ pub(crate) enum Task {
     Leave,
     /// Takes the sockets over, says so, and serves once it is sent SIGUSR1.
     Hesitate,
+    /// [`Task::Answer`], and drains on SIGHUP alone.
+    HeedHangups,
 }
 
 impl Task {
@@ -44,6 +48,7 @@ impl Task {
             Task::Answer => "answer",
             Task::Leave => "leave",
             Task::Hesitate => "hesitate",
+            Task::HeedHangups => "heed-hangups",
         }
     }
 }
@@ -88,6 +93,12 @@ pub(crate) fn run() {
                 return;
             }
         };
+        if task == "heed-hangups" {
+            let mut signals = Signals::of([SignalKind::hangup()]).unwrap();
+            println!("serving {}", serving.local_addr());
+            let drained = serving.drain_on(&mut signals, drain).await.unwrap();
+            return println!("drained {} {}", drained.finished, drained.cut);
+        }
         serve_to_the_end(serving, drain).await;
     });
 }
@@ -172,6 +183,12 @@ impl Process {
 
     pub(crate) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Waits for the end that a signal makes, which says nothing.
+    pub(crate) fn killed_by(mut self) -> Option<i32> {
+        assert!(self.lines.recv_timeout(LONG).is_err(), "there was more");
+        self.child.wait().unwrap().signal()
     }
 
     /// Whether it still runs.

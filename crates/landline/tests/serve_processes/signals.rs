@@ -65,6 +65,24 @@ pub(crate) fn a_second_signal_cuts_the_drain_short() {
     }
 }
 
+pub(crate) fn a_server_drains_on_signals_of_its_choice() {
+    let role = Role { task: Task::HeedHangups, ..role(LONG * 100) };
+    let server = Process::serve(&role);
+    let mut client = Client::connect("tcp", &server.address).unwrap();
+    assert_eq!(client.ask(b"x").unwrap(), server.id());
+    server.signal(Signal::HUP);
+    refuses(&server);
+    assert_eq!(client.ask(b"x").unwrap(), server.id());
+    server.signal(Signal::HUP);
+    client.end();
+    let (status, [_, cut]) = server.end();
+    assert!(status.success() && cut > 0, "{status}, {cut} were cut");
+    // Of others it has not spoken.
+    let server = Process::serve(&role);
+    server.signal(Signal::TERM);
+    assert_eq!(server.killed_by(), Some(Signal::TERM.as_raw()));
+}
+
 pub(crate) fn an_ignored_signal_stays_ignored() {
     // As a shell has it for what it runs in the background.
     let mut shell = Command::new("sh");

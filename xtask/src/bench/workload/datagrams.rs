@@ -25,7 +25,7 @@ pub(super) const BATCHED: Workload = Workload {
     is_timed: true,
     ready_ms: 250,
     metrics: RATES,
-    count: Some(Count { counted: [5_000, 105_000], named: [2_000, 12_000] }),
+    count: Some(Count { counted: [5_000, 105_000], named: Some([2_000, 12_000]) }),
     peers: &[
         bench(
             "bare",

@@ -29,7 +29,7 @@ pub(super) const SENDFILE: Workload = Workload {
     is_timed: true,
     ready_ms: 250,
     metrics: RATES,
-    count: Some(Count { counted: [4 * BYTES, 20 * BYTES], named: [2 * BYTES, 10 * BYTES] }),
+    count: Some(Count { counted: [4 * BYTES, 20 * BYTES], named: Some([2 * BYTES, 10 * BYTES]) }),
     peers: &[
         bench("bare", "sendfile on an epoll loop", &["serve", "file", "bare", "--file", "FILE"]),
         bench(
@@ -76,7 +76,7 @@ pub(super) const HTTP_MEDIUM: Workload = Workload {
     name: "http-file-256k",
     title: "the same with a file of 256 KiB",
     shape: Shape::Server { load: &["load", "file", "--path", "/file-256k"], cores: Cores::Apart },
-    count: Some(Count { counted: [64 * MEDIUM, 320 * MEDIUM], named: [32 * MEDIUM, 160 * MEDIUM] }),
+    count: Some(Count { counted: [64 * MEDIUM, 320 * MEDIUM], named: Some([32 * MEDIUM, 160 * MEDIUM]) }),
     goals: &[
         at_most(Metric::Cpu, 0.8, "landline-read"),
         at_most(Metric::Cpu, 1.2, "nginx"),

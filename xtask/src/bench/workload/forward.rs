@@ -34,7 +34,7 @@ pub(super) const BULK: Workload = Workload {
     is_timed: true,
     ready_ms: 250,
     metrics: RATES,
-    count: Some(Count { counted: [256 << 20, 1280 << 20], named: [64 << 20, 320 << 20] }),
+    count: Some(Count { counted: [256 << 20, 1280 << 20], named: Some([64 << 20, 320 << 20]) }),
     peers: &[
         bench(
             "bare",

@@ -137,7 +137,7 @@ const GIGABYTE: Unit = Unit { name: "GB", operations: 1e9, cpu: Time::Millis };
 const RATES: &[Metric] = &[Metric::Rate, Metric::Cpu, Metric::Busy, Metric::Calls];
 
 /// Enough of small operations for a steady count.
-const COUNT: Option<Count> = Some(Count { counted: [2_000, 12_000], named: [500, 2_500] });
+const COUNT: Option<Count> = Some(Count { counted: [2_000, 12_000], named: Some([500, 2_500]) });
 
 impl Workload {
     pub(crate) fn named(name: &str) -> Option<&'static Workload> {
@@ -176,6 +176,14 @@ mod tests {
         for workload in ALL {
             let shown = workload.metrics.contains(&Metric::Calls);
             assert_eq!(workload.count.is_some(), shown, "{}", workload.name);
+        }
+    }
+
+    #[test]
+    fn a_rate_of_what_speaks_to_others_has_its_system_calls_beside_it() {
+        for workload in ALL.into_iter().filter(|workload| workload.shape != Shape::Alone) {
+            let is_rated = workload.metrics.contains(&Metric::Rate);
+            assert!(!is_rated || workload.metrics.contains(&Metric::Calls), "{}", workload.name);
         }
     }
 }

@@ -33,6 +33,9 @@ pub enum ErrorKind {
     Ended(landline::Ended),
     /// The conn broke, or the server does not keep to the protocol.
     Protocol(hyper::Error),
+    /// Interim responses (1xx) came without end: more than this, and no final one. Of a conn of HTTP/1.1 no more than 2 MiB
+    /// are read before the head of the final response is there; on one of HTTP/2 10,000 may come since the last request.
+    InterimLimit(&'static str),
     /// A redirect cannot be followed, or there are too many.
     Redirect(String),
     /// The body of the request could not be read, that of the response not decoded.
@@ -157,6 +160,9 @@ impl fmt::Display for ErrorKind {
                 }
                 Ok(())
             }
+            ErrorKind::InterimLimit(limit) => {
+                write!(f, "interim responses without end: more than {limit}, and no final one")
+            }
             ErrorKind::Body(error) => write!(f, "body: {error}"),
             ErrorKind::TooLong(limit) => write!(f, "the body is longer than {limit} bytes"),
         }
@@ -207,6 +213,7 @@ impl From<Error> for io::Error {
             }
             ErrorKind::Ended(_) => io::ErrorKind::ConnectionAborted,
             ErrorKind::Body(error) => error.kind(),
+            ErrorKind::InterimLimit(_) => io::ErrorKind::InvalidData,
             ErrorKind::Protocol(_) | ErrorKind::Redirect(_) | ErrorKind::TooLong(_) => io::ErrorKind::Other,
         };
         io::Error::new(kind, error)

@@ -66,6 +66,9 @@ impl Failure {
             ErrorKind::Timeout(_) | ErrorKind::Ended(Ended::DeadlineExceeded) => {
                 late(Reason::ResponseTimeout, "the backend took too long to answer")
             }
+            ErrorKind::InterimLimit(_) => {
+                bad(Reason::ProtocolError, "the backend sent interim responses without end")
+            }
             ErrorKind::Protocol(error) if error.is_parse() => {
                 bad(Reason::ProtocolError, "the backend does not keep to the protocol")
             }
@@ -157,6 +160,7 @@ mod tests {
             (ErrorKind::Timeout(Phase::Tls), 504, "connection_timeout"),
             (ErrorKind::Timeout(Phase::Head), 504, "http_response_timeout"),
             (ErrorKind::Ended(Ended::DeadlineExceeded), 504, "http_response_timeout"),
+            (ErrorKind::InterimLimit("x"), 502, "http_protocol_error"),
             (ErrorKind::Body(std::io::Error::other("x")), 400, "http_request_error"),
             (ErrorKind::Invalid("x".into()), 500, "proxy_internal_error"),
         ] {

@@ -142,7 +142,10 @@ impl Exchange<'_> {
 /// What an error says of the target.
 fn outcome(kind: &ErrorKind) -> Outcome {
     match kind {
-        ErrorKind::Connect(_) | ErrorKind::Timeout(_) | ErrorKind::Protocol(_) => Outcome::Bad,
+        ErrorKind::Connect(_)
+        | ErrorKind::Timeout(_)
+        | ErrorKind::Protocol(_)
+        | ErrorKind::InterimLimit(_) => Outcome::Bad,
         _ => Outcome::Unknown,
     }
 }

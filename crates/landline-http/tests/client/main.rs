@@ -5,6 +5,7 @@ mod conns;
 mod explained;
 mod goaway;
 mod harness;
+mod interim;
 mod limits;
 mod proxied;
 mod redirects;

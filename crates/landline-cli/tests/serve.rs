@@ -251,6 +251,24 @@ fn tls_with_a_certificate_made_on_the_spot_or_from_files() {
 }
 
 #[test]
+fn who_speaks_http_to_the_port_of_https_is_told_so_and_so_is_the_operator() {
+    let directory = site();
+    let served = directory.path().to_str().unwrap();
+    let mut running = Running::start(&mut landline(&["serve", served, "127.0.0.1:0", "--self-signed"]));
+    running.error_line();
+    let line = running.error_line();
+    let address = line.split("https://").nth(1).unwrap().trim_end_matches('/');
+    for _ in 0..2 {
+        let done = run(&["get", &format!("http://{address}/a.txt")]).expect(1);
+        assert_eq!(done.text(), "Client sent an HTTP request to an HTTPS server.\n");
+    }
+    let told = running.error_line();
+    let expected = "landline: a client sent an HTTP request to an HTTPS server: peer 127.0.0.1:";
+    assert!(told.starts_with(expected), "{told}");
+    end(running);
+}
+
+#[test]
 fn a_backend_is_asked_and_told_who_asks() {
     let directory = site();
     let (backend, url) = start(directory.path(), &["127.0.0.1:0", "--json"]);

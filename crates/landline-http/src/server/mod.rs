@@ -9,6 +9,7 @@ mod exchange;
 mod handle;
 mod io;
 mod linger;
+mod plain;
 mod portion;
 mod refuse;
 mod send_file;
@@ -367,6 +368,7 @@ impl Server {
                     settings: settings.clone(),
                     counts: own,
                     tls: tls.clone(),
+                    plain: plain::Plain::default(),
                     service: service.lock().unwrap_or_else(PoisonError::into_inner).clone(),
                 });
                 move |conn| serving.clone().serve(conn)

@@ -289,6 +289,20 @@ fn a_backend_is_asked_and_told_who_asks() {
 }
 
 #[test]
+fn a_server_that_would_ask_itself_does_not_start() {
+    // An address where nobody listens; that of a test beside this is taken by the kernel only once all others were.
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    for (url, address) in [
+        (format!("http://{free}"), free.to_string()),
+        (format!("http://localhost:{}/a", free.port()), format!(":{}", free.port())),
+        (format!("https://127.0.0.1:{}", free.port()), format!("0.0.0.0:{}", free.port())),
+    ] {
+        let done = run(&["serve", "--proxy", "http://192.0.2.1", "--proxy", &url, &address]).expect(2);
+        assert_eq!(done.complaint(), format!("landline: --proxy {url}: that is this server itself"));
+    }
+}
+
+#[test]
 fn what_is_upgraded_goes_both_ways() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let backend = format!("http://{}", listener.local_addr().unwrap());

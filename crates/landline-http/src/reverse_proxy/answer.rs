@@ -30,6 +30,7 @@ pub(super) enum Reason {
     ResponseTimeout,
     ProtocolError,
     UpgradeFailed,
+    LoopDetected,
     RequestError,
     InternalError,
 }
@@ -47,6 +48,7 @@ impl Reason {
             Reason::ResponseTimeout => "http_response_timeout",
             Reason::ProtocolError => "http_protocol_error",
             Reason::UpgradeFailed => "http_upgrade_failed",
+            Reason::LoopDetected => "proxy_loop_detected",
             Reason::RequestError => "http_request_error",
             Reason::InternalError => "proxy_internal_error",
         }

@@ -288,17 +288,14 @@ impl Server {
 
     /// Whether clients of HTTP/2 may use extended CONNECT, with which WebSockets open (RFC 8441); off by default. Such a
     /// request is a `CONNECT` with a scheme, a path and, among its extensions, the `hyper::ext::Protocol` that it is for. A
-    /// handler agrees with a 200, and takes the stream by `hyper::upgrade::on`, in a task of its own; any other answer
-    /// refuses.
+    /// handler agrees with a 200, and takes the stream by [`Upgraded::of`], in a task of its own; any other answer refuses.
     ///
     /// The conn goes on for as long as the stream does. How long a tunnel may be silent is the handler's matter.
     ///
     /// ```
     /// # use http::{Request, Response, StatusCode};
     /// # use landline_http::Body;
-    /// # use landline_http::server::RequestBody;
-    /// use hyper_util::rt::TokioIo;
-    ///
+    /// # use landline_http::server::{RequestBody, Upgraded};
     /// async fn echo(mut request: Request<RequestBody>) -> Response<Body> {
     ///     let protocol = request.extensions().get::<hyper::ext::Protocol>();
     ///     let mut response = Response::new(Body::empty());
@@ -306,11 +303,10 @@ impl Server {
     ///         *response.status_mut() = StatusCode::NOT_IMPLEMENTED;
     ///         return response;
     ///     }
-    ///     let upgrading = hyper::upgrade::on(&mut request);
+    ///     let upgraded = Upgraded::of(&mut request);
     ///     tokio::spawn(async move {
-    ///         let (mut reader, mut writer) = tokio::io::split(TokioIo::new(upgrading.await?));
-    ///         tokio::io::copy(&mut reader, &mut writer).await?;
-    ///         Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+    ///         let (mut reader, mut writer) = tokio::io::split(upgraded.await?);
+    ///         tokio::io::copy(&mut reader, &mut writer).await
     ///     });
     ///     response
     /// }

@@ -6,8 +6,8 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::thread;
 
-use base64::Engine as _;
 use common::{run, run_with};
+use conntest::tls::SelfSigned;
 
 /// A server that answers each request, one conn at a time, with what is made of its head and body.
 fn server(answer: impl Fn(&str, &[u8]) -> Vec<u8> + Send + 'static) -> String {
@@ -191,16 +191,8 @@ fn a_proxy_is_asked_for_http_urls() {
 
 #[test]
 fn who_is_trusted_can_be_said() {
-    let key = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
-    let private = rustls::pki_types::PrivateKeyDer::Pkcs8(key.signing_key.serialize_der().into());
-    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![key.cert.der().clone()], private)
-        .unwrap();
-    let config = std::sync::Arc::new(config);
+    let own = SelfSigned::new("localhost");
+    let config = std::sync::Arc::new(own.server(&[]));
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     thread::spawn(move || {
@@ -217,9 +209,7 @@ fn who_is_trusted_can_be_said() {
     });
     let dir = tempfile::tempdir().unwrap();
     let path = |name: &str| dir.path().join(name).to_string_lossy().into_owned();
-    let pem = base64::engine::general_purpose::STANDARD.encode(key.cert.der());
-    let pem = format!("-----BEGIN CERTIFICATE-----\n{pem}\n-----END CERTIFICATE-----\n");
-    std::fs::write(path("ca"), pem).unwrap();
+    std::fs::write(path("ca"), own.certificate_pem()).unwrap();
     std::fs::write(path("none"), "no certificate").unwrap();
     let url = format!("https://localhost:{port}/");
     let done = run(&["get", &url, "--ca", &path("ca")]).expect(0);

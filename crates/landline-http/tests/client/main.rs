@@ -9,6 +9,4 @@ mod interim;
 mod limits;
 mod proxied;
 mod redirects;
-#[path = "../self_signed/mod.rs"]
-mod self_signed;
 mod tls;

@@ -1,11 +1,11 @@
 //! TLS: protocols, names, certificates that change, and clients that have one.
 
-use base64::Engine as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use conntest::tls::pem;
 use http::{Request, Response, Version};
 use landline::{Conn, Dialer};
 use landline_http::Body;
@@ -24,12 +24,6 @@ pub(super) struct Authority {
     issuer: Issuer<'static, KeyPair>,
     certificate: CertificateDer<'static>,
     pub(super) pem: String,
-}
-
-/// RFC 7468, whose readers take lines of any length.
-pub(super) fn pem(label: &str, der: &[u8]) -> String {
-    let text = base64::engine::general_purpose::STANDARD.encode(der);
-    format!("-----BEGIN {label}-----\n{text}\n-----END {label}-----\n")
 }
 
 impl Authority {

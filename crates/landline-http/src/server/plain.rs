@@ -121,7 +121,7 @@ impl Plain {
             // It has heard nothing yet, so there is room for it.
             let told = timeout(Duration::from_secs(1), conn.write_all(answer.as_bytes())).await;
             // Closed now, what it still sends would reset the conn, and take the answer with it.
-            if matches!(told, Ok(Ok(_))) && !longest.is_zero() {
+            if matches!(told, Ok(Ok(()))) && !longest.is_zero() {
                 linger(&conn, longest).await;
             }
         })

@@ -129,10 +129,6 @@ impl Upgraded {
     ///
     /// # Errors
     /// The stream, of HTTP/2.
-    #[expect(
-        clippy::result_large_err,
-        reason = "it is no error, but the other of two that are the same size"
-    )]
     pub fn into_parts(self) -> Result<(Conn, Bytes, Place), Upgraded> {
         match self.0 {
             Inner::Conn { conn, unread, place } => Ok((conn, unread, place)),

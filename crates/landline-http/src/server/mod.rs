@@ -126,6 +126,9 @@ impl Server {
     }
 
     /// Speaks TLS; see [`Tls`] for certificates from files. Without ALPN in it the first bytes tell the protocol.
+    ///
+    /// Whoever speaks HTTP without TLS is answered with 400, and a line that says so, as Go does; and the operator is told by a
+    /// warning, at most once a minute for each worker.
     #[must_use]
     pub fn tls(mut self, config: impl Into<Arc<ServerConfig>>) -> Server {
         self.tls = Some(config.into());
@@ -197,7 +200,7 @@ impl Server {
     }
 
     /// The longest head of a request in HTTP/1.1, in bytes; 1 MiB by default, and never less than 8 KiB. A longer one is
-    /// answered with 431.
+    /// answered with 431, though up to twice as much may pass where it comes in one piece, as a buffer doubles to take it.
     #[must_use]
     pub fn max_head(mut self, bytes: usize) -> Server {
         self.settings.max_head = bytes;

@@ -183,6 +183,26 @@ fn cookies_are_kept_from_one_run_to_the_next() {
 }
 
 #[test]
+fn a_body_that_cannot_be_sent_again_is_no_answer() {
+    let address = server(|head, body| match head.starts_with("post /there ") {
+        true => reply("200 OK", "", body),
+        false => reply("307 Temporary Redirect", "location: /there\r\n", b""),
+    });
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_string_lossy().into_owned();
+    std::fs::write(path("body"), "again").unwrap();
+    let done = run(&["get", &address, "--body", &path("body")]).expect(0);
+    assert_eq!(done.text(), "again");
+    let done = run_with(&["get", &address, "--body", "-", "-o", &path("out")], b"once").expect(1);
+    let expected = "307 Temporary Redirect to /there, where the body cannot be sent, as it was read already";
+    assert_eq!(done.complaint(), format!("landline: POST http://{address}/: {expected}"));
+    assert!(!std::fs::exists(path("out")).unwrap());
+    // Whoever follows none wants to see it.
+    let done = run_with(&["get", &address, "--body", "-", "--redirects", "0", "-i"], b"once").expect(0);
+    assert!(done.text().contains("\r\nlocation: /there\r\n"), "{}", done.text());
+}
+
+#[test]
 fn a_proxy_is_asked_for_http_urls() {
     let proxy = server(|head, _| reply("200 OK", "", head.split(' ').nth(1).unwrap().as_bytes()));
     let done = run(&["get", "a.example/x", "--proxy", &format!("http://{proxy}")]).expect(0);

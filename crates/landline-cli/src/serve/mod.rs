@@ -121,7 +121,7 @@ impl Serve {
         let proxy = ReverseProxy::new(&self.proxy)
             .map_err(|error| Failure::Usage(format!("--proxy: {error}")))?
             .secure(self.is_secure());
-        let asks_another = |local: &Addr| match proxy.itself(local) {
+        let asks_another = |local: &Addr| match proxy.backend_at(local) {
             Some(url) => Err(Failure::Usage(format!("--proxy {url}: that is this server itself"))),
             None => Ok(()),
         };

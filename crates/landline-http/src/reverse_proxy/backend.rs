@@ -77,7 +77,7 @@ impl Backend {
             _ => return false,
         };
         match target {
-            // Where nobody listens there but we, a dial to no address at all ends at this host.
+            // A dial to the unspecified address goes to loopback.
             Some(target) if target.is_loopback() || target.is_unspecified() => {
                 listening.is_unspecified()
                     || listening == target

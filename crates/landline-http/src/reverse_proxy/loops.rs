@@ -1,9 +1,8 @@
 //! Requests that come back to the proxy that sent them, by `CDN-Loop` (RFC 8586). Pure.
 //!
-//! `Via` was meant for this too (RFC 9110 section 7.6.3), but servers treat a request that has one differently (nginx, for
-//! one, compresses nothing for it), and proxies are told to rewrite it; RFC 8586 section 1.1 names both as reasons for a
-//! header of its own, which no intermediary may take out. It is written for content delivery networks, and holds for every
-//! proxy in front of servers.
+//! `Via` was meant for this too (RFC 9110 section 7.6.3), but servers treat a request that has one differently: nginx, for
+//! one, compresses nothing for it unless told to. RFC 8586 section 1.1 gives this as the reason for a header of its own, which
+//! no intermediary is to take out. It is written for content delivery networks, and does for any proxy in front of servers.
 
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
@@ -11,7 +10,7 @@ const CDN_LOOP: HeaderName = HeaderName::from_static("cdn-loop");
 
 /// By what a proxy knows its own requests: a word that no other has.
 pub(super) fn pseudonym(random: u64) -> HeaderValue {
-    // All of it is text, so there is an other way out only in theory.
+    // It is ASCII, so it always is a value.
     HeaderValue::try_from(format!("landline-{random:016x}")).unwrap_or(HeaderValue::from_static("landline"))
 }
 

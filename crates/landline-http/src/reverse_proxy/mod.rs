@@ -268,9 +268,11 @@ impl ReverseProxy {
 }
 
 impl ReverseProxy {
-    /// The first backend that is the server itself which listens at `local`, as [`ReverseProxy::new`] was given it: requests
-    /// would come back, and be answered with 508. Only what is certain without a lookup: addresses (those of this host,
-    /// where `local` is unspecified), names that end in `localhost`, and Unix sockets.
+    /// The first backend that is what listens at `local`, as [`ReverseProxy::new`] was given it. Served there, requests would
+    /// come back, and be answered with 508.
+    ///
+    /// Only what is certain without a lookup: addresses (those of this host, where `local` is unspecified), `localhost` and
+    /// the names below it, and Unix sockets.
     ///
     /// ```
     /// # fn main() -> Result<(), landline_http::client::Error> {
@@ -278,11 +280,11 @@ impl ReverseProxy {
     ///
     /// let proxy = ReverseProxy::new(["http://localhost:8080"])?;
     /// let local = |text: &str| landline::Addr::from(text.parse::<std::net::SocketAddr>().unwrap());
-    /// assert_eq!(proxy.itself(&local("0.0.0.0:8080")).as_deref(), Some("http://localhost:8080"));
-    /// assert_eq!(proxy.itself(&local("127.0.0.1:80")), None);
+    /// assert_eq!(proxy.backend_at(&local("0.0.0.0:8080")).as_deref(), Some("http://localhost:8080"));
+    /// assert_eq!(proxy.backend_at(&local("127.0.0.1:80")), None);
     /// # Ok(()) }
     /// ```
-    pub fn itself(&self, local: &Addr) -> Option<String> {
+    pub fn backend_at(&self, local: &Addr) -> Option<String> {
         // Where they cannot be had, fewer are certain.
         let own = landline::interface_addrs().unwrap_or_default();
         let own: Vec<_> = own.iter().map(|address| address.ip().to_canonical()).collect();

@@ -74,7 +74,7 @@ impl Upgraded {
     /// If the request asked for no upgrade, the response did not agree, or the conn broke.
     ///
     /// # Cancellation
-    /// Dropped before, the conn is closed when it leaves HTTP, and the stream reset.
+    /// Dropped before, the conn is closed when it leaves HTTP, and the stream ends.
     pub fn of<B>(request: &mut Request<B>) -> impl Future<Output = io::Result<Upgraded>> + use<B> {
         let upgrading = hyper::upgrade::on(request);
         async move {

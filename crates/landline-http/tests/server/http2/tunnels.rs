@@ -208,3 +208,18 @@ async fn a_request_that_is_no_connect_becomes_nothing() {
     assert_eq!(peer.until(|frame| frame.stream == 1).await.status(), 200);
     assert!(given.recv().await.unwrap().is_err());
 }
+
+#[tokio::test]
+async fn a_stream_that_nobody_takes_ends() {
+    let agree = handle(async |mut request: Request<RequestBody>| {
+        drop(Upgraded::of(&mut request));
+        Response::new(Body::empty())
+    });
+    let server = Server::new().transport(one()).extended_connect(true);
+    let serving = server.serve("tcp", "127.0.0.1:0", agree).await.unwrap();
+    let peer = Peer::open(&serving).await;
+    peer.say(&open_echo(1, "/echo")).await;
+    agreed(&peer, 1).await;
+    let end = peer.until(|frame| frame.stream == 1).await;
+    assert!(end.kind == kind::RST_STREAM || end.has(flag::END_STREAM), "{end:?}");
+}

@@ -183,11 +183,13 @@ pub(super) async fn connect(settings: &Settings, route: &Route, trace: &Trace) -
             form = Form::Absolute { authorization: authorization(&proxy)? };
             let dialer = settings.dialer.clone().proxy(before);
             let address = (Network::Tcp(Family::Any), proxy.address());
-            let conn = dial(settings, &dialer, address, trace).await?;
+            let conn = dial(settings, &dialer, address, trace).await;
+            let conn = conn.map_err(|error| error.on_the_way_to(&proxy))?;
             trace.remark("proxy", || format!("{proxy} is asked for it"));
             if proxy.scheme() == ProxyScheme::Https {
                 let config = proxy.tls().cloned().map_or_else(Settings::proxy_tls_config, Ok)?;
-                Conn::from(secure(conn, proxy.host(), config, settings).await?)
+                let secured = secure(conn, proxy.host(), config, settings).await;
+                Conn::from(secured.map_err(|error| error.on_the_way_to(&proxy))?)
             } else {
                 conn
             }

@@ -16,6 +16,8 @@ pub struct Error(Box<Inner>);
 struct Inner {
     /// What was asked for when it failed, where that is known: after redirects, the last.
     request: Option<(Method, String)>,
+    /// The proxy that was to be asked for it, where that could not be reached.
+    proxy: Option<String>,
     kind: ErrorKind,
 }
 
@@ -60,7 +62,7 @@ pub enum Phase {
 
 impl Error {
     pub(crate) fn new(kind: ErrorKind) -> Error {
-        Error(Box::new(Inner { request: None, kind }))
+        Error(Box::new(Inner { request: None, proxy: None, kind }))
     }
 
     pub(crate) fn invalid(reason: impl Into<String>) -> Error {
@@ -69,6 +71,12 @@ impl Error {
 
     pub(crate) fn of(mut self, method: &Method, uri: &Uri) -> Error {
         self.0.request.get_or_insert_with(|| (method.clone(), uri.to_string()));
+        self
+    }
+
+    /// On the way to this proxy.
+    pub(crate) fn on_the_way_to(mut self, proxy: &landline::Proxy) -> Error {
+        self.0.proxy = Some(proxy.to_string());
         self
     }
 
@@ -138,6 +146,9 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some((method, url)) = &self.0.request {
             write!(f, "{method} {url}: ")?;
+        }
+        if let Some(proxy) = &self.0.proxy {
+            write!(f, "proxy {proxy}: ")?;
         }
         self.0.kind.fmt(f)
     }

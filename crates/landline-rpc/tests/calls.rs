@@ -5,10 +5,9 @@ mod common;
 use std::sync::Arc;
 
 use common::{PATIENCE, args, pair, serve, server, server_with};
+use conntest::tls::SelfSigned;
 use landline::{Conn, TlsConn};
 use landline_rpc::{Client, ClientConfig, Error, RegisterError, Server, Wire};
-use rustls::pki_types::PrivateKeyDer;
-use rustls::{ClientConfig as TlsClientConfig, RootCertStore, ServerConfig as TlsServerConfig};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinSet;
 
@@ -218,16 +217,10 @@ async fn calls_go_over_every_kind_of_stream() {
 
 /// A client's and a server's end of TLS on a conn.
 async fn over_tls(ours: Conn, theirs: Conn) -> (TlsConn, TlsConn) {
-    let own = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    let certificate = own.cert.der().clone();
-    let key = PrivateKeyDer::Pkcs8(own.signing_key.serialize_der().into());
-    let mut roots = RootCertStore::empty();
-    roots.add(certificate.clone()).unwrap();
-    let trusting = TlsClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
-    let known = TlsServerConfig::builder().with_no_client_auth().with_single_cert(vec![certificate], key);
+    let own = SelfSigned::new("localhost");
     let (ours, theirs) = tokio::join!(
-        TlsConn::connect(ours, "localhost", Arc::new(trusting)),
-        TlsConn::accept(theirs, Arc::new(known.unwrap())),
+        TlsConn::connect(ours, "localhost", Arc::new(own.client())),
+        TlsConn::accept(theirs, Arc::new(own.server(&[]))),
     );
     (ours.unwrap(), theirs.unwrap())
 }

@@ -27,6 +27,7 @@ use super::settings::Settings;
 use super::state::{Secured, State};
 use super::stream::OnThread;
 use super::tls::PeerCertificates;
+use super::turn::{self, Turn};
 use super::watch::Worker;
 
 type BoxError = Box<dyn StdError + Send + Sync>;
@@ -198,22 +199,44 @@ where
             .half_close(true)
             .serve_connection(io, self.handler(state, None))
             .with_upgrades();
+        // What hyper has come to, while the last that it has said still goes.
+        let mut ended = None;
         let step = drive(state, |cx, ends| {
-            if ends {
-                Pin::new(&mut conn).graceful_shutdown();
+            let turn = Turn::begin(state, connected);
+            if ended.is_none() {
+                if ends {
+                    Pin::new(&mut conn).graceful_shutdown();
+                }
+                if let Some(turn) = &turn {
+                    turn.hear(cx);
+                }
+                state.listens(false);
+                if let Poll::Ready(result) = Pin::new(&mut conn).poll(cx) {
+                    ended = Some(result);
+                }
             }
-            state.listens(false);
-            match Pin::new(&mut conn).poll(cx) {
-                Poll::Ready(ended) => Poll::Ready(Ok(ended.map(|()| Step::Over)?)),
-                Poll::Pending if state.take_parking() => Poll::Ready(Ok(Step::Park)),
-                Poll::Pending if self.settings.half_close => Poll::Pending,
-                Poll::Pending => poll_left(state, connected, cx).map(Err),
+            let sent = match turn {
+                Some(turn) => ready!(turn.end(cx)),
+                None => ready!(turn::poll_said(state, connected, cx)),
+            };
+            if let Some(ended) = ended.take() {
+                ended?;
+                sent?;
+                return Poll::Ready(Ok(Step::Over));
             }
+            sent?;
+            if state.take_parking() {
+                return Poll::Ready(Ok(Step::Park));
+            }
+            if self.settings.half_close {
+                return Poll::Pending;
+            }
+            poll_left(state, connected, cx).map(Err)
         });
         let step = step.await?;
         // There is nothing of an upgraded conn.
         let unread = conn.into_parts().map_or(Bytes::new(), |parts| {
-            let early = state.take_early();
+            let early = state.early.take();
             if early.is_empty() {
                 without_empty_lines(&parts.read_buf)
             } else {
@@ -300,14 +323,14 @@ const EARLY: usize = 512;
 /// Ready, with why, when the peer has left while it is being answered. What it says meanwhile is kept for hyper, which does not
 /// listen then.
 fn poll_left(state: &State, conn: &Conn, cx: &mut Context<'_>) -> Poll<BoxError> {
-    while state.only_answers() && !state.is_listening() && !state.has_early() {
+    while state.only_answers() && !state.is_listening() && !state.early.is_there() {
         let mut room = [0; EARLY];
         let mut buffer = ReadBuf::new(&mut room);
         match ready!(Pin::new(&mut &*conn).poll_read(cx, &mut buffer)) {
             Ok(()) if buffer.filled().is_empty() => return Poll::Ready(LEFT.into()),
             Ok(()) => {
                 state.read(buffer.filled().len());
-                state.keep_early(Bytes::copy_from_slice(buffer.filled()));
+                state.early.keep(Bytes::copy_from_slice(buffer.filled()));
             }
             Err(error) => return Poll::Ready(error.into()),
         }

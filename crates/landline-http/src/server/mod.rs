@@ -17,6 +17,7 @@ mod settings;
 mod state;
 mod stream;
 mod tls;
+mod turn;
 mod upgrade;
 mod watch;
 
@@ -227,16 +228,6 @@ impl Server {
     #[must_use]
     pub fn half_close(mut self, on: bool) -> Server {
         self.settings.half_close = on;
-        self
-    }
-
-    /// Whether the [`Caller`] is among the extensions of each request; on by default. A function has it from the body, too
-    /// ([`RequestBody::caller`]); what sees another body, such as the handlers of axum, or only extensions, such as a
-    /// [`ReverseProxy`](crate::reverse_proxy::ReverseProxy), needs it there. For a response of a few bytes it is a tenth of what
-    /// the server does beside the kernel: three allocations.
-    #[must_use]
-    pub fn caller_extension(mut self, on: bool) -> Server {
-        self.settings.caller_extension = on;
         self
     }
 

@@ -14,7 +14,7 @@ use landline::serve::Draining;
 use landline::{Addr, Conn};
 
 use super::counters::Counts;
-use super::send_file::{self, Handover};
+use super::send_file::Handover;
 use super::settings::{Doing, Settings, Tick, is_idle_for_long, ticks};
 use super::stream::Streams;
 use super::tls::PeerCertificates;
@@ -45,8 +45,8 @@ pub(super) struct State {
     pub(super) peer: Option<Addr>,
     /// There if it is over TLS.
     pub(super) secured: Option<Secured>,
-    /// Whether the kernel can send files over it by itself.
-    pub(super) takes_files: bool,
+    /// Whether it is one, over which the kernel can send files by itself.
+    pub(super) is_socket: bool,
     pub(super) draining: Draining,
     pub(super) clock: Arc<Clock>,
     pub(super) counts: Arc<Counts>,
@@ -83,9 +83,12 @@ pub(super) struct State {
     /// No further request is wanted.
     is_ending: AtomicBool,
     wants_parking: AtomicBool,
-    /// What the peer has said while it was being answered, before hyper asked for it.
-    early: Mutex<Bytes>,
-    has_early: AtomicBool,
+    /// What the peer has said before hyper asked for it.
+    pub(super) early: Kept,
+    /// What hyper has said and the conn did not take.
+    pub(super) unsaid: Kept,
+    /// Somebody may take the conn over with the next response.
+    may_upgrade: AtomicBool,
     /// Hyper has asked for more of the peer than there was.
     is_listening: AtomicBool,
     /// It ends here and now.
@@ -98,6 +101,32 @@ pub(super) struct State {
     driver: Mutex<Option<Waker>>,
     /// Whoever waits for HTTP to be over.
     heir: AtomicWaker,
+}
+
+/// Bytes that wait for somebody; mostly there are none.
+#[derive(Debug, Default)]
+pub(super) struct Kept {
+    bytes: Mutex<Bytes>,
+    is_there: AtomicBool,
+}
+
+impl Kept {
+    pub(super) fn is_there(&self) -> bool {
+        self.is_there.load(Relaxed)
+    }
+
+    pub(super) fn keep(&self, bytes: Bytes) {
+        self.is_there.store(!bytes.is_empty(), Relaxed);
+        *self.bytes.lock().unwrap_or_else(PoisonError::into_inner) = bytes;
+    }
+
+    pub(super) fn take(&self) -> Bytes {
+        if !self.is_there() {
+            return Bytes::new();
+        }
+        self.is_there.store(false, Relaxed);
+        std::mem::take(&mut *self.bytes.lock().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 /// What the handshake of TLS has found out.
@@ -158,7 +187,7 @@ impl State {
         State {
             peer: conn.peer_addr().ok(),
             secured,
-            takes_files: send_file::takes_files(conn),
+            is_socket: matches!(conn, Conn::Tcp(_) | Conn::Unix(_)),
             draining: worker.draining.clone(),
             clock,
             counts,
@@ -183,8 +212,9 @@ impl State {
             has_heads: AtomicBool::new(true),
             is_ending: AtomicBool::new(false),
             wants_parking: AtomicBool::new(false),
-            early: Mutex::default(),
-            has_early: AtomicBool::new(false),
+            early: Kept::default(),
+            unsaid: Kept::default(),
+            may_upgrade: AtomicBool::new(false),
             is_listening: AtomicBool::new(false),
             is_cut: AtomicBool::new(false),
             takers: AtomicU32::new(0),
@@ -410,22 +440,17 @@ impl State {
         }
     }
 
-    /// Whether something is kept that hyper is to be given before all else.
-    pub(super) fn has_early(&self) -> bool {
-        self.has_early.load(Relaxed)
+    /// Whether hyper has asked for a head, and nothing of it is there yet.
+    pub(super) fn waits_for_head(&self) -> bool {
+        self.is_listening() && self.in_flight() == 0 && !self.early.is_there()
     }
 
-    pub(super) fn keep_early(&self, early: Bytes) {
-        self.has_early.store(!early.is_empty(), Relaxed);
-        *self.early.lock().unwrap_or_else(PoisonError::into_inner) = early;
+    pub(super) fn allows_upgrade(&self, may_upgrade: bool) {
+        self.may_upgrade.store(may_upgrade, Relaxed);
     }
 
-    pub(super) fn take_early(&self) -> Bytes {
-        if !self.has_early() {
-            return Bytes::new();
-        }
-        self.has_early.store(false, Relaxed);
-        std::mem::take(&mut *self.early.lock().unwrap_or_else(PoisonError::into_inner))
+    pub(super) fn may_upgrade(&self) -> bool {
+        self.may_upgrade.load(Relaxed)
     }
 
     pub(super) fn listens(&self, is_listening: bool) {

@@ -132,7 +132,9 @@ impl AsyncWrite for Io {
     ) -> Poll<io::Result<usize>> {
         self.may_write()?;
         let stand_in = parts.iter().position(|part| send_file::is_stand_in(part));
-        if stand_in.is_none() && let Some(count) = turn::say(self.state(), parts) {
+        if stand_in.is_none()
+            && let Some(count) = turn::say(self.state(), parts)
+        {
             return Poll::Ready(Ok(count));
         }
         ready!(self.poll_said(cx))?;

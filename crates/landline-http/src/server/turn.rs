@@ -213,3 +213,124 @@ impl Drop for Turn<'_> {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::sync::Arc;
+
+    use landline::{UnixConn, UnixKind};
+    use tokio::io::{AsyncRead as _, AsyncReadExt as _};
+
+    use super::super::io::Io;
+    use super::super::settings::Settings;
+    use super::super::watch::Worker;
+    use super::*;
+
+    /// A conn and its state, what hyper has of it, and its peer.
+    async fn served() -> (Arc<Conn>, Arc<State>, Io, UnixConn) {
+        let (ours, theirs) = UnixConn::pair(UnixKind::Stream).unwrap();
+        let conn = Arc::new(Conn::from(ours));
+        let state = State::new(&conn, None, &Worker::of_none().await, Arc::default(), &Settings::default());
+        let state = Arc::new(state);
+        let io = Io::new(state.clone(), conn.clone(), Bytes::new());
+        (conn, state, io, theirs)
+    }
+
+    fn write(io: &mut Io, cx: &mut Context<'_>, bytes: &[u8]) {
+        let Poll::Ready(Ok(count)) = Pin::new(io).poll_write(cx, bytes) else { panic!("it goes") };
+        assert_eq!(count, bytes.len());
+    }
+
+    async fn heard(mut theirs: &UnixConn, count: usize) -> Vec<u8> {
+        let mut heard = vec![0; count];
+        theirs.read_exact(&mut heard).await.unwrap();
+        heard
+    }
+
+    #[tokio::test]
+    async fn what_is_short_goes_at_the_end_and_before_what_is_not() {
+        let (conn, state, mut io, theirs) = served().await;
+        let long = [b'l'; SHORT + 1];
+        poll_fn(|cx| {
+            let turn = Turn::begin(&state, &conn).unwrap();
+            write(&mut io, cx, b"one");
+            write(&mut io, cx, b"two");
+            assert!(Pin::new(&mut io).poll_flush(cx).is_ready());
+            assert!(has_said(&state) && pin!(theirs.read(&mut [0; 1])).poll(cx).is_pending());
+            write(&mut io, cx, &long);
+            assert!(!has_said(&state));
+            write(&mut io, cx, b"three");
+            turn.end(cx).map(Result::unwrap)
+        })
+        .await;
+        let all = [b"onetwo", &long[..], b"three"].concat();
+        assert_eq!(heard(&theirs, all.len()).await, all);
+    }
+
+    #[tokio::test]
+    async fn what_does_not_go_is_kept_and_goes_before_all_else() {
+        let (conn, state, mut io, theirs) = served().await;
+        let mut before = 0;
+        poll_fn(|cx| {
+            while let Poll::Ready(written) = pin!(conn.write(&[b'x'; 1000])).poll(cx) {
+                before += written.unwrap();
+            }
+            let turn = Turn::begin(&state, &conn).unwrap();
+            write(&mut io, cx, b"first");
+            assert!(turn.end(cx).is_pending());
+            let _turn = Turn::begin(&state, &conn).unwrap();
+            assert!(Pin::new(&mut io).poll_write(cx, b"second").is_pending());
+            assert!(Pin::new(&mut io).poll_flush(cx).is_pending());
+            Poll::Ready(())
+        })
+        .await;
+        assert_eq!(heard(&theirs, before).await, vec![b'x'; before]);
+        poll_fn(|cx| poll_said(&state, &conn, cx)).await.unwrap();
+        poll_fn(|cx| Pin::new(&mut io).poll_write(cx, b"second")).await.unwrap();
+        assert_eq!(heard(&theirs, 11).await, b"firstsecond");
+    }
+
+    #[tokio::test]
+    async fn what_is_heard_and_not_taken_is_heard_later() {
+        let (conn, state, mut io, theirs) = served().await;
+        theirs.write_all(b"\nGET / ").await.unwrap();
+        // The reactor is to know that there is something.
+        conn.read(&mut [0; 1]).await.unwrap();
+        state.request_began();
+        state.request_ended();
+        poll_fn(|cx| {
+            let mut room = [0; 3];
+            let mut room = ReadBuf::new(&mut room);
+            state.listens(true);
+            let turn = Turn::begin(&state, &conn).unwrap();
+            turn.hear(cx);
+            assert!(Pin::new(&mut io).poll_read(cx, &mut room).is_ready());
+            assert_eq!(room.filled(), b"GET");
+            turn.end(cx).map(Result::unwrap)
+        })
+        .await;
+        assert!(!state.waits_for_head());
+        assert_eq!(state.early.take(), &b" / "[..]);
+    }
+
+    #[tokio::test]
+    async fn a_turn_is_one_conns_and_leaves_nothing_to_the_next() {
+        let (conn, state, mut io, theirs) = served().await;
+        let (other, others, ..) = served().await;
+        poll_fn(|cx| {
+            let turn = Turn::begin(&state, &conn).unwrap();
+            write(&mut io, cx, b"lost");
+            assert!(Turn::begin(&others, &other).is_none());
+            assert!(!has_said(&others) && say(&others, &[IoSlice::new(b"x")]).is_none());
+            drop(turn);
+            let turn = Turn::begin(&others, &other).unwrap();
+            assert!(!has_said(&others));
+            // It is no longer its turn.
+            write(&mut io, cx, b"direct");
+            turn.end(cx).map(Result::unwrap)
+        })
+        .await;
+        assert_eq!(heard(&theirs, 6).await, b"direct");
+    }
+}

@@ -6,8 +6,8 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::thread;
 
-use base64::Engine as _;
 use common::{run, run_with};
+use conntest::tls::SelfSigned;
 
 /// A server that answers each request, one conn at a time, with what is made of its head and body.
 fn server(answer: impl Fn(&str, &[u8]) -> Vec<u8> + Send + 'static) -> String {
@@ -183,6 +183,26 @@ fn cookies_are_kept_from_one_run_to_the_next() {
 }
 
 #[test]
+fn a_body_that_cannot_be_sent_again_is_no_answer() {
+    let address = server(|head, body| match head.starts_with("post /there ") {
+        true => reply("200 OK", "", body),
+        false => reply("307 Temporary Redirect", "location: /there\r\n", b""),
+    });
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_string_lossy().into_owned();
+    std::fs::write(path("body"), "again").unwrap();
+    let done = run(&["get", &address, "--body", &path("body")]).expect(0);
+    assert_eq!(done.text(), "again");
+    let done = run_with(&["get", &address, "--body", "-", "-o", &path("out")], b"once").expect(1);
+    let expected = "307 Temporary Redirect to /there, where the body cannot be sent, as it was read already";
+    assert_eq!(done.complaint(), format!("landline: POST http://{address}/: {expected}"));
+    assert!(!std::fs::exists(path("out")).unwrap());
+    // Whoever follows none wants to see it.
+    let done = run_with(&["get", &address, "--body", "-", "--redirects", "0", "-i"], b"once").expect(0);
+    assert!(done.text().contains("\r\nlocation: /there\r\n"), "{}", done.text());
+}
+
+#[test]
 fn a_proxy_is_asked_for_http_urls() {
     let proxy = server(|head, _| reply("200 OK", "", head.split(' ').nth(1).unwrap().as_bytes()));
     let done = run(&["get", "a.example/x", "--proxy", &format!("http://{proxy}")]).expect(0);
@@ -191,16 +211,8 @@ fn a_proxy_is_asked_for_http_urls() {
 
 #[test]
 fn who_is_trusted_can_be_said() {
-    let key = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
-    let private = rustls::pki_types::PrivateKeyDer::Pkcs8(key.signing_key.serialize_der().into());
-    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![key.cert.der().clone()], private)
-        .unwrap();
-    let config = std::sync::Arc::new(config);
+    let own = SelfSigned::new("localhost");
+    let config = std::sync::Arc::new(own.server(&[]));
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     thread::spawn(move || {
@@ -217,9 +229,7 @@ fn who_is_trusted_can_be_said() {
     });
     let dir = tempfile::tempdir().unwrap();
     let path = |name: &str| dir.path().join(name).to_string_lossy().into_owned();
-    let pem = base64::engine::general_purpose::STANDARD.encode(key.cert.der());
-    let pem = format!("-----BEGIN CERTIFICATE-----\n{pem}\n-----END CERTIFICATE-----\n");
-    std::fs::write(path("ca"), pem).unwrap();
+    std::fs::write(path("ca"), own.certificate_pem()).unwrap();
     std::fs::write(path("none"), "no certificate").unwrap();
     let url = format!("https://localhost:{port}/");
     let done = run(&["get", &url, "--ca", &path("ca")]).expect(0);

@@ -11,8 +11,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use base64::Engine as _;
 use common::{Running, landline, run};
+use conntest::tls::SelfSigned;
 use rustix::process::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -228,10 +228,10 @@ fn tls_with_a_certificate_made_on_the_spot_or_from_files() {
     assert!(!is_good && words.contains("certificate"), "{words}");
     end(running);
 
-    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    let made = SelfSigned::new("127.0.0.1");
     let (certificate, key) = (directory.path().join("cert.pem"), directory.path().join("key.pem"));
-    fs::write(&certificate, pem("CERTIFICATE", made.cert.der())).unwrap();
-    fs::write(&key, pem("PRIVATE KEY", &made.signing_key.serialize_der())).unwrap();
+    fs::write(&certificate, made.certificate_pem()).unwrap();
+    fs::write(&key, made.key_pem()).unwrap();
     let (certificate, key) = (certificate.to_str().unwrap(), key.to_str().unwrap());
     let (running, url) =
         start(directory.path(), &["127.0.0.1:0", "--tls-cert", certificate, "--tls-key", key]);
@@ -248,6 +248,24 @@ fn tls_with_a_certificate_made_on_the_spot_or_from_files() {
             run(&["serve", served, "127.0.0.1:0", "--tls-cert", certificate, "--tls-key", key]).expect(1);
         assert!(done.complaint().contains(named), "{}", done.stderr);
     }
+}
+
+#[test]
+fn who_speaks_http_to_the_port_of_https_is_told_so_and_so_is_the_operator() {
+    let directory = site();
+    let served = directory.path().to_str().unwrap();
+    let mut running = Running::start(&mut landline(&["serve", served, "127.0.0.1:0", "--self-signed"]));
+    running.error_line();
+    let line = running.error_line();
+    let address = line.split("https://").nth(1).unwrap().trim_end_matches('/');
+    for _ in 0..2 {
+        let done = run(&["get", &format!("http://{address}/a.txt")]).expect(1);
+        assert_eq!(done.text(), "Client sent an HTTP request to an HTTPS server.\n");
+    }
+    let told = running.error_line();
+    let expected = "landline: a client sent an HTTP request to an HTTPS server: peer 127.0.0.1:";
+    assert!(told.starts_with(expected), "{told}");
+    end(running);
 }
 
 #[test]
@@ -268,6 +286,20 @@ fn a_backend_is_asked_and_told_who_asks() {
     let answer = ask(connect(front_url), "/a.txt");
     assert!(answer.starts_with("HTTP/1.1 502 "), "{answer}");
     end(front);
+}
+
+#[test]
+fn a_server_that_would_ask_itself_does_not_start() {
+    // An address where nobody listened a moment ago.
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    for (url, address) in [
+        (format!("http://{free}"), free.to_string()),
+        (format!("http://localhost:{}/a", free.port()), format!(":{}", free.port())),
+        (format!("https://127.0.0.1:{}", free.port()), format!("0.0.0.0:{}", free.port())),
+    ] {
+        let done = run(&["serve", "--proxy", "http://192.0.2.1", "--proxy", &url, &address]).expect(2);
+        assert_eq!(done.complaint(), format!("landline: --proxy {url}: that is this server itself"));
+    }
 }
 
 #[test]
@@ -337,13 +369,6 @@ fn what_cannot_be_served_is_named() {
     }
 }
 
-/// RFC 7468 allows lines of any length to be read.
-fn pem(label: &str, der: &[u8]) -> String {
-    use base64::Engine;
-    let text = base64::engine::general_purpose::STANDARD.encode(der);
-    format!("-----BEGIN {label}-----\n{text}\n-----END {label}-----\n")
-}
-
 fn find(program: &str) -> Option<std::path::PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path).map(|directory| directory.join(program)).find(|file| file.is_file())
@@ -351,12 +376,8 @@ fn find(program: &str) -> Option<std::path::PathBuf> {
 
 /// A certificate for localhost and its key, as PEM.
 fn pair() -> (String, String) {
-    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
-    let pem = |what: &str, der: &[u8]| {
-        let text = base64::engine::general_purpose::STANDARD.encode(der);
-        format!("-----BEGIN {what}-----\n{text}\n-----END {what}-----\n")
-    };
-    (pem("CERTIFICATE", made.cert.der()), pem("PRIVATE KEY", &made.signing_key.serialize_der()))
+    let made = SelfSigned::new("localhost");
+    (made.certificate_pem(), made.key_pem())
 }
 
 #[test]

@@ -5,10 +5,9 @@ mod common;
 use std::sync::Arc;
 
 use common::{PATIENCE, args, pair, serve, server, server_with};
+use conntest::tls::SelfSigned;
 use landline::TlsConn;
 use landline_rpc::{Client, ClientConfig, Error, RegisterError, Server, Wire};
-use rustls::pki_types::PrivateKeyDer;
-use rustls::{ClientConfig as TlsClientConfig, RootCertStore, ServerConfig as TlsServerConfig};
 use tokio::task::JoinSet;
 
 /// A client and a server on the two ends of a pipe, without sockets.
@@ -196,17 +195,12 @@ async fn a_server_calls_through_every_kind_of_stream() {
 
 #[tokio::test]
 async fn calls_go_over_tls() {
-    let own = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    let certificate = own.cert.der().clone();
-    let key = PrivateKeyDer::Pkcs8(own.signing_key.serialize_der().into());
-    let mut roots = RootCertStore::empty();
-    roots.add(certificate.clone()).unwrap();
-    let trusting = TlsClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
-    let known = TlsServerConfig::builder().with_no_client_auth().with_single_cert(vec![certificate], key);
+    let own = SelfSigned::new("localhost");
+    let (trusting, known) = (own.client(), own.server(&[]));
     let (ours, theirs) = landline::UnixConn::pair(landline::UnixKind::Stream).unwrap();
     let (server, _) = server();
     let serving = tokio::spawn(async move {
-        let conn = TlsConn::accept(theirs.into(), Arc::new(known.unwrap())).await.unwrap();
+        let conn = TlsConn::accept(theirs.into(), Arc::new(known)).await.unwrap();
         server.serve_conn(conn).await
     });
     let client = Client::on(TlsConn::connect(ours.into(), "localhost", Arc::new(trusting)).await.unwrap());

@@ -11,7 +11,9 @@ mod words;
 use std::path::PathBuf;
 
 use clap::Args;
+use http::response::Parts;
 use http::{HeaderName, HeaderValue, Method, Request, StatusCode, header};
+use landline::explain::render::printable;
 use landline::resolve::NameServer;
 use landline::{Cause, Dialer};
 use landline_http::client::{Client, Error, ErrorKind, ResponseBody};
@@ -220,6 +222,16 @@ impl Get {
         if !is_asked_for {
             return Err(Failure::Refused(format!("{name}: {}, which was not asked for", head.status)));
         }
+        // What could be followed was, unless its body is gone: no answer, and nothing for a file.
+        if self.redirects > 0
+            && let Some(to) = leads_to(&head)
+        {
+            return Err(Failure::Refused(format!(
+                "{name}: {} to {}, where the body cannot be sent, as it was read already",
+                head.status,
+                printable(&to)
+            )));
+        }
         let length = http_body::Body::size_hint(&body).exact();
         if let Some(place) = place {
             if head.status == StatusCode::RANGE_NOT_SATISFIABLE && place.is_whole(&head.headers) {
@@ -316,6 +328,13 @@ impl Get {
         }
         Ok(client)
     }
+}
+
+/// Where a redirect leads (RFC 9110 section 15.4).
+fn leads_to(head: &Parts) -> Option<String> {
+    let is_redirect = matches!(head.status.as_u16(), 301..=303 | 307 | 308);
+    let location = head.headers.get(header::LOCATION).filter(|_| is_redirect)?;
+    Some(String::from_utf8_lossy(location.as_bytes()).into_owned())
 }
 
 /// Writes the body to its file, telling how far it is.

@@ -112,7 +112,7 @@ impl Serve {
                 .map_err(|error| Failure::of_file(&place.directory, &error))?
                 .listing(!self.no_listing)
                 .hidden(self.hidden);
-            return self.host(files, &place.directory, &place.address).await;
+            return self.host(files, &place.directory, &place.address, |_| Ok(())).await;
         }
         if self.address.is_some() {
             return Err(Failure::Usage("serve --proxy: takes an ADDRESS and no DIR".to_owned()));
@@ -121,10 +121,21 @@ impl Serve {
         let proxy = ReverseProxy::new(&self.proxy)
             .map_err(|error| Failure::Usage(format!("--proxy: {error}")))?
             .secure(self.is_secure());
-        self.host(proxy, &self.proxy.join(", "), address).await
+        let asks_another = |local: &Addr| match proxy.backend_at(local) {
+            Some(url) => Err(Failure::Usage(format!("--proxy {url}: that is this server itself"))),
+            None => Ok(()),
+        };
+        self.host(proxy.clone(), &self.proxy.join(", "), address, asks_another).await
     }
 
-    async fn host<S, R>(&self, service: S, what: &str, address: &str) -> Result<(), Failure>
+    /// Serves `what`, if `may` says so of where it listens.
+    async fn host<S, R>(
+        &self,
+        service: S,
+        what: &str,
+        address: &str,
+        may: impl FnOnce(&Addr) -> Result<(), Failure>,
+    ) -> Result<(), Failure>
     where
         S: Service<Request<RequestBody>, Response = Response<R>, Error = Infallible>,
         S: Clone + Send + 'static,
@@ -140,6 +151,7 @@ impl Serve {
         let (network, at) = network(address);
         let bound = transport.bind(network, &at).await.map_err(|error| Failure::at(address, &error))?;
         let local = bound.local_addr();
+        may(&local)?;
         let tls = if self.self_signed { Some(tls::self_signed(&local)?) } else { from_files };
         let mut server = Server::new().idle_timeout(self.idle.0).max_head(HEAD);
         if let Some(config) = &tls {

@@ -14,6 +14,8 @@ use tokio::time::timeout;
 
 use super::body::Outgoing;
 use super::error::{Error, ErrorKind, Phase};
+use super::interim::Allowance;
+use super::io::Io;
 use super::route::{Route, To};
 use super::settings::{HTTP1_ALPN, Settings, no_conn};
 use super::trace::Trace;
@@ -39,6 +41,7 @@ pub(super) struct Single {
     form: Form,
     /// The value of `Host` of requests that say nothing else.
     host: HeaderValue,
+    allowance: Arc<Allowance>,
     _driver: Driver,
 }
 
@@ -87,6 +90,7 @@ enum Form {
 pub(super) struct Shared {
     pub(super) sender: http2::SendRequest<Outgoing>,
     pub(super) info: ConnInfo,
+    allowance: Arc<Allowance>,
     /// Each request holds one too, so that it is known whether there are any.
     driver: Arc<Driver>,
 }
@@ -133,12 +137,21 @@ impl Lease {
         }
     }
 
+    /// What the server may say before it answers.
+    pub(super) fn allowance(&self) -> &Allowance {
+        match self {
+            Lease::Single(single) => &single.allowance,
+            Lease::Shared(shared) => &shared.allowance,
+        }
+    }
+
     /// Sends a request of which the URI is absolute. An error gives the request back where none of it went out.
     pub(super) async fn send(
         &mut self,
         request: Request<Outgoing>,
     ) -> Result<Response<Incoming>, TrySendError<Request<Outgoing>>> {
-        match self {
+        self.allowance().asked();
+        let sent = match self {
             Lease::Single(single) => {
                 let request = single.in_form(request);
                 // A conn that was closed meanwhile says so here or there, with the request.
@@ -150,7 +163,9 @@ impl Lease {
                 let _ = shared.sender.ready().await;
                 shared.sender.try_send_request(request).await
             }
-        }
+        };
+        self.allowance().answered();
+        sent
     }
 }
 
@@ -168,11 +183,13 @@ pub(super) async fn connect(settings: &Settings, route: &Route, trace: &Trace) -
             form = Form::Absolute { authorization: authorization(&proxy)? };
             let dialer = settings.dialer.clone().proxy(before);
             let address = (Network::Tcp(Family::Any), proxy.address());
-            let conn = dial(settings, &dialer, address, trace).await?;
+            let conn = dial(settings, &dialer, address, trace).await;
+            let conn = conn.map_err(|error| error.on_the_way_to(&proxy))?;
             trace.remark("proxy", || format!("{proxy} is asked for it"));
             if proxy.scheme() == ProxyScheme::Https {
                 let config = proxy.tls().cloned().map_or_else(Settings::proxy_tls_config, Ok)?;
-                Conn::from(secure(conn, proxy.host(), config, settings).await?)
+                let secured = secure(conn, proxy.host(), config, settings).await;
+                Conn::from(secured.map_err(|error| error.on_the_way_to(&proxy))?)
             } else {
                 conn
             }
@@ -267,22 +284,25 @@ async fn speak(
     speaks_h2: bool,
 ) -> Result<Lease, Error> {
     if speaks_h2 {
+        let allowance = Arc::new(Allowance::of_http2());
+        let io = Io::of_http2(conn, allowance.clone());
         let (sender, conn) = http2::Builder::new(TokioExecutor::new())
             .max_header_list_size(MAX_HEAD)
             .initial_stream_window_size(H2_STREAM_WINDOW)
             .initial_connection_window_size(H2_CONN_WINDOW)
-            .handshake(TokioIo::new(conn))
+            .handshake(TokioIo::new(io))
             .await?;
         let driver = Arc::new(Driver(spawn(conn)));
-        return Ok(Lease::Shared(Box::new(Shared { sender, info, driver })));
+        return Ok(Lease::Shared(Box::new(Shared { sender, info, allowance, driver })));
     }
-    let (sender, conn) =
-        http1::Builder::new().max_header_size(MAX_HEAD as usize).handshake(TokioIo::new(conn)).await?;
+    let allowance = Arc::new(Allowance::of_http1());
+    let io = TokioIo::new(Io::of_http1(conn, allowance.clone()));
+    let (sender, conn) = http1::Builder::new().max_header_size(MAX_HEAD as usize).handshake(io).await?;
     let driver = Driver(spawn(conn.with_upgrades()));
-    Ok(Lease::Single(Box::new(Single { sender, info, form, host, _driver: driver })))
+    Ok(Lease::Single(Box::new(Single { sender, info, form, host, allowance, _driver: driver })))
 }
 
-/// The longest head of a response that is read, in bytes.
+/// The longest head of a response that is read, in bytes; in HTTP/1.1 no more than the 408 KiB of hyper's buffer.
 const MAX_HEAD: u32 = 1 << 20;
 /// So that a conn of 100 Mbit/s and 100 ms is filled, and one slow reader does not stop the others.
 const H2_STREAM_WINDOW: u32 = 1 << 21;

@@ -16,6 +16,8 @@ pub struct Error(Box<Inner>);
 struct Inner {
     /// What was asked for when it failed, where that is known: after redirects, the last.
     request: Option<(Method, String)>,
+    /// The proxy that was to be asked for it, where that could not be reached.
+    proxy: Option<String>,
     kind: ErrorKind,
 }
 
@@ -33,6 +35,9 @@ pub enum ErrorKind {
     Ended(landline::Ended),
     /// The conn broke, or the server does not keep to the protocol.
     Protocol(hyper::Error),
+    /// Interim responses (1xx) came without end: more than this, and no final one. Of a conn of HTTP/1.1 no more than 2 MiB
+    /// are read before the head of the final response is there; on one of HTTP/2 10,000 may come since the last request.
+    InterimLimit(&'static str),
     /// A redirect cannot be followed, or there are too many.
     Redirect(String),
     /// The body of the request could not be read, that of the response not decoded.
@@ -57,7 +62,7 @@ pub enum Phase {
 
 impl Error {
     pub(crate) fn new(kind: ErrorKind) -> Error {
-        Error(Box::new(Inner { request: None, kind }))
+        Error(Box::new(Inner { request: None, proxy: None, kind }))
     }
 
     pub(crate) fn invalid(reason: impl Into<String>) -> Error {
@@ -66,6 +71,12 @@ impl Error {
 
     pub(crate) fn of(mut self, method: &Method, uri: &Uri) -> Error {
         self.0.request.get_or_insert_with(|| (method.clone(), uri.to_string()));
+        self
+    }
+
+    /// On the way to this proxy.
+    pub(crate) fn on_the_way_to(mut self, proxy: &landline::Proxy) -> Error {
+        self.0.proxy = Some(proxy.to_string());
         self
     }
 
@@ -136,6 +147,9 @@ impl fmt::Display for Error {
         if let Some((method, url)) = &self.0.request {
             write!(f, "{method} {url}: ")?;
         }
+        if let Some(proxy) = &self.0.proxy {
+            write!(f, "proxy {proxy}: ")?;
+        }
         self.0.kind.fmt(f)
     }
 }
@@ -156,6 +170,9 @@ impl fmt::Display for ErrorKind {
                     source = reason.source();
                 }
                 Ok(())
+            }
+            ErrorKind::InterimLimit(limit) => {
+                write!(f, "interim responses without end: more than {limit}, and no final one")
             }
             ErrorKind::Body(error) => write!(f, "body: {error}"),
             ErrorKind::TooLong(limit) => write!(f, "the body is longer than {limit} bytes"),
@@ -207,6 +224,7 @@ impl From<Error> for io::Error {
             }
             ErrorKind::Ended(_) => io::ErrorKind::ConnectionAborted,
             ErrorKind::Body(error) => error.kind(),
+            ErrorKind::InterimLimit(_) => io::ErrorKind::InvalidData,
             ErrorKind::Protocol(_) | ErrorKind::Redirect(_) | ErrorKind::TooLong(_) => io::ErrorKind::Other,
         };
         io::Error::new(kind, error)

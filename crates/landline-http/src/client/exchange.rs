@@ -93,8 +93,9 @@ impl Exchange<'_> {
         *request.method_mut() = self.method.clone();
         *request.uri_mut() = self.uri.clone();
         *request.headers_mut() = self.headers.clone();
+        let may_be_compressed = self.may_be_compressed();
         if !self.is_as_it_is {
-            self.add_headers(request.headers_mut());
+            add_headers(request.headers_mut(), may_be_compressed);
         }
         if is_held {
             let (progress, trace) = (progress.clone(), self.trace.clone());
@@ -116,6 +117,11 @@ impl Exchange<'_> {
                 Err(mut failed) => {
                     let unsent = failed.take_message().map(|request| request.into_body().into_body());
                     let error = failed.into_error();
+                    if let Some(limit) = lease.allowance().passed() {
+                        let error = Error::new(ErrorKind::InterimLimit(limit));
+                        self.trace.failed("wait", &error);
+                        return Err(Failed { shared, is_over: true, ..Failed::of(error) });
+                    }
                     self.trace.failed("wait", &error);
                     return Err(Failed {
                         was_reused: info.is_reused,
@@ -137,7 +143,8 @@ impl Exchange<'_> {
         let mut response = if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             self.upgraded(response, held).await?
         } else {
-            self.received(response, held, progress).await
+            let decodes = may_be_compressed && self.method != Method::HEAD;
+            self.received(response, held, progress, decodes).await
         };
         response.extensions_mut().insert(info);
         Ok(response)
@@ -176,6 +183,7 @@ impl Exchange<'_> {
         response: Response<Incoming>,
         held: Held,
         progress: Progress,
+        decodes: bool,
     ) -> Response<ResponseBody> {
         let (mut head, body) = response.into_parts();
         let ended = (!self.context.is_background()).then(|| {
@@ -198,7 +206,7 @@ impl Exchange<'_> {
         let is_empty = http_body::Body::is_end_stream(&raw.body);
         raw.settle().await;
         let coding = match head.headers.get(header::CONTENT_ENCODING) {
-            Some(value) if self.decodes() && !is_empty => Coding::parse(value.as_bytes()),
+            Some(value) if decodes && !is_empty => Coding::parse(value.as_bytes()),
             _ => Some(Coding::Plain),
         };
         let coding = coding.unwrap_or(Coding::Plain);
@@ -210,17 +218,6 @@ impl Exchange<'_> {
         Response::from_parts(head, ResponseBody::new(raw, coding))
     }
 
-    /// Adds what the caller did not say. Only here, so that of most requests nothing is kept to be sent again.
-    fn add_headers(&self, headers: &mut HeaderMap) {
-        // With the host.
-        headers.reserve(4);
-        if self.may_be_compressed() {
-            headers.insert(header::ACCEPT_ENCODING, ACCEPT_ENCODING.clone());
-        }
-        headers.entry(header::USER_AGENT).or_insert_with(|| USER_AGENT.clone());
-        headers.entry(header::ACCEPT).or_insert_with(|| ACCEPT.clone());
-    }
-
     /// Whether it is the client that asks for a compressed body.
     fn may_be_compressed(&self) -> bool {
         !self.is_as_it_is
@@ -228,10 +225,17 @@ impl Exchange<'_> {
             && !self.headers.contains_key(header::ACCEPT_ENCODING)
             && !self.headers.contains_key(header::RANGE)
     }
+}
 
-    fn decodes(&self) -> bool {
-        self.method != Method::HEAD && self.may_be_compressed()
+/// Adds what the caller did not say. Only once it is sent, so that of most requests nothing is kept to be sent again.
+fn add_headers(headers: &mut HeaderMap, may_be_compressed: bool) {
+    // With the host.
+    headers.reserve(4);
+    if may_be_compressed {
+        headers.insert(header::ACCEPT_ENCODING, ACCEPT_ENCODING.clone());
     }
+    headers.entry(header::USER_AGENT).or_insert_with(|| USER_AGENT.clone());
+    headers.entry(header::ACCEPT).or_insert_with(|| ACCEPT.clone());
 }
 
 /// What the client can decode.

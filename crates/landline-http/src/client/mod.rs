@@ -5,6 +5,8 @@ mod conn;
 mod cookie;
 mod error;
 pub(crate) mod exchange;
+mod interim;
+mod io;
 pub(crate) mod origin;
 mod pool;
 mod redirect;

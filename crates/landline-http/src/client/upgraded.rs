@@ -10,6 +10,7 @@ use landline::Conn;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::error::{Error, ErrorKind};
+use super::io::Io;
 
 /// A conn that speaks another protocol since the server has answered 101 (RFC 9110 section 7.8): of a WebSocket, say.
 ///
@@ -39,8 +40,8 @@ pub struct Upgraded {
 impl Upgraded {
     /// Of what hyper gives back.
     pub(super) fn new(upgraded: hyper::upgrade::Upgraded) -> Result<Upgraded, Error> {
-        match upgraded.downcast::<TokioIo<Conn>>() {
-            Ok(parts) => Ok(Upgraded { conn: parts.io.into_inner(), unread: parts.read_buf }),
+        match upgraded.downcast::<TokioIo<Io>>() {
+            Ok(parts) => Ok(Upgraded { conn: parts.io.into_inner().conn, unread: parts.read_buf }),
             Err(_) => Err(Error::new(ErrorKind::Body(io::Error::other("the conn is not ours")))),
         }
     }

@@ -30,6 +30,7 @@ pub(super) enum Reason {
     ResponseTimeout,
     ProtocolError,
     UpgradeFailed,
+    LoopDetected,
     RequestError,
     InternalError,
 }
@@ -47,6 +48,7 @@ impl Reason {
             Reason::ResponseTimeout => "http_response_timeout",
             Reason::ProtocolError => "http_protocol_error",
             Reason::UpgradeFailed => "http_upgrade_failed",
+            Reason::LoopDetected => "proxy_loop_detected",
             Reason::RequestError => "http_request_error",
             Reason::InternalError => "proxy_internal_error",
         }
@@ -65,6 +67,9 @@ impl Failure {
             }
             ErrorKind::Timeout(_) | ErrorKind::Ended(Ended::DeadlineExceeded) => {
                 late(Reason::ResponseTimeout, "the backend took too long to answer")
+            }
+            ErrorKind::InterimLimit(_) => {
+                bad(Reason::ProtocolError, "the backend sent interim responses without end")
             }
             ErrorKind::Protocol(error) if error.is_parse() => {
                 bad(Reason::ProtocolError, "the backend does not keep to the protocol")
@@ -157,6 +162,7 @@ mod tests {
             (ErrorKind::Timeout(Phase::Tls), 504, "connection_timeout"),
             (ErrorKind::Timeout(Phase::Head), 504, "http_response_timeout"),
             (ErrorKind::Ended(Ended::DeadlineExceeded), 504, "http_response_timeout"),
+            (ErrorKind::InterimLimit("x"), 502, "http_protocol_error"),
             (ErrorKind::Body(std::io::Error::other("x")), 400, "http_request_error"),
             (ErrorKind::Invalid("x".into()), 500, "proxy_internal_error"),
         ] {

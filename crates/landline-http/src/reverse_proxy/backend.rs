@@ -1,11 +1,12 @@
 //! A backend as it was named. Pure.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use http::header::{self, HeaderValue};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Request, StatusCode, Uri};
-use landline::ScopedIp;
+use landline::{Addr, ScopedIp};
 
 use super::answer::{Failure, Reason};
 use super::head::{Head, Host};
@@ -63,6 +64,32 @@ impl Backend {
         Ok(Backend { text: text.to_owned(), origin, base, place })
     }
 
+    /// Whether it is what listens at `local`, as far as can be told without a lookup; `own` are the addresses of this host.
+    pub(super) fn is_at(&self, local: &Addr, own: &[IpAddr]) -> bool {
+        let (listening, target) = match (local, &self.place) {
+            (Addr::Unix(local), Place::Known(To::Unix(path))) => return local.to_string() == *path,
+            (Addr::Socket(local), Place::Known(To::Addr(target))) if local.port() == target.port() => {
+                (local.ip().to_canonical(), Some(target.ip().to_canonical()))
+            }
+            (Addr::Socket(local), Place::Name) if local.port() == self.origin.port => {
+                (local.ip().to_canonical(), None)
+            }
+            _ => return false,
+        };
+        match target {
+            // A dial to the unspecified address goes to loopback.
+            Some(target) if target.is_loopback() || target.is_unspecified() => {
+                listening.is_unspecified()
+                    || listening == target
+                    || target.is_unspecified() && listening.is_loopback()
+            }
+            Some(target) => listening == target || listening.is_unspecified() && own.contains(&target),
+            // RFC 6761 section 6.3.
+            None if is_localhost(&self.origin.host) => listening.is_unspecified() || listening.is_loopback(),
+            None => false,
+        }
+    }
+
     /// A request for this backend.
     pub(super) fn request(&self, head: &Head, host: Host) -> std::result::Result<Request<()>, Failure> {
         let own = || Authority::try_from(self.origin.authority()).ok();
@@ -97,6 +124,12 @@ impl Backend {
         let scheme = if self.origin.is_secure { Scheme::HTTPS } else { Scheme::HTTP };
         Uri::builder().scheme(scheme).authority(authority.clone()).path_and_query(target).build().ok()
     }
+}
+
+/// Whether a name is one of this host's by definition.
+fn is_localhost(name: &str) -> bool {
+    let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
+    name == "localhost" || name.ends_with(".localhost")
 }
 
 /// Whether a path has segments that mean another place (RFC 3986 section 3.3), escaped or not.
@@ -156,6 +189,42 @@ mod tests {
     }
 
     #[test]
+    fn who_asks_itself() {
+        let own = ["127.0.0.1", "::1", "192.0.2.7"].map(|ip| ip.parse::<IpAddr>().unwrap());
+        for (url, local, is) in [
+            ("http://127.0.0.1:80", "127.0.0.1:80", true),
+            ("https://127.0.0.1:80/x", "127.0.0.1:80", true),
+            ("http://127.0.0.1:81", "127.0.0.1:80", false),
+            ("http://127.0.0.1:80", "192.0.2.7:80", false),
+            ("http://127.0.0.1:80", "127.0.0.2:80", false),
+            ("http://127.0.0.1:80", "0.0.0.0:80", true),
+            ("http://127.0.0.1:80", "[::]:80", true),
+            ("http://[::ffff:127.0.0.1]:80", "127.0.0.1:80", true),
+            ("http://[::1]:80", "[::1]:80", true),
+            ("http://[::1]:80", "127.0.0.1:80", false),
+            ("http://0.0.0.0:80", "127.0.0.1:80", true),
+            ("http://0.0.0.0:80", "192.0.2.7:80", false),
+            ("http://192.0.2.7:80", "192.0.2.7:80", true),
+            ("http://192.0.2.7:80", "0.0.0.0:80", true),
+            ("http://192.0.2.8:80", "0.0.0.0:80", false),
+            ("http://localhost:80", "127.0.0.1:80", true),
+            ("http://LocalHost.:80", "[::1]:80", true),
+            ("http://app.localhost:80", "0.0.0.0:80", true),
+            ("http://localhost:80", "192.0.2.7:80", false),
+            ("http://localhost:81", "127.0.0.1:80", false),
+            ("http://localhost.example:80", "127.0.0.1:80", false),
+            ("unix:/run/x", "127.0.0.1:80", false),
+        ] {
+            let local = Addr::Socket(local.parse().unwrap());
+            assert_eq!(Backend::parse(url).unwrap().is_at(&local, &own), is, "{url} {local}");
+        }
+        for (url, is) in [("unix:/run/x", true), ("unix:/run/y", false), ("http://127.0.0.1:80", false)] {
+            let local = Addr::Unix(landline::UnixAddr::Path("/run/x".into()));
+            assert_eq!(Backend::parse(url).unwrap().is_at(&local, &own), is, "{url}");
+        }
+    }
+
+    #[test]
     fn where_requests_go() {
         for (backend, host, target, expected) in [
             ("http://b:81", Host::Keep, "/x?y", Some(("http://a:1/x?y", "a:1"))),
@@ -168,7 +237,9 @@ mod tests {
             ("unix:/x", Host::Rewrite, "/", Some(("http://localhost/", "localhost"))),
         ] {
             let parts = Request::get(target).header("host", "a:1").body(()).unwrap().into_parts().0;
-            let rules = Rules { forwarding: Forwarding::Remove, is_secure: false, via: None };
+            let own = HeaderValue::from_static("own");
+            let rules =
+                Rules { forwarding: Forwarding::Remove, is_secure: false, via: None, pseudonym: &own };
             let head = Head::of(&parts, &rules).unwrap_or_else(|failure| panic!("{failure:?}"));
             let request = Backend::parse(backend).unwrap().request(&head, host).ok();
             let found = request.map(|request| (request.uri().to_string(), request.headers()["host"].clone()));

@@ -1,6 +1,7 @@
 //! One request: with one target after the other, until one answers.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
@@ -29,11 +30,21 @@ where
     shared.keep_checking();
     let (mut parts, body) = request.into_parts();
     let settings = &shared.settings;
-    let rules =
-        Rules { forwarding: settings.forwarding, is_secure: settings.is_secure, via: settings.via.as_ref() };
+    let rules = Rules {
+        forwarding: settings.forwarding,
+        is_secure: settings.is_secure,
+        via: settings.via.as_ref(),
+        pseudonym: &shared.pseudonym,
+    };
     let head = match Head::of(&parts, &rules) {
         Ok(head) => head,
-        Err(failure) => return failure.response(),
+        Err(failure) => {
+            if failure.reason == Reason::LoopDetected && !shared.has_told_of_loop.swap(true, Relaxed) {
+                let backends = &settings.backends;
+                tracing::warn!(target: "landline", ?backends, "a request came back to the proxy that sent it");
+            }
+            return failure.response();
+        }
     };
     let exchange = Exchange {
         shared,
@@ -142,7 +153,10 @@ impl Exchange<'_> {
 /// What an error says of the target.
 fn outcome(kind: &ErrorKind) -> Outcome {
     match kind {
-        ErrorKind::Connect(_) | ErrorKind::Timeout(_) | ErrorKind::Protocol(_) => Outcome::Bad,
+        ErrorKind::Connect(_)
+        | ErrorKind::Timeout(_)
+        | ErrorKind::Protocol(_)
+        | ErrorKind::InterimLimit(_) => Outcome::Bad,
         _ => Outcome::Unknown,
     }
 }

@@ -24,8 +24,10 @@ pub(crate) fn head(data: &[u8]) {
     let parts = request.into_parts().0;
     for forwarding in [Forwarding::Replace, Forwarding::Append, Forwarding::Remove] {
         let via = HeaderValue::from_static("me");
-        let rules = Rules { forwarding, is_secure: true, via: Some(&via) };
+        let own = HeaderValue::from_static("own");
+        let rules = Rules { forwarding, is_secure: true, via: Some(&via), pseudonym: &own };
         let Ok(head) = Head::of(&parts, &rules) else { continue };
+        assert_eq!(head.headers.get_all("cdn-loop").iter().next_back(), Some(&own));
         check(&head.headers, head.upgrade.is_some());
         for name in ["forwarded", "x-forwarded-for", "x-forwarded-proto"] {
             let count = head.headers.get_all(name).iter().count();

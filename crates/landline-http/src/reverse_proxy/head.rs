@@ -9,7 +9,7 @@ use landline::Addr;
 
 use super::answer::{Failure, Reason};
 use super::forwarded::{self, Forwarding, Peer};
-use super::hop;
+use super::{hop, loops};
 use crate::server::Caller;
 
 /// What the backend sees as `Host` (or `:authority`).
@@ -29,6 +29,8 @@ pub(super) struct Rules<'a> {
     /// Where the request does not tell for itself.
     pub(super) is_secure: bool,
     pub(super) via: Option<&'a HeaderValue>,
+    /// By what the proxy knows its own requests.
+    pub(super) pseudonym: &'a HeaderValue,
 }
 
 /// A request as any of the backends may have it.
@@ -67,6 +69,13 @@ impl Head {
         else {
             return refuse(StatusCode::BAD_REQUEST, "the target of the request is no path");
         };
+        if loops::has_passed(&parts.headers, rules.pseudonym) {
+            return Err(Failure {
+                status: StatusCode::LOOP_DETECTED,
+                reason: Reason::LoopDetected,
+                text: "the request has come back to this proxy",
+            });
+        }
         let mut headers = parts.headers.clone();
         let upgrade = (parts.version == Version::HTTP_11).then(|| hop::upgrade(&headers)).flatten();
         hop::strip_request(&mut headers);
@@ -86,6 +95,7 @@ impl Head {
         if let Some(name) = rules.via {
             via(&mut headers, parts.version, name);
         }
+        loops::mark(&mut headers, rules.pseudonym);
         if let Some(upgrade) = &upgrade {
             hop::set_upgrade(&mut headers, upgrade.clone());
         }
@@ -158,7 +168,9 @@ mod tests {
 
     use super::*;
 
-    const RULES: Rules<'static> = Rules { forwarding: Forwarding::Remove, is_secure: false, via: None };
+    static OWN: HeaderValue = HeaderValue::from_static("own");
+    const RULES: Rules<'static> =
+        Rules { forwarding: Forwarding::Remove, is_secure: false, via: None, pseudonym: &OWN };
 
     fn head(
         method: &str,
@@ -203,6 +215,9 @@ mod tests {
             ("TRACE", "/", &[("max-forwards", "0")], Err(StatusCode::NOT_IMPLEMENTED)),
             ("OPTIONS", "/", &[("max-forwards", "3")], Ok(Some("2"))),
             ("GET", "/", &[("max-forwards", "0")], Ok(Some("0"))),
+            ("GET", "/", &[("cdn-loop", "other, own")], Err(StatusCode::LOOP_DETECTED)),
+            ("GET", "/", &[("connection", "cdn-loop"), ("cdn-loop", "own")], Err(StatusCode::LOOP_DETECTED)),
+            ("GET", "/", &[("cdn-loop", "other")], Ok(None)),
             ("TRACE", "/", &[("max-forwards", "x")], Ok(Some("x"))),
         ] {
             let found = head(method, uri, headers, &RULES)
@@ -245,6 +260,6 @@ mod tests {
             .header("upgrade", "x");
         let old = Head::of(&old.body(()).unwrap().into_parts().0, &RULES)
             .unwrap_or_else(|failure| panic!("{failure:?}"));
-        assert!(old.upgrade.is_none() && old.headers.is_empty());
+        assert!(old.upgrade.is_none() && old.headers.keys().eq(["cdn-loop"].iter()));
     }
 }

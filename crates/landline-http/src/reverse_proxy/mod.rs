@@ -12,6 +12,7 @@ pub(crate) mod fuzzing;
 mod head;
 mod health;
 mod hop;
+mod loops;
 mod names;
 mod shared;
 mod table;
@@ -27,7 +28,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::HeaderValue;
 use http::{Request, Response};
-use landline::{Dialer, Resolver};
+use landline::{Addr, Dialer, Resolver};
 use rustls::ClientConfig;
 
 use crate::client::{Client, Error, Result};
@@ -61,6 +62,8 @@ use shared::Shared;
 ///   [`Forwarding`]. The peer is the [`landline::Addr`] among the request's extensions, or else that of the
 ///   [`Caller`](crate::server::Caller), which our own server knows, and unknown without. `Host` stays as the client sent it;
 ///   see [`Host`].
+/// * **Loops.** Each request that is passed on names this proxy in its `CDN-Loop` (RFC 8586), by a word made at random. One
+///   that comes back, as a backend is this proxy itself or leads to it, is answered with 508 (RFC 5842 section 7.2).
 /// * **Bodies** stream both ways with their trailers, in bounded memory. When the client leaves, or its body fails, the
 ///   request to the backend ends with it.
 /// * **Upgrades**, such as to WebSocket, are passed on, and from then on bytes in both directions until both ends have
@@ -261,6 +264,32 @@ impl ReverseProxy {
     #[must_use]
     pub fn health_check(self, check: HealthCheck) -> ReverseProxy {
         self.with(|settings| settings.check = Some(check))
+    }
+}
+
+impl ReverseProxy {
+    /// The first backend that is what listens at `local`, as [`ReverseProxy::new`] was given it. Served there, requests would
+    /// come back, and be answered with 508.
+    ///
+    /// Only what is certain without a lookup: addresses (those of this host, where `local` is unspecified), `localhost` and
+    /// the names below it, and Unix sockets.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), landline_http::client::Error> {
+    /// use landline_http::reverse_proxy::ReverseProxy;
+    ///
+    /// let proxy = ReverseProxy::new(["http://localhost:8080"])?;
+    /// let local = |text: &str| landline::Addr::from(text.parse::<std::net::SocketAddr>().unwrap());
+    /// assert_eq!(proxy.backend_at(&local("0.0.0.0:8080")).as_deref(), Some("http://localhost:8080"));
+    /// assert_eq!(proxy.backend_at(&local("127.0.0.1:80")), None);
+    /// # Ok(()) }
+    /// ```
+    pub fn backend_at(&self, local: &Addr) -> Option<String> {
+        // Where they cannot be had, fewer are certain.
+        let own = landline::interface_addrs().unwrap_or_default();
+        let own: Vec<_> = own.iter().map(|address| address.ip().to_canonical()).collect();
+        let mut backends = self.shared.settings.backends.iter();
+        backends.find(|backend| backend.is_at(local, &own)).map(ToString::to_string)
     }
 }
 

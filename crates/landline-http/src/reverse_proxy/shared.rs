@@ -1,20 +1,26 @@
 //! What the clones of a proxy share.
 
 use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use http::HeaderValue;
 use tokio::runtime::{Handle, Id};
 use tokio::task::AbortHandle;
 
 use super::backend::Place;
 use super::names::Names;
 use super::table::Table;
-use super::{Settings, check};
+use super::{Settings, check, loops};
 use crate::client::Client;
 
 /// The settings, the targets, and the tasks that look after them. Ends these when it is dropped.
 pub(super) struct Shared {
     pub(super) settings: Settings,
+    /// By what its own requests are known.
+    pub(super) pseudonym: HeaderValue,
+    /// It is told once, as there may be as many as there are requests.
+    pub(super) has_told_of_loop: AtomicBool,
     pub(super) table: Arc<Table>,
     pub(super) names: Arc<Names>,
     checker: Mutex<Option<AbortHandle>>,
@@ -38,7 +44,15 @@ impl Shared {
             settings.resolve_interval,
             table.clone(),
         );
-        Arc::new(Shared { settings, table, names, checker: Mutex::default(), clients: Mutex::default() })
+        Arc::new(Shared {
+            settings,
+            pseudonym: loops::pseudonym(fastrand::u64(..)),
+            has_told_of_loop: AtomicBool::new(false),
+            table,
+            names,
+            checker: Mutex::default(),
+            clients: Mutex::default(),
+        })
     }
 
     /// The client of this runtime.

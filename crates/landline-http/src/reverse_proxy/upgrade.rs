@@ -30,10 +30,7 @@ async fn copy(front: hyper::upgrade::Upgraded, back: Upgraded) -> io::Result<(Co
     let copier = Copier::new().prefix_back(unread);
     // A server of ours lends its conn, and keeps its place until the end.
     let front = match server::Upgraded::taken(front).await? {
-        Ok(front) => {
-            let (front, unread, _place) = front.into_parts();
-            return Ok(copier.prefix(unread).copy_both(&front, &back).await?);
-        }
+        Ok((front, unread, _place)) => return Ok(copier.prefix(unread).copy_both(&front, &back).await?),
         Err(front) => front,
     };
     Ok(match front.downcast::<TokioIo<Conn>>() {

@@ -13,7 +13,7 @@ use http::{Request, Response};
 use http_body::Body;
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::TokioTimer;
-use landline::{Conn, TlsConn};
+use landline::Conn;
 use tokio::io::{AsyncRead as _, ReadBuf};
 use tower_service::Service;
 
@@ -22,6 +22,7 @@ use super::counters::Counts;
 use super::exchange::Lives;
 use super::io::Io;
 use super::linger::{linger, may_send_more};
+use super::plain::{self, Accepted, Plain};
 use super::service::Handler;
 use super::settings::Settings;
 use super::state::{Secured, State};
@@ -41,6 +42,7 @@ pub(super) struct Serving<S> {
     pub(super) settings: Arc<Settings>,
     pub(super) counts: Arc<Counts>,
     pub(super) tls: Option<Arc<rustls::ServerConfig>>,
+    pub(super) plain: Plain,
     pub(super) service: S,
 }
 
@@ -89,7 +91,7 @@ where
             None => (conn, None, None),
             Some(config) => {
                 // Boxed, as all the time after it the conn has no use for the room.
-                let accepting = Box::pin(TlsConn::accept(conn, config.clone()));
+                let accepting = Box::pin(plain::accept(conn, config.clone()));
                 let accepting = tokio::time::timeout(self.settings.handshake_timeout, accepting);
                 let accepted = tokio::select! {
                     accepted = accepting => accepted,
@@ -97,11 +99,15 @@ where
                     () = self.worker.draining.begun() => return,
                 };
                 match accepted {
-                    Ok(Ok(tls)) => {
+                    Ok(Ok(Accepted::Tls(tls))) => {
                         let alpn = tls.alpn_protocol();
                         let certificates = tls.peer_certificates().and_then(PeerCertificates::new);
                         (Conn::from(tls), alpn, Some(Secured { certificates }))
                     }
+                    Ok(Ok(Accepted::Plain(conn, answer))) => {
+                        return self.plain.refuse(conn, answer, self.settings.linger_timeout).await;
+                    }
+                    Ok(Ok(Accepted::Neither)) => return,
                     Ok(Err(error)) => return tracing::debug!(target: "landline_http", %error, "TLS"),
                     Err(_) => return self.counts.late.add(1),
                 }

@@ -9,6 +9,7 @@ mod exchange;
 mod handle;
 mod io;
 mod linger;
+mod plain;
 mod portion;
 mod refuse;
 mod send_file;
@@ -126,6 +127,9 @@ impl Server {
     }
 
     /// Speaks TLS; see [`Tls`] for certificates from files. Without ALPN in it the first bytes tell the protocol.
+    ///
+    /// Whoever speaks HTTP without TLS is answered with 400, and a line that says so, as Go does; and the operator is told by a
+    /// warning, at most once a minute for each worker.
     #[must_use]
     pub fn tls(mut self, config: impl Into<Arc<ServerConfig>>) -> Server {
         self.tls = Some(config.into());
@@ -197,7 +201,7 @@ impl Server {
     }
 
     /// The longest head of a request in HTTP/1.1, in bytes; 1 MiB by default, and never less than 8 KiB. A longer one is
-    /// answered with 431.
+    /// answered with 431, though up to twice as much may pass where it comes in one piece, as a buffer doubles to take it.
     #[must_use]
     pub fn max_head(mut self, bytes: usize) -> Server {
         self.settings.max_head = bytes;
@@ -278,17 +282,14 @@ impl Server {
 
     /// Whether clients of HTTP/2 may use extended CONNECT, with which WebSockets open (RFC 8441); off by default. Such a
     /// request is a `CONNECT` with a scheme, a path and, among its extensions, the `hyper::ext::Protocol` that it is for. A
-    /// handler agrees with a 200, and takes the stream by `hyper::upgrade::on`, in a task of its own; any other answer
-    /// refuses.
+    /// handler agrees with a 200, and takes the stream by [`Upgraded::of`], in a task of its own; any other answer refuses.
     ///
     /// The conn goes on for as long as the stream does. How long a tunnel may be silent is the handler's matter.
     ///
     /// ```
     /// # use http::{Request, Response, StatusCode};
     /// # use landline_http::Body;
-    /// # use landline_http::server::RequestBody;
-    /// use hyper_util::rt::TokioIo;
-    ///
+    /// # use landline_http::server::{RequestBody, Upgraded};
     /// async fn echo(mut request: Request<RequestBody>) -> Response<Body> {
     ///     let protocol = request.extensions().get::<hyper::ext::Protocol>();
     ///     let mut response = Response::new(Body::empty());
@@ -296,11 +297,10 @@ impl Server {
     ///         *response.status_mut() = StatusCode::NOT_IMPLEMENTED;
     ///         return response;
     ///     }
-    ///     let upgrading = hyper::upgrade::on(&mut request);
+    ///     let upgraded = Upgraded::of(&mut request);
     ///     tokio::spawn(async move {
-    ///         let (mut reader, mut writer) = tokio::io::split(TokioIo::new(upgrading.await?));
-    ///         tokio::io::copy(&mut reader, &mut writer).await?;
-    ///         Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+    ///         let (mut reader, mut writer) = tokio::io::split(upgraded.await?);
+    ///         tokio::io::copy(&mut reader, &mut writer).await
     ///     });
     ///     response
     /// }
@@ -358,6 +358,7 @@ impl Server {
                     settings: settings.clone(),
                     counts: own,
                     tls: tls.clone(),
+                    plain: plain::Plain::default(),
                     service: service.lock().unwrap_or_else(PoisonError::into_inner).clone(),
                 });
                 move |conn| serving.clone().serve(conn)

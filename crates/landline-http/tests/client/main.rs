@@ -5,9 +5,8 @@ mod conns;
 mod explained;
 mod goaway;
 mod harness;
+mod interim;
 mod limits;
 mod proxied;
 mod redirects;
-#[path = "../self_signed/mod.rs"]
-mod self_signed;
 mod tls;

@@ -1,5 +1,7 @@
 //! URLs that a proxy is asked for, and tunnels where it is not.
 
+use std::time::Duration;
+
 use http::Request;
 use landline::{Proxy, ProxyEnvironment};
 use landline_http::client::Client;
@@ -60,6 +62,26 @@ async fn the_environment_is_asked_with_the_scheme() {
     let broken = Client::new().proxy(ProxyEnvironment::from_vars([("http_proxy", "ftp://x")]));
     let error = broken.get("http://a.example/").await.unwrap_err();
     assert!(error.to_string().contains("ftp://x"), "{error}");
+}
+
+#[tokio::test]
+async fn a_proxy_that_cannot_be_reached_is_named() {
+    // Nobody is there, or one who speaks no TLS.
+    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let plain = serve(|_| (b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec(), Then::Close)).await;
+    let plain = plain.url.strip_prefix("http://").unwrap();
+    for (proxy, reason) in [
+        (format!("http://{gone}"), format!("dial tcp {gone}: connect: connection refused")),
+        (format!("https://{plain}"), String::new()),
+    ] {
+        let chosen: Proxy = proxy.parse().unwrap();
+        let client =
+            Client::new().proxy(chosen.login("user", "secret")).tls_timeout(Duration::from_millis(300));
+        let error = client.get("http://a.example/").await.unwrap_err();
+        let (told, named) = (error.to_string(), proxy.replace("://", "://user@"));
+        assert!(told.starts_with(&format!("GET http://a.example/: proxy {named}: {reason}")), "{told}");
+        assert!(error.is_connect() && !told.contains("secret"), "{told}");
+    }
 }
 
 #[tokio::test]

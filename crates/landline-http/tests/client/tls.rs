@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
+use conntest::tls::SelfSigned;
 use http::{Request, Response, Version};
 use http_body_util::{BodyExt, Full};
 use hyper::service::service_fn;
@@ -13,8 +14,6 @@ use landline::TlsConn;
 use landline_http::client::{Body, Client, ConnInfo};
 use rustls::ClientConfig;
 use tokio::task::JoinSet;
-
-use crate::self_signed::self_signed;
 
 struct Server {
     address: String,
@@ -25,8 +24,8 @@ struct Server {
 
 /// A server that offers these protocols and echoes bodies.
 async fn serve(protocols: &[&[u8]]) -> Server {
-    let (config, client) = self_signed(protocols);
-
+    let own = SelfSigned::new("localhost");
+    let (config, client) = (Arc::new(own.server(protocols)), own.client());
     let listener = landline::listen("tcp", "127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().as_socket().unwrap().port();
     let conns = Arc::new(AtomicUsize::new(0));

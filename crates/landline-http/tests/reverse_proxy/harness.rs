@@ -122,13 +122,21 @@ pub(crate) async fn front(proxy: ReverseProxy) -> Running {
     serve(proxy, false).await
 }
 
+/// The same where somebody listens already.
+pub(crate) fn front_on(listener: landline::Listener, proxy: ReverseProxy) -> Running {
+    serve_on(listener, proxy, false)
+}
+
 /// Serves HTTP/2 with the proxy.
 pub(crate) async fn front_h2(proxy: ReverseProxy) -> Running {
     serve(proxy, true).await
 }
 
 async fn serve(proxy: ReverseProxy, is_h2: bool) -> Running {
-    let listener = landline::listen("tcp", "127.0.0.1:0").await.unwrap();
+    serve_on(landline::listen("tcp", "127.0.0.1:0").await.unwrap(), proxy, is_h2)
+}
+
+fn serve_on(listener: landline::Listener, proxy: ReverseProxy, is_h2: bool) -> Running {
     let address = listener.local_addr().unwrap().to_string();
     let (accepted, mut tasks) = (Arc::<AtomicUsize>::default(), JoinSet::new());
     let count = accepted.clone();

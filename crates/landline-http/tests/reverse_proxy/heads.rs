@@ -3,7 +3,7 @@
 use landline_http::client::Client;
 use landline_http::reverse_proxy::{Forwarding, Host, ReverseProxy};
 
-use crate::harness::{answering, echoing, front, front_h2, header, say};
+use crate::harness::{answering, echoing, front, front_h2, front_on, get, header, say};
 
 #[tokio::test]
 async fn a_request_arrives_without_what_belonged_to_its_conn() {
@@ -68,7 +68,7 @@ async fn a_response_leaves_what_belonged_to_its_conn() {
     )
     .await;
     let front = front(ReverseProxy::new([backend.url()]).unwrap()).await;
-    let answer = crate::harness::get(&front).await;
+    let answer = get(&front).await;
     assert!(answer.starts_with("HTTP/1.1 418 ") && answer.ends_with("\r\n\r\nhi"), "{answer}");
     for name in ["x-mine", "keep-alive", "proxy-authenticate", "upgrade", "proxy-status"] {
         assert_eq!(header(&answer, name), None, "{answer}");
@@ -115,4 +115,40 @@ async fn requests_that_no_backend_gets() {
         assert_eq!(header(&answer, "proxy-status"), Some("landline; error=http_request_error"));
     }
     assert_eq!(backend.accepted(), 0);
+}
+
+#[tokio::test]
+async fn a_request_that_comes_back_goes_no_further() {
+    // The names of two proxies, each of which is the other's backend; and one that is its own.
+    let listen = async || landline::listen("tcp", "127.0.0.1:0").await.unwrap();
+    for count in [1, 2] {
+        let mut listeners = Vec::new();
+        for _ in 0..count {
+            listeners.push(listen().await);
+        }
+        let urls: Vec<String> =
+            listeners.iter().map(|listener| format!("http://{}", listener.local_addr().unwrap())).collect();
+        let mut fronts = Vec::new();
+        for (index, listener) in listeners.into_iter().enumerate() {
+            fronts.push(front_on(listener, ReverseProxy::new([&urls[(index + 1) % count]]).unwrap()));
+        }
+        let answer = get(&fronts[0]).await;
+        assert!(answer.starts_with("HTTP/1.1 508 Loop Detected\r\n"), "{answer}");
+        assert_eq!(header(&answer, "proxy-status"), Some("landline; error=proxy_loop_detected"));
+        let accepted: Vec<usize> = fronts.iter().map(crate::harness::Running::accepted).collect();
+        assert_eq!(accepted, [[2, 0], [2, 1]][count - 1][..count], "{count}");
+    }
+}
+
+#[tokio::test]
+async fn other_proxies_in_a_row_are_no_loop() {
+    let backend = echoing().await;
+    let second = front(ReverseProxy::new([backend.url()]).unwrap()).await;
+    let first = front(ReverseProxy::new([second.url()]).unwrap()).await;
+    let answer =
+        say(&first, "GET / HTTP/1.1\r\nHost: a\r\nCDN-Loop: edge.example\r\nConnection: close\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    let (_, seen) = answer.split_once("\r\n\r\n").unwrap();
+    let passed: Vec<&str> = seen.lines().filter_map(|line| line.strip_prefix("cdn-loop: ")).collect();
+    assert!(passed[0] == "edge.example" && passed.len() == 3 && passed[1] != passed[2], "{seen}");
 }

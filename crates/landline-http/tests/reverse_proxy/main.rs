@@ -6,8 +6,6 @@ mod harness;
 mod heads;
 mod health;
 mod names;
-#[path = "../self_signed/mod.rs"]
-mod self_signed;
 mod tls;
 
 mod upgrades;

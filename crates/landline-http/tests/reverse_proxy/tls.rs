@@ -1,7 +1,9 @@
 //! Backends that speak TLS, and HTTP/2 where they like.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 
+use conntest::tls::SelfSigned;
 use http::{HeaderValue, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
@@ -16,7 +18,6 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::harness::{LONG, front, header, read_until, say};
-use crate::self_signed::self_signed;
 
 /// Says by what version it was asked and for whom, echoes bodies, and can change to `echo`.
 async fn answer(mut request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
@@ -43,7 +44,8 @@ async fn answer(mut request: Request<Incoming>) -> Result<Response<Full<Bytes>>,
 
 /// A backend, its port, and what its clients have to trust.
 async fn backend() -> (JoinSet<()>, u16, ClientConfig) {
-    let (config, client) = self_signed(&[b"h2", b"http/1.1"]);
+    let own = SelfSigned::new("localhost");
+    let (config, client) = (Arc::new(own.server(&[b"h2", b"http/1.1"])), own.client());
     let listener = landline::listen("tcp", "127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port().unwrap();
     let mut tasks = JoinSet::new();

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::sync::{Mutex, OnceLock};
 
+use conntest::tls::SelfSigned;
 use http::Request;
 use landline_http::client::{Body, Client};
 use landline_http::reverse_proxy::ReverseProxy;
@@ -12,7 +13,6 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::harness::{LONG, Running, backend, front, header, read_head, read_until, say};
-use crate::self_signed::self_signed;
 
 /// Changes to `protocol`, says hello in the same packet, and repeats what it hears.
 async fn upgrading(protocol: &'static str) -> Running {
@@ -192,11 +192,12 @@ async fn under_our_own_server_the_kernel_moves_the_bytes() {
 #[tokio::test]
 async fn of_tls_it_cannot() {
     told();
-    let (config, trust) = self_signed(&[b"http/1.1"]);
+    let own = SelfSigned::new("localhost");
     let backend = upgrading("echo").await;
-    let serving = serve(Server::new().tls(config), &backend).await;
+    let serving = serve(Server::new().tls(own.server(&[b"http/1.1"])), &backend).await;
     let conn = landline::dial("tcp", &serving.local_addr().to_string()).await.unwrap();
-    let client = landline::TlsConn::connect(conn, "localhost", std::sync::Arc::new(trust)).await.unwrap();
+    let trust = std::sync::Arc::new(own.client());
+    let client = landline::TlsConn::connect(conn, "localhost", trust).await.unwrap();
     let line = timeout(LONG, copied(&backend, client)).await.expect("it talks");
     assert!(line.matches("by buffer").count() == 2, "{line}");
 }

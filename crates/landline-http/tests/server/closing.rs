@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use conntest::tls::SelfSigned;
 use http::{Request, Response};
 use landline::{Conn, TlsConn};
 use landline_http::Body;
@@ -63,9 +64,10 @@ async fn a_body_that_turns_out_to_be_too_long_is_heard_to_its_end() {
 
 #[tokio::test]
 async fn so_it_is_with_tls() {
-    let (config, trust) = crate::self_signed::self_signed(&[b"http/1.1"]);
-    let serving = serve_word(Server::new().max_body(10).tls(config)).await;
-    let tls = TlsConn::connect(dial(&serving).await, "localhost", std::sync::Arc::new(trust)).await.unwrap();
+    let own = SelfSigned::new("localhost");
+    let serving = serve_word(Server::new().max_body(10).tls(own.server(&[b"http/1.1"]))).await;
+    let trust = std::sync::Arc::new(own.client());
+    let tls = TlsConn::connect(dial(&serving).await, "localhost", trust).await.unwrap();
     let head = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000000\r\n\r\n";
     let answer = say_slowly(tls.into(), head, 8 << 20).await;
     assert!(answer.starts_with("HTTP/1.1 413 ") && answer.ends_with("the body is too long"), "{answer}");

@@ -288,10 +288,10 @@ async fn an_upgrade_gives_the_conn_with_what_was_unread() {
         tokio::spawn(async move {
             let mut upgraded = upgraded.await.unwrap();
             let unread = upgraded.take_unread();
-            upgraded.conn().write_all(&unread.to_ascii_uppercase()).await.unwrap();
+            upgraded.conn().unwrap().write_all(&unread.to_ascii_uppercase()).await.unwrap();
             let mut buffer = [0; 64];
-            let count = upgraded.conn().read(&mut buffer).await.unwrap();
-            upgraded.conn().write_all(&buffer[..count].to_ascii_uppercase()).await.unwrap();
+            let count = upgraded.conn().unwrap().read(&mut buffer).await.unwrap();
+            upgraded.conn().unwrap().write_all(&buffer[..count].to_ascii_uppercase()).await.unwrap();
         });
         let agreed =
             Response::builder().status(101).header("connection", "upgrade").header("upgrade", "shout");
@@ -321,7 +321,7 @@ async fn a_conn_that_left_http_is_cut_with_the_server() {
         let upgraded = Upgraded::of(&mut request);
         tokio::spawn(async move {
             let upgraded = upgraded.await.unwrap();
-            let _ = upgraded.conn().read(&mut [0]).await;
+            let _ = upgraded.conn().unwrap().read(&mut [0]).await;
         });
         Response::builder().status(101).header("upgrade", "x").body(Body::empty()).unwrap()
     });
@@ -425,8 +425,8 @@ async fn a_conn_that_left_http_has_none_of_its_times() {
         tokio::spawn(async move {
             let upgraded = upgraded.await.unwrap();
             let mut buffer = [0; 16];
-            while let Ok(count @ 1..) = upgraded.conn().read(&mut buffer).await {
-                upgraded.conn().write_all(&buffer[..count]).await.unwrap();
+            while let Ok(count @ 1..) = upgraded.conn().unwrap().read(&mut buffer).await {
+                upgraded.conn().unwrap().write_all(&buffer[..count]).await.unwrap();
             }
         });
         Response::builder().status(101).header("upgrade", "x").body(Body::empty()).unwrap()

@@ -10,6 +10,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
+use conntest::tls::SelfSigned;
 use http::{Request, Version, header};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use landline::Conn;
@@ -334,16 +335,10 @@ async fn http2_and_tls_have_the_bytes_read() {
     assert!(response.into_body().bytes(LARGE).await.unwrap() == content(LARGE));
     assert_eq!(serving.http_counters().sent_from_files, 0);
 
-    let signed = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    let key = rustls::pki_types::PrivateKeyDer::Pkcs8(signed.signing_key.serialize_der().into());
-    let config = rustls::ServerConfig::builder().with_no_client_auth();
-    let config = config.with_single_cert(vec![signed.cert.der().clone()], key).unwrap();
-    let serving = site.serve(Server::new().tls(config)).await;
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add(signed.cert.der().clone()).unwrap();
-    let trusting = rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
-    let conn =
-        landline::TlsConn::connect(dial(&serving).await, "localhost", Arc::new(trusting)).await.unwrap();
+    let own = SelfSigned::new("localhost");
+    let serving = site.serve(Server::new().tls(own.server(&[]))).await;
+    let trusting = Arc::new(own.client());
+    let conn = landline::TlsConn::connect(dial(&serving).await, "localhost", trusting).await.unwrap();
     let (_, body) = ask(&conn.into(), &get("large")).await;
     assert!(body == content(LARGE));
     assert_eq!(serving.http_counters().sent_from_files, 0);

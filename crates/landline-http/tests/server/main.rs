@@ -12,8 +12,6 @@ mod flow;
 mod framing;
 mod http2;
 mod requests;
-#[path = "../self_signed/mod.rs"]
-mod self_signed;
 mod tls;
 mod upgrades;
 mod websockets;

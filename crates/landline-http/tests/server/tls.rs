@@ -1,11 +1,11 @@
 //! TLS: protocols, names, certificates that change, and clients that have one.
 
-use base64::Engine as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use conntest::tls::pem;
 use http::{Request, Response, Version};
 use landline::{Conn, Dialer};
 use landline_http::Body;
@@ -24,12 +24,6 @@ pub(super) struct Authority {
     issuer: Issuer<'static, KeyPair>,
     certificate: CertificateDer<'static>,
     pub(super) pem: String,
-}
-
-/// RFC 7468, whose readers take lines of any length.
-pub(super) fn pem(label: &str, der: &[u8]) -> String {
-    let text = base64::engine::general_purpose::STANDARD.encode(der);
-    format!("-----BEGIN {label}-----\n{text}\n-----END {label}-----\n")
 }
 
 impl Authority {
@@ -136,14 +130,48 @@ async fn either_protocol_is_agreed_upon() {
 }
 
 #[tokio::test]
-async fn whoever_does_not_speak_tls_is_not_served() {
+async fn whoever_speaks_http_without_tls_is_told_so_and_not_served() {
     let (authority, folder) = (Authority::new(), TempDir::new().unwrap());
     let (certificate, key) = authority.write(folder.path(), "localhost");
     let serving = serve(Tls::new(certificate, key).unwrap()).await;
-    let conn = dial(&serving).await;
-    conn.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
-    assert!(!rest(&conn).await.contains("secret"));
+    let words = "Client sent an HTTP request to an HTTPS server.\n";
+    let large = format!("POST / HTTP/1.1\r\nHost: a\r\n\r\n{}", "x".repeat(1 << 20));
+    for (pieces, body) in [
+        (&["GET / HTTP/1.1\r\nHost: a\r\n\r\n"][..], words),
+        (&["G", "E", "T / HTTP/1.1\r\nHost: a\r\n\r\n"], words),
+        (&["HEAD / HTTP/1.1\r\nHost: a\r\n\r\n"], ""),
+        // More than is read before it is answered.
+        (&[&large], words),
+    ] {
+        let conn = dial(&serving).await;
+        conn.as_tcp().unwrap().set_nodelay(true).unwrap();
+        for piece in pieces {
+            conn.write_all(piece.as_bytes()).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let answer = rest(&conn).await;
+        let (head, said) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("{answer:?}"));
+        assert!(head.starts_with("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n"), "{answer:?}");
+        assert_eq!(said, body, "{answer:?}");
+    }
     assert_eq!(serving.http_counters().requests, 0);
+}
+
+#[tokio::test]
+async fn whoever_speaks_neither_tls_nor_http_is_told_nothing_of_http() {
+    let (authority, folder) = (Authority::new(), TempDir::new().unwrap());
+    let (certificate, key) = authority.write(folder.path(), "localhost");
+    let serving = serve(Tls::new(certificate, key).unwrap()).await;
+    for pieces in [&["SSH-2.0-OpenSSH\r\n"][..], &["EH", "LO a\r\n"], &["EH"], &["hello\r\n"]] {
+        let conn = dial(&serving).await;
+        for piece in pieces {
+            conn.write_all(piece.as_bytes()).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        // It may be at an end already.
+        let _ = conn.close_write();
+        assert!(!rest(&conn).await.contains("HTTP"), "{pieces:?}");
+    }
 }
 
 #[tokio::test]

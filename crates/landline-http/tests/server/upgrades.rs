@@ -63,7 +63,7 @@ async fn converse(client: &Conn, server: &Conn) {
 async fn the_conn_is_given_with_what_was_unread_and_keeps_its_place() {
     let (serving, mut given) = giving(Server::new()).await;
     let (client, upgraded) = left(&serving, &mut given, b"early").await;
-    let (conn, unread, place): (Conn, Bytes, Place) = upgraded.into_parts();
+    let (conn, unread, place): (Conn, Bytes, Place) = upgraded.into_parts().unwrap();
     assert_eq!(unread, "early");
     converse(&client, &conn).await;
     conns(&serving, 1).await;
@@ -79,7 +79,7 @@ async fn the_conn_is_given_with_what_was_unread_and_keeps_its_place() {
 async fn without_its_place_the_conn_is_nobody_elses() {
     let (serving, mut given) = giving(Server::new()).await;
     let (client, upgraded) = left(&serving, &mut given, b"").await;
-    let (conn, _, place) = upgraded.into_parts();
+    let (conn, _, place) = upgraded.into_parts().unwrap();
     drop(place);
     conns(&serving, 0).await;
     // Its reactor is the worker's, and ends with it.
@@ -93,7 +93,7 @@ async fn without_its_place_the_conn_is_nobody_elses() {
 async fn the_end_of_the_server_ends_a_conn_that_was_given_away() {
     let (serving, mut given) = giving(Server::new()).await;
     let (client, upgraded) = left(&serving, &mut given, b"").await;
-    let (conn, _, _place) = upgraded.into_parts();
+    let (conn, _, _place) = upgraded.into_parts().unwrap();
     let mut buffer = [0; 1];
     let (read, drained) = tokio::join!(conn.read(&mut buffer), serving.shutdown(SHORT));
     assert_eq!((drained.finished, drained.cut), (0, 1));
@@ -109,7 +109,7 @@ async fn an_upgraded_conn_counts_among_those_of_its_server() {
     let agree = handle(move |mut request: Request<RequestBody>| {
         let (give, upgraded) = (give.clone(), Upgraded::of(&mut request));
         async move {
-            tokio::spawn(async move { give.send(upgraded.await.unwrap().into_parts()) });
+            tokio::spawn(async move { give.send(upgraded.await.unwrap().into_parts().unwrap()) });
             Response::builder().status(101).header("upgrade", "x").body(Body::empty()).unwrap()
         }
     });
@@ -166,5 +166,5 @@ async fn a_conn_that_was_idle_can_leave_http() {
     // Refused, as it has no host; and so ends.
     assert!(rest(&conn).await.starts_with("HTTP/1.1 400 "));
     let (client, upgraded) = left(&serving, &mut given, b"").await;
-    converse(&client, upgraded.conn()).await;
+    converse(&client, upgraded.conn().unwrap()).await;
 }

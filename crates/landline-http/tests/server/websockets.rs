@@ -2,9 +2,8 @@
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use http::{Request, Response, StatusCode};
-use hyper_util::rt::TokioIo;
 use landline_http::Body;
-use landline_http::server::{RequestBody, Server, Serving, handle};
+use landline_http::server::{RequestBody, Server, Serving, Upgraded, handle};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -16,10 +15,11 @@ use super::{dial, one};
 pub(super) async fn serve(server: Server) -> Serving {
     let service = handle(async |mut request: Request<RequestBody>| {
         let key = request.headers().get("sec-websocket-key").cloned();
-        let upgrading = hyper::upgrade::on(&mut request);
-        tokio::task::spawn_local(async move {
-            let conn = TokioIo::new(upgrading.await.unwrap());
-            let mut socket = WebSocketStream::from_raw_socket(conn, Role::Server, None).await;
+        // The same whichever protocol it is.
+        let upgraded = Upgraded::of(&mut request);
+        tokio::spawn(async move {
+            let upgraded = upgraded.await.unwrap();
+            let mut socket = WebSocketStream::from_raw_socket(upgraded, Role::Server, None).await;
             while let Some(Ok(message)) = socket.next().await {
                 if message.is_text() {
                     socket.send(message).await.unwrap();

@@ -7,12 +7,13 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use conntest::suite::{Addressed, ByteStream, Deadlines, SharedConn};
+use conntest::tls::SelfSigned;
 use landline::Error;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf, ReadHalf, WriteHalf};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
-use tokio_rustls::rustls::pki_types::{PrivateKeyDer, ServerName};
-use tokio_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig};
+use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::{ClientConfig, ServerConfig};
 use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream, client, server};
 
 use super::Tried;
@@ -28,14 +29,8 @@ pub(crate) struct Tls {
 
 impl Tls {
     pub(crate) fn new() -> Tls {
-        let own = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-        let certificate = own.cert.der().clone();
-        let key = PrivateKeyDer::Pkcs8(own.signing_key.serialize_der().into());
-        let mut roots = RootCertStore::empty();
-        roots.add(certificate.clone()).unwrap();
-        let client = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
-        let server = ServerConfig::builder().with_no_client_auth().with_single_cert(vec![certificate], key);
-        let mut server = server.unwrap();
+        let own = SelfSigned::new("localhost");
+        let (client, mut server) = (own.client(), own.server(&[]));
         // A client that never reads would leave the tickets unread, and so reset the conn when it closes.
         server.send_tls13_tickets = 0;
         Tls { connector: TlsConnector::from(Arc::new(client)), acceptor: TlsAcceptor::from(Arc::new(server)) }

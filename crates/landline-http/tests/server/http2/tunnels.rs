@@ -6,8 +6,9 @@ use http::{Request, Response, StatusCode};
 use hyper::ext::Protocol;
 use hyper_util::rt::TokioIo;
 use landline_http::Body;
-use landline_http::server::{RequestBody, Server, Serving, handle};
-use tokio::io::AsyncWriteExt as _;
+use landline_http::server::{RequestBody, Server, Serving, Upgraded, handle};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::sync::mpsc::unbounded_channel;
 
 use super::super::websockets::{self, websocket_text};
 use super::super::{one, until};
@@ -155,4 +156,70 @@ async fn websockets_open_over_http2() {
         }
         assert_eq!(heard, back);
     }
+}
+
+#[tokio::test]
+async fn a_stream_that_is_taken_is_no_conn() {
+    let (give, mut given) = unbounded_channel();
+    let agree = handle(move |mut request: Request<RequestBody>| {
+        let (give, upgraded) = (give.clone(), Upgraded::of(&mut request));
+        async move {
+            tokio::spawn(async move { give.send(upgraded.await) });
+            Response::new(Body::empty())
+        }
+    });
+    let server = Server::new().transport(one()).extended_connect(true);
+    let serving = server.serve("tcp", "127.0.0.1:0", agree).await.unwrap();
+    let peer = Peer::open(&serving).await;
+    peer.say(&open_echo(1, "/echo")).await;
+    agreed(&peer, 1).await;
+    let mut upgraded = given.recv().await.unwrap().unwrap();
+    assert!(upgraded.conn().is_none() && upgraded.unread().is_empty() && upgraded.take_unread().is_empty());
+    let mut upgraded = upgraded.into_parts().unwrap_err();
+    peer.say(&frame(kind::DATA, 0, 1, b"there")).await;
+    let mut heard = [0; 5];
+    upgraded.read_exact(&mut heard).await.unwrap();
+    assert_eq!(&heard, b"there");
+    upgraded.write_all(b"back").await.unwrap();
+    let data = peer.until(|frame| frame.stream == 1).await;
+    assert_eq!((data.kind, &data.payload[..]), (kind::DATA, &b"back"[..]));
+    // As with a conn, the end of a drain is the end of it.
+    let (read, drained) =
+        tokio::join!(upgraded.read(&mut heard), serving.shutdown(Duration::from_millis(300)));
+    assert_eq!((drained.finished, drained.cut), (0, 1));
+    assert!(read.is_err(), "{read:?}");
+}
+
+#[tokio::test]
+async fn a_request_that_is_no_connect_becomes_nothing() {
+    let (give, mut given) = unbounded_channel();
+    let agree = handle(move |mut request: Request<RequestBody>| {
+        let (give, upgraded) = (give.clone(), Upgraded::of(&mut request));
+        async move {
+            tokio::spawn(async move { give.send(upgraded.await) });
+            Response::new(Body::empty())
+        }
+    });
+    let server = Server::new().transport(one()).extended_connect(true);
+    let serving = server.serve("tcp", "127.0.0.1:0", agree).await.unwrap();
+    let peer = Peer::open(&serving).await;
+    let get = [(":method", "GET"), (":scheme", "http"), (":path", "/"), (":authority", "a")];
+    peer.say(&frame(kind::HEADERS, flag::END_HEADERS | flag::END_STREAM, 1, &fields(&get))).await;
+    assert_eq!(peer.until(|frame| frame.stream == 1).await.status(), 200);
+    assert!(given.recv().await.unwrap().is_err());
+}
+
+#[tokio::test]
+async fn a_stream_that_nobody_takes_ends() {
+    let agree = handle(async |mut request: Request<RequestBody>| {
+        drop(Upgraded::of(&mut request));
+        Response::new(Body::empty())
+    });
+    let server = Server::new().transport(one()).extended_connect(true);
+    let serving = server.serve("tcp", "127.0.0.1:0", agree).await.unwrap();
+    let peer = Peer::open(&serving).await;
+    peer.say(&open_echo(1, "/echo")).await;
+    agreed(&peer, 1).await;
+    let end = peer.until(|frame| frame.stream == 1).await;
+    assert!(end.kind == kind::RST_STREAM || end.has(flag::END_STREAM), "{end:?}");
 }

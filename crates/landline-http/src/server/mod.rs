@@ -18,7 +18,6 @@ mod settings;
 mod state;
 mod stream;
 mod tls;
-mod turn;
 mod upgrade;
 mod watch;
 

@@ -10,7 +10,6 @@ use http::header::{self, HeaderMap, HeaderValue};
 use http::{Request, Response, StatusCode};
 use http_body::Body;
 use hyper::body::Incoming;
-use hyper::upgrade::OnUpgrade;
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
@@ -50,7 +49,6 @@ where
         }
         let stream = self.streams.as_ref().map(|streams| streams.begin(number));
         let exchange = Exchange::begin(&self.lives, stream, &request);
-        self.state.allows_upgrade(request.extensions().get::<OnUpgrade>().is_some());
         // A client of HTTP/2 may go on after it was told that there are no more. What it had under way by then is no fault.
         if let Some(beyond) = number.checked_sub(self.settings.max_requests).filter(|&beyond| beyond > 0) {
             if beyond > self.settings.http2.max_streams {

@@ -1,5 +1,6 @@
 //! What is known of one conn, by those who speak over it and by those who watch it.
 
+use std::ops::Deref;
 use std::sync::atomic::{
     AtomicBool, AtomicU32, AtomicUsize,
     Ordering::{Acquire, Relaxed, Release},
@@ -11,7 +12,7 @@ use std::time::Duration;
 use atomic_waker::AtomicWaker;
 use bytes::Bytes;
 use landline::serve::Draining;
-use landline::{Addr, Conn};
+use landline::{Addr, Conn, PooledBuf};
 
 use super::counters::Counts;
 use super::send_file::Handover;
@@ -84,11 +85,9 @@ pub(super) struct State {
     is_ending: AtomicBool,
     wants_parking: AtomicBool,
     /// What the peer has said before hyper asked for it.
-    pub(super) early: Kept,
-    /// What hyper has said and the conn did not take.
-    pub(super) unsaid: Kept,
-    /// Somebody may take the conn over with the next response.
-    may_upgrade: AtomicBool,
+    pub(super) early: Kept<Bytes>,
+    /// What was read for hyper, which is about to ask for it.
+    pub(super) heard: Kept<PooledBuf>,
     /// Hyper has asked for more of the peer than there was.
     is_listening: AtomicBool,
     /// It ends here and now.
@@ -104,28 +103,37 @@ pub(super) struct State {
 }
 
 /// Bytes that wait for somebody; mostly there are none.
-#[derive(Debug, Default)]
-pub(super) struct Kept {
-    bytes: Mutex<Bytes>,
+#[derive(Debug)]
+pub(super) struct Kept<B> {
+    bytes: Mutex<Option<B>>,
     is_there: AtomicBool,
 }
 
-impl Kept {
+impl<B> Default for Kept<B> {
+    fn default() -> Kept<B> {
+        Kept { bytes: Mutex::new(None), is_there: AtomicBool::new(false) }
+    }
+}
+
+impl<B: Deref<Target = [u8]>> Kept<B> {
     pub(super) fn is_there(&self) -> bool {
         self.is_there.load(Relaxed)
     }
 
-    pub(super) fn keep(&self, bytes: Bytes) {
-        self.is_there.store(!bytes.is_empty(), Relaxed);
-        *self.bytes.lock().unwrap_or_else(PoisonError::into_inner) = bytes;
+    /// Nothing where there are none.
+    pub(super) fn keep(&self, bytes: B) {
+        if !bytes.is_empty() {
+            *self.bytes.lock().unwrap_or_else(PoisonError::into_inner) = Some(bytes);
+            self.is_there.store(true, Relaxed);
+        }
     }
 
-    pub(super) fn take(&self) -> Bytes {
+    pub(super) fn take(&self) -> Option<B> {
         if !self.is_there() {
-            return Bytes::new();
+            return None;
         }
         self.is_there.store(false, Relaxed);
-        std::mem::take(&mut *self.bytes.lock().unwrap_or_else(PoisonError::into_inner))
+        self.bytes.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
@@ -213,8 +221,7 @@ impl State {
             is_ending: AtomicBool::new(false),
             wants_parking: AtomicBool::new(false),
             early: Kept::default(),
-            unsaid: Kept::default(),
-            may_upgrade: AtomicBool::new(false),
+            heard: Kept::default(),
             is_listening: AtomicBool::new(false),
             is_cut: AtomicBool::new(false),
             takers: AtomicU32::new(0),
@@ -440,17 +447,9 @@ impl State {
         }
     }
 
-    /// Whether hyper has asked for a head, and nothing of it is there yet.
+    /// Whether it is a socket of which hyper has asked for a head, and nothing of that is there yet.
     pub(super) fn waits_for_head(&self) -> bool {
-        self.is_listening() && self.in_flight() == 0 && !self.early.is_there()
-    }
-
-    pub(super) fn allows_upgrade(&self, may_upgrade: bool) {
-        self.may_upgrade.store(may_upgrade, Relaxed);
-    }
-
-    pub(super) fn may_upgrade(&self) -> bool {
-        self.may_upgrade.load(Relaxed)
+        self.is_socket && self.is_listening() && self.in_flight() == 0 && !self.early.is_there()
     }
 
     pub(super) fn listens(&self, is_listening: bool) {

@@ -37,7 +37,7 @@ where
 
     fn call(&mut self, request: Request<B>) -> S::Future {
         // Our own server tells it of every request.
-        if let Some(caller) = request.extensions().get::<Caller>() {
+        if let Some(caller) = Caller::current() {
             // An IP address, as clients of Unix sockets have no name.
             let ip = caller.peer_addr().and_then(landline::Addr::ip);
             let entry = begun(&request, ip.map(|ip| ip.to_canonical().to_string()));

@@ -1,5 +1,7 @@
 //! What the head of a request becomes on its way to a backend, and of a response on its way back. Pure.
 
+use std::net::IpAddr;
+
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Extensions, Method, StatusCode, Version, request};
@@ -43,11 +45,11 @@ pub(super) struct Head {
     pub(super) upgrade: Option<HeaderValue>,
 }
 
-/// Who asks: as our own server tells it, or another by an [`Addr`].
-fn peer_addr(extensions: &Extensions) -> Option<&Addr> {
-    match extensions.get::<Caller>() {
-        Some(caller) => caller.peer_addr(),
-        None => extensions.get(),
+/// Who asks: as whoever stands before tells it by an [`Addr`], or our own server by itself.
+fn peer_ip(extensions: &Extensions) -> Option<IpAddr> {
+    match extensions.get::<Addr>() {
+        Some(addr) => addr.ip(),
+        None => Caller::current()?.peer_addr()?.ip(),
     }
 }
 
@@ -82,7 +84,7 @@ impl Head {
             return refuse(StatusCode::NOT_IMPLEMENTED, "the request is to go no further than this proxy");
         }
         let peer = Peer {
-            ip: peer_addr(&parts.extensions).and_then(Addr::ip),
+            ip: peer_ip(&parts.extensions),
             host: host.as_ref().map(Authority::as_str),
             is_secure: parts
                 .extensions

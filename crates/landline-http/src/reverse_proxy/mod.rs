@@ -59,9 +59,9 @@ use shared::Shared;
 ///   of it went out, or its method is idempotent (RFC 9110 section 9.2.2) and it has no body.
 /// * **Headers.** What belongs to a conn stays there (RFC 9110 section 7.6.1), and `TE` keeps its `trailers`. The
 ///   backend is told of the client by `Forwarded` (RFC 7239) and `X-Forwarded-For`, `-Host` and `-Proto`; see
-///   [`Forwarding`]. The peer is that of the [`Caller`](crate::server::Caller) among the request's extensions, or else the
-///   [`landline::Addr`] there, and unknown without. `Host` stays as
-///   the client sent it; see [`Host`].
+///   [`Forwarding`]. The peer is the [`landline::Addr`] among the request's extensions, or else that of the
+///   [`Caller`](crate::server::Caller), which our own server knows, and unknown without. `Host` stays as the client sent it;
+///   see [`Host`].
 /// * **Loops.** Each request that is passed on names this proxy in its `CDN-Loop` (RFC 8586), by a word made at random. One
 ///   that comes back, as a backend is this proxy itself or leads to it, is answered with 508 (RFC 5842 section 7.2).
 /// * **Bodies** stream both ways with their trailers, in bounded memory. When the client leaves, or its body fails, the

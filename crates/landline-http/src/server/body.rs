@@ -12,7 +12,6 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use pin_project_lite::pin_project;
 
-use super::caller::Caller;
 use super::exchange::Exchange;
 use super::portion::{Data, Portion};
 use super::send_file::{self, Next};
@@ -32,7 +31,6 @@ type BoxError = Box<dyn StdError + Send + Sync>;
 #[derive(Debug)]
 pub struct RequestBody {
     body: Incoming,
-    caller: Caller,
     /// Until all has come; dropped behind `body`, so that hyper knows first.
     unread: Option<Unread>,
 }
@@ -88,19 +86,12 @@ impl std::fmt::Display for TooLong {
 impl StdError for TooLong {}
 
 impl RequestBody {
-    pub(super) fn new(body: Incoming, caller: Caller, most: u64) -> RequestBody {
-        let state = &caller.0.state;
+    pub(super) fn new(body: Incoming, state: &Arc<State>, most: u64) -> RequestBody {
         let unread = (!body.is_end_stream()).then(|| {
             state.busy();
             Unread { state: state.clone(), left: most, is_waiting: false, is_whole: false }
         });
-        RequestBody { body, caller, unread }
-    }
-
-    /// Who asks. The same as is among the request's extensions, but there whether or not it is
-    /// ([`Server::caller_extension`](super::Server::caller_extension)).
-    pub fn caller(&self) -> &Caller {
-        &self.caller
+        RequestBody { body, unread }
     }
 }
 

@@ -5,15 +5,34 @@ use std::sync::Arc;
 use landline::serve::Draining;
 use landline::{Addr, Context};
 
-use super::exchange::{Life, Outcome};
+use super::exchange::{Exchange, Life, Outcome};
 
-/// Who asks, and for how long; among the extensions of each request, unless
-/// [`Server::caller_extension`](super::Server::caller_extension) says otherwise, and with its body
-/// ([`RequestBody::caller`](super::RequestBody::caller)).
+/// Who asks, and for how long: of the request whose handler asks for it, by [`Caller::current`].
 #[derive(Clone)]
-pub struct Caller(pub(super) Arc<Life>);
+pub struct Caller(Arc<Life>);
 
 impl Caller {
+    /// That of the request whose handler asks: of any service that is called and polled for it, so also within layers and in the
+    /// handlers and extractors of axum. `None` elsewhere, as in a task that the handler has spawned, which is to be given it, or in
+    /// the body of a response.
+    ///
+    /// It is not among the request's extensions, where it would cost every request three allocations, whoever looks or not: of a
+    /// short response a tenth of what the server does beside the kernel.
+    ///
+    /// ```
+    /// # use http::{Request, Response};
+    /// # use landline_http::Body;
+    /// # use landline_http::server::{Caller, RequestBody};
+    /// async fn peer(_: Request<RequestBody>) -> Response<Body> {
+    ///     let caller = Caller::current();
+    ///     let peer = caller.as_ref().and_then(Caller::peer_addr);
+    ///     Response::new(Body::from(format!("you are {peer:?}")))
+    /// }
+    /// ```
+    pub fn current() -> Option<Caller> {
+        Exchange::current().map(Caller)
+    }
+
     /// The other end of the conn; of a Unix socket often nothing.
     pub fn peer_addr(&self) -> Option<&Addr> {
         self.0.state.peer.as_ref()
@@ -32,9 +51,9 @@ impl Caller {
     /// # use landline_http::Body;
     /// # use landline_http::server::events::{self, Event};
     /// # use landline_http::server::{Caller, RequestBody};
-    /// async fn clock(request: Request<RequestBody>) -> Response<Body> {
+    /// async fn clock(_: Request<RequestBody>) -> Response<Body> {
     ///     let (sender, events) = events::channel(1);
-    ///     let caller = request.extensions().get::<Caller>().cloned();
+    ///     let caller = Caller::current();
     ///     tokio::spawn(async move {
     ///         let caller = caller.ok_or(events::Gone)?;
     ///         loop {
@@ -71,7 +90,7 @@ impl Caller {
     /// # use landline_http::Body;
     /// # use landline_http::server::{Caller, RequestBody};
     /// async fn counted(request: Request<RequestBody>) -> Response<Body> {
-    ///     if let Some(caller) = request.extensions().get::<Caller>() {
+    ///     if let Some(caller) = Caller::current() {
     ///         let path = request.uri().path().to_owned();
     ///         caller.on_end(move |outcome| println!("{path}: {} bytes", outcome.bytes));
     ///     }

@@ -208,8 +208,13 @@ where
             if ends {
                 Pin::new(&mut conn).graceful_shutdown();
             }
+            hear_head(state, connected, cx)?;
             state.listens(false);
-            match Pin::new(&mut conn).poll(cx) {
+            let polled = Pin::new(&mut conn).poll(cx);
+            if let Some(heard) = state.heard.take() {
+                state.early.keep(Bytes::copy_from_slice(&heard));
+            }
+            match polled {
                 Poll::Ready(ended) => Poll::Ready(Ok(ended.map(|()| Step::Over)?)),
                 Poll::Pending if state.take_parking() => Poll::Ready(Ok(Step::Park)),
                 Poll::Pending if self.settings.half_close => Poll::Pending,
@@ -218,13 +223,9 @@ where
         });
         let step = step.await?;
         // There is nothing of an upgraded conn.
-        let unread = conn.into_parts().map_or(Bytes::new(), |parts| {
-            let early = state.take_early();
-            if early.is_empty() {
-                without_empty_lines(&parts.read_buf)
-            } else {
-                without_empty_lines(&[&parts.read_buf[..], &early[..]].concat())
-            }
+        let unread = conn.into_parts().map_or(Bytes::new(), |parts| match state.early.take() {
+            None => without_empty_lines(&parts.read_buf),
+            Some(early) => without_empty_lines(&[&parts.read_buf[..], &early[..]].concat()),
         });
         match step {
             Step::Park => return Ok(Spent::Parked(unread)),
@@ -300,20 +301,36 @@ async fn drive<T>(
     .await
 }
 
+/// Reads what has come of the next head, if hyper waits for one: it polls no socket then, as the first return out of a function
+/// that made a system call costs as much as the rest of a short one where the kernel guards returns (140 ns: AMD EPYC, Safe RET,
+/// 2026-11-26), and a call made behind it nothing. So this has to become part of its caller.
+#[inline(always)]
+fn hear_head(state: &State, conn: &Conn, cx: &mut Context<'_>) -> Result<(), BoxError> {
+    // Of the end hyper hears by itself.
+    if state.waits_for_head()
+        && let Poll::Ready(heard) = pin!(conn.read_pooled()).poll(cx)
+    {
+        let heard = heard?;
+        state.read(heard.len());
+        state.heard.keep(heard);
+    }
+    Ok(())
+}
+
 /// How much is heard of a peer that speaks while it is being answered, in bytes, before hyper asks for it.
 const EARLY: usize = 512;
 
 /// Ready, with why, when the peer has left while it is being answered. What it says meanwhile is kept for hyper, which does not
 /// listen then.
 fn poll_left(state: &State, conn: &Conn, cx: &mut Context<'_>) -> Poll<BoxError> {
-    while state.only_answers() && !state.is_listening() && !state.has_early() {
+    while state.only_answers() && !state.is_listening() && !state.early.is_there() {
         let mut room = [0; EARLY];
         let mut buffer = ReadBuf::new(&mut room);
         match ready!(Pin::new(&mut &*conn).poll_read(cx, &mut buffer)) {
             Ok(()) if buffer.filled().is_empty() => return Poll::Ready(LEFT.into()),
             Ok(()) => {
                 state.read(buffer.filled().len());
-                state.keep_early(Bytes::copy_from_slice(buffer.filled()));
+                state.early.keep(Bytes::copy_from_slice(buffer.filled()));
             }
             Err(error) => return Poll::Ready(error.into()),
         }

@@ -1,6 +1,6 @@
 //! One request and its response, from the complete head to the last byte.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -16,6 +16,11 @@ use super::stream::Stream;
 
 /// The target of the access log's events.
 pub(super) const LOG: &str = "landline_http::access";
+
+thread_local! {
+    /// That of the handler that is being called or polled.
+    static CURRENT: Cell<Option<Exchange>> = const { Cell::new(None) };
+}
 
 /// Counts and logs what becomes of a request when it is dropped. Small, as it moves with the response.
 pub(super) struct Exchange {
@@ -122,6 +127,15 @@ impl Lives {
     }
 }
 
+/// Calls or polls a handler, which can ask for its [`Exchange::current`] meanwhile. That one is lent and not cloned, as a clone
+/// is two locked instructions. `handler` catches its panics.
+pub(super) fn within<T>(exchange: &mut Option<Exchange>, handler: impl FnOnce() -> T) -> T {
+    let outer = CURRENT.replace(exchange.take());
+    let done = handler();
+    *exchange = CURRENT.replace(outer);
+    done
+}
+
 impl Exchange {
     pub(super) fn begin<B>(lives: &Lives, stream: Option<Arc<Stream>>, request: &Request<B>) -> Exchange {
         let life = lives.begin(request.method() == Method::HEAD);
@@ -145,8 +159,12 @@ impl Exchange {
         self.stream.clone()
     }
 
-    pub(super) fn life(&self) -> &Arc<Life> {
-        &self.life
+    /// The life of the request whose handler asks for it.
+    pub(super) fn current() -> Option<Arc<Life>> {
+        let exchange = CURRENT.take();
+        let life = exchange.as_ref().map(|exchange| exchange.life.clone());
+        CURRENT.set(exchange);
+        life
     }
 
     pub(super) fn answered(&self, status: StatusCode) {

@@ -234,16 +234,6 @@ impl Server {
         self
     }
 
-    /// Whether the [`Caller`] is among the extensions of each request; on by default. A function has it from the body, too
-    /// ([`RequestBody::caller`]); what sees another body, such as the handlers of axum, or only extensions, such as a
-    /// [`ReverseProxy`](crate::reverse_proxy::ReverseProxy), needs it there. For a response of a few bytes it is a tenth of what
-    /// the server does beside the kernel: three allocations.
-    #[must_use]
-    pub fn caller_extension(mut self, on: bool) -> Server {
-        self.settings.caller_extension = on;
-        self
-    }
-
     /// How many requests of one conn may be under way in HTTP/2; 200 by default.
     #[must_use]
     pub fn max_streams(mut self, streams: u32) -> Server {

@@ -36,16 +36,11 @@ pub(super) fn is_stand_in(bytes: &[u8]) -> bool {
     !bytes.is_empty() && std::ptr::eq(bytes.as_ptr(), STAND_IN.as_ptr())
 }
 
-/// Whether the kernel can send files over it by itself.
-pub(super) fn takes_files(conn: &Conn) -> bool {
-    matches!(conn, Conn::Tcp(_) | Conn::Unix(_))
-}
-
 /// The body of a file that the server reads itself, as nobody stands between who could want its bytes; any other is given
 /// back.
 pub(super) fn unwrapped<B: 'static>(body: B, state: &State) -> Result<files::Body, Option<B>> {
     let mut body = Some(body);
-    if !state.speaks_http1() || !state.takes_files {
+    if !state.speaks_http1() || !state.is_socket {
         return Err(body);
     }
     let any: &mut dyn Any = &mut body;

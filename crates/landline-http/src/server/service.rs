@@ -14,8 +14,7 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::body::{RequestBody, Sent};
-use super::caller::Caller;
-use super::exchange::{Exchange, Lives};
+use super::exchange::{Exchange, Lives, within};
 use super::refuse::refusal;
 use super::settings::Settings;
 use super::state::State;
@@ -67,29 +66,22 @@ where
             }
             return Answering { stage: Stage::Refused { status, words }, exchange: Some(exchange) };
         }
-        let caller = Caller(exchange.life().clone());
-        let told = self.settings.caller_extension.then(|| caller.clone());
-        let mut request = request.map(|body| RequestBody::new(body, caller, self.settings.max_body));
-        let extensions = request.extensions_mut();
+        let mut request = request.map(|body| RequestBody::new(body, &self.state, self.settings.max_body));
         if let Some(certificates) =
             self.state.secured.as_ref().and_then(|secured| secured.certificates.as_ref())
         {
-            extensions.insert(certificates.clone());
-        }
-        if let Some(caller) = told {
-            extensions.insert(caller);
+            request.extensions_mut().insert(certificates.clone());
         }
         let mut service = self.service.clone();
         // Most are ready at once, so that their request need not be kept anywhere.
-        let called = catch_unwind(AssertUnwindSafe(|| {
-            match service.poll_ready(&mut Context::from_waker(Waker::noop())) {
-                Poll::Ready(Ok(())) => Stage::Called { future: service.call(request) },
-                Poll::Ready(Err(error)) => Stage::Failed { error: Some(error) },
-                Poll::Pending => Stage::Waiting { waiting: Box::new((service, Some(request))) },
-            }
-        }));
-        let stage = called.unwrap_or_else(|_| Stage::Panicked);
-        Answering { stage, exchange: Some(exchange) }
+        let call = AssertUnwindSafe(|| match service.poll_ready(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Ok(())) => Stage::Called { future: service.call(request) },
+            Poll::Ready(Err(error)) => Stage::Failed { error: Some(error) },
+            Poll::Pending => Stage::Waiting { waiting: Box::new((service, Some(request))) },
+        });
+        let mut exchange = Some(exchange);
+        let called = within(&mut exchange, || catch_unwind(call));
+        Answering { stage: called.unwrap_or_else(|_| Stage::Panicked), exchange }
     }
 }
 
@@ -129,9 +121,10 @@ where
 {
     type Output = Result<Response<Sent<B>>, BoxError>;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let polled = catch_unwind(AssertUnwindSafe(|| self.as_mut().poll_handler(cx)));
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
+        let poll = AssertUnwindSafe(|| poll_handler(this.stage, cx));
+        let polled = within(this.exchange, || catch_unwind(poll));
         let (status, words) = match polled {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(Step::Refused(status, words))) => (status, words),
@@ -210,31 +203,31 @@ enum Step<R, E> {
     Beyond,
 }
 
-impl<S: Service<Request<RequestBody>>> Answering<S> {
-    fn poll_handler(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Step<S::Response, S::Error>> {
-        let mut this = self.project();
-        loop {
-            let future = match this.stage.as_mut().project() {
-                StageProjection::Refused { status, words } => {
-                    return Poll::Ready(Step::Refused(*status, words));
-                }
-                StageProjection::Called { future } => return future.poll(cx).map(Step::Answered),
-                StageProjection::Failed { error } => {
-                    let Some(error) = error.take() else { return Poll::Pending };
+fn poll_handler<S: Service<Request<RequestBody>>>(
+    mut stage: Pin<&mut Stage<S, S::Future, S::Error>>,
+    cx: &mut Context<'_>,
+) -> Poll<Step<S::Response, S::Error>> {
+    loop {
+        let future = match stage.as_mut().project() {
+            StageProjection::Refused { status, words } => {
+                return Poll::Ready(Step::Refused(*status, words));
+            }
+            StageProjection::Called { future } => return future.poll(cx).map(Step::Answered),
+            StageProjection::Failed { error } => {
+                let Some(error) = error.take() else { return Poll::Pending };
+                return Poll::Ready(Step::Answered(Err(error)));
+            }
+            StageProjection::Beyond => return Poll::Ready(Step::Beyond),
+            StageProjection::Panicked => return Poll::Ready(Step::Panicked),
+            StageProjection::Waiting { waiting } => {
+                let (service, request) = &mut **waiting;
+                if let Err(error) = ready!(service.poll_ready(cx)) {
                     return Poll::Ready(Step::Answered(Err(error)));
                 }
-                StageProjection::Beyond => return Poll::Ready(Step::Beyond),
-                StageProjection::Panicked => return Poll::Ready(Step::Panicked),
-                StageProjection::Waiting { waiting } => {
-                    let (service, request) = &mut **waiting;
-                    if let Err(error) = ready!(service.poll_ready(cx)) {
-                        return Poll::Ready(Step::Answered(Err(error)));
-                    }
-                    let Some(request) = request.take() else { return Poll::Pending };
-                    service.call(request)
-                }
-            };
-            this.stage.set(Stage::Called { future });
-        }
+                let Some(request) = request.take() else { return Poll::Pending };
+                service.call(request)
+            }
+        };
+        stage.set(Stage::Called { future });
     }
 }

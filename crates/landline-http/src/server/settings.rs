@@ -16,7 +16,6 @@ pub(super) struct Settings {
     pub(super) max_body: u64,
     pub(super) max_requests: u32,
     pub(super) half_close: bool,
-    pub(super) caller_extension: bool,
     pub(super) http2: Http2,
 }
 
@@ -46,7 +45,6 @@ impl Default for Settings {
             max_body: 1 << 30,
             max_requests: u32::MAX,
             half_close: false,
-            caller_extension: true,
             http2: Http2 {
                 max_streams: 200,
                 max_header_list: 64 << 10,

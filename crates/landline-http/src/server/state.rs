@@ -1,5 +1,6 @@
 //! What is known of one conn, by those who speak over it and by those who watch it.
 
+use std::ops::Deref;
 use std::sync::atomic::{
     AtomicBool, AtomicU32, AtomicUsize,
     Ordering::{Acquire, Relaxed, Release},
@@ -11,10 +12,10 @@ use std::time::Duration;
 use atomic_waker::AtomicWaker;
 use bytes::Bytes;
 use landline::serve::Draining;
-use landline::{Addr, Conn};
+use landline::{Addr, Conn, PooledBuf};
 
 use super::counters::Counts;
-use super::send_file::{self, Handover};
+use super::send_file::Handover;
 use super::settings::{Doing, Settings, Tick, is_idle_for_long, ticks};
 use super::stream::Streams;
 use super::tls::PeerCertificates;
@@ -45,8 +46,8 @@ pub(super) struct State {
     pub(super) peer: Option<Addr>,
     /// There if it is over TLS.
     pub(super) secured: Option<Secured>,
-    /// Whether the kernel can send files over it by itself.
-    pub(super) takes_files: bool,
+    /// Whether it is one, over which the kernel can send files by itself.
+    pub(super) is_socket: bool,
     pub(super) draining: Draining,
     pub(super) clock: Arc<Clock>,
     pub(super) counts: Arc<Counts>,
@@ -83,9 +84,10 @@ pub(super) struct State {
     /// No further request is wanted.
     is_ending: AtomicBool,
     wants_parking: AtomicBool,
-    /// What the peer has said while it was being answered, before hyper asked for it.
-    early: Mutex<Bytes>,
-    has_early: AtomicBool,
+    /// What the peer has said before hyper asked for it.
+    pub(super) early: Kept<Bytes>,
+    /// What was read for hyper, which is about to ask for it.
+    pub(super) heard: Kept<PooledBuf>,
     /// Hyper has asked for more of the peer than there was.
     is_listening: AtomicBool,
     /// It ends here and now.
@@ -98,6 +100,41 @@ pub(super) struct State {
     driver: Mutex<Option<Waker>>,
     /// Whoever waits for HTTP to be over.
     heir: AtomicWaker,
+}
+
+/// Bytes that wait for somebody; mostly there are none.
+#[derive(Debug)]
+pub(super) struct Kept<B> {
+    bytes: Mutex<Option<B>>,
+    is_there: AtomicBool,
+}
+
+impl<B> Default for Kept<B> {
+    fn default() -> Kept<B> {
+        Kept { bytes: Mutex::new(None), is_there: AtomicBool::new(false) }
+    }
+}
+
+impl<B: Deref<Target = [u8]>> Kept<B> {
+    pub(super) fn is_there(&self) -> bool {
+        self.is_there.load(Relaxed)
+    }
+
+    /// Nothing where there are none.
+    pub(super) fn keep(&self, bytes: B) {
+        if !bytes.is_empty() {
+            *self.bytes.lock().unwrap_or_else(PoisonError::into_inner) = Some(bytes);
+            self.is_there.store(true, Relaxed);
+        }
+    }
+
+    pub(super) fn take(&self) -> Option<B> {
+        if !self.is_there() {
+            return None;
+        }
+        self.is_there.store(false, Relaxed);
+        self.bytes.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
 }
 
 /// What the handshake of TLS has found out.
@@ -158,7 +195,7 @@ impl State {
         State {
             peer: conn.peer_addr().ok(),
             secured,
-            takes_files: send_file::takes_files(conn),
+            is_socket: matches!(conn, Conn::Tcp(_) | Conn::Unix(_)),
             draining: worker.draining.clone(),
             clock,
             counts,
@@ -183,8 +220,8 @@ impl State {
             has_heads: AtomicBool::new(true),
             is_ending: AtomicBool::new(false),
             wants_parking: AtomicBool::new(false),
-            early: Mutex::default(),
-            has_early: AtomicBool::new(false),
+            early: Kept::default(),
+            heard: Kept::default(),
             is_listening: AtomicBool::new(false),
             is_cut: AtomicBool::new(false),
             takers: AtomicU32::new(0),
@@ -410,22 +447,9 @@ impl State {
         }
     }
 
-    /// Whether something is kept that hyper is to be given before all else.
-    pub(super) fn has_early(&self) -> bool {
-        self.has_early.load(Relaxed)
-    }
-
-    pub(super) fn keep_early(&self, early: Bytes) {
-        self.has_early.store(!early.is_empty(), Relaxed);
-        *self.early.lock().unwrap_or_else(PoisonError::into_inner) = early;
-    }
-
-    pub(super) fn take_early(&self) -> Bytes {
-        if !self.has_early() {
-            return Bytes::new();
-        }
-        self.has_early.store(false, Relaxed);
-        std::mem::take(&mut *self.early.lock().unwrap_or_else(PoisonError::into_inner))
+    /// Whether it is a socket of which hyper has asked for a head, and nothing of that is there yet.
+    pub(super) fn waits_for_head(&self) -> bool {
+        self.is_socket && self.is_listening() && self.in_flight() == 0 && !self.early.is_there()
     }
 
     pub(super) fn listens(&self, is_listening: bool) {

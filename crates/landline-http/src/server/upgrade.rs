@@ -98,7 +98,7 @@ impl Upgraded {
         // Until the server's own task has let go of it: that may be on another thread, a moment later.
         poll_fn(|cx| taken.state().poll_left(cx)).await;
         let conn = Arc::into_inner(conn).ok_or_else(|| io::Error::other("the conn is still used"))?;
-        let early = taken.state().take_early();
+        let early = taken.state().early.take().unwrap_or_default();
         let unread = [&parts.read_buf[..], &ahead[..], &early[..]].concat().into();
         Ok(Ok((conn, unread, Place(taken))))
     }

@@ -112,9 +112,9 @@ async fn a_client_that_comes_again_tells_where_it_was() {
 
 #[tokio::test]
 async fn a_drain_ends_events_whose_sender_listens_for_it() {
-    let service = handle(async |request: Request<RequestBody>| {
+    let service = handle(async |_: Request<RequestBody>| {
         let (sender, events) = events::channel(1);
-        let caller = request.extensions().get::<Caller>().unwrap().clone();
+        let caller = Caller::current().unwrap();
         tokio::spawn(async move {
             caller.draining().begun().await;
             sender.send(Event::new().data("the end")).await.unwrap();

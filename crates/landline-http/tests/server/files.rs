@@ -139,7 +139,7 @@ impl Service<Request<RequestBody>> for Told {
             assert!(outcome.is_whole);
             sent.fetch_add(outcome.bytes, Relaxed);
         };
-        request.extensions().get::<Caller>().unwrap().on_end(tell);
+        Caller::current().unwrap().on_end(tell);
         self.0.call(request)
     }
 }

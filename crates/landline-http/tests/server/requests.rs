@@ -37,7 +37,7 @@ async fn the_caller_is_known_and_its_context_ends_with_the_request() {
         move |request: Request<RequestBody>| {
             let contexts = contexts.clone();
             async move {
-                let caller = request.extensions().get::<Caller>().unwrap();
+                let caller = Caller::current().unwrap();
                 contexts.lock().unwrap().push(caller.context().clone());
                 if request.uri().path() == "/stays" {
                     std::future::pending::<()>().await;
@@ -198,7 +198,7 @@ async fn the_end_of_a_request_is_told_with_what_became_of_it() {
         move |request: Request<RequestBody>| {
             let outcomes = outcomes.clone();
             async move {
-                let caller = request.extensions().get::<Caller>().unwrap();
+                let caller = Caller::current().unwrap();
                 caller.on_end(|_| panic!("nobody else minds"));
                 caller.on_end(move |outcome| outcomes.lock().unwrap().push(*outcome));
                 match request.uri().path() {

@@ -10,7 +10,7 @@ use tokio::io::ReadBuf;
 
 use super::{Either, apart};
 use crate::error::Cause;
-use crate::fd::{Direction, IOV_MAX, Io, NetFd, PooledBuf, ReadOnce, counted};
+use crate::fd::{Direction, IOV_MAX, Io, NetFd, PooledBuf, ReadOnce, Receive, counted};
 use crate::network::UnixKind;
 use crate::sys::{self, Incoming};
 
@@ -49,21 +49,14 @@ impl UnixFd {
 
     pub(crate) fn read<'a>(&'a self, buffer: &'a mut [u8]) -> impl Future<Output = Result<usize, Cause>> {
         match self.kind() {
-            UnixKind::Stream => Either::left(
-                self.fd.read_io(buffer, |fd, buffer| recv_stream(fd, &mut [IoSliceMut::new(buffer)])),
-            ),
+            UnixKind::Stream => Either::left(self.fd.read_by(buffer, RecvStream)),
             UnixKind::Datagram | UnixKind::Seqpacket => Either::right(apart(self.fd.recv(buffer))),
         }
     }
 
     pub(crate) fn read_pooled(&self) -> impl Future<Output = Result<PooledBuf, Cause>> {
         match self.kind() {
-            UnixKind::Stream => Either::left(self.fd.call(Direction::Read, |socket, fd| {
-                let mut buffer = PooledBuf::for_stream();
-                let Io { value, readiness } = recv_stream(fd, &mut [IoSliceMut::new(buffer.room())])?;
-                socket.count(Direction::Read, value);
-                Ok(Io { value: buffer.filled(value), readiness })
-            })),
+            UnixKind::Stream => Either::left(self.fd.read_pooled_by(RecvStream)),
             UnixKind::Datagram | UnixKind::Seqpacket => Either::right(apart(self.fd.recv_pooled())),
         }
     }
@@ -152,6 +145,16 @@ impl UnixFd {
             UnixKind::Stream => self.fd.poll_write_vectored(cx, buffers),
             UnixKind::Datagram | UnixKind::Seqpacket => self.fd.poll_send_vectored(cx, buffers),
         }
+    }
+}
+
+/// By recvmsg(2), as a read of a Unix socket stops where there were descriptors.
+struct RecvStream;
+
+impl Receive for RecvStream {
+    #[inline(always)]
+    fn receive(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> rustix::io::Result<Io<usize>> {
+        recv_stream(fd, &mut [IoSliceMut::new(buffer)])
     }
 }
 

@@ -9,8 +9,9 @@ use rustix::io::Errno;
 use tokio::io::Interest;
 use tokio::io::unix::{AsyncFd, AsyncFdReadyGuard};
 
+use super::call::{Apart, Operate};
 use super::limits::Direction;
-use super::net_fd::{Io, Readiness, Shared};
+use super::net_fd::{Io, NetFd, Readiness, Shared};
 use crate::error::Cause;
 use crate::sys::{self, Entered, Number};
 
@@ -53,13 +54,13 @@ fn poll_registration<'a>(
 /// return predictor at every system call, the first return out of a function that made one costs as much as the rest of
 /// a short call. What is rare is a function of its own.
 #[inline(always)]
-pub(super) fn try_io<T>(
-    shared: &Arc<Shared>,
+pub(super) fn try_io<O: Operate>(
+    socket: &NetFd,
     io: &Entered<'_>,
     direction: Direction,
-    operation: &mut impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<T>>,
-) -> Option<Result<T, Cause>> {
-    if shared.limits.is_spent(direction) {
+    operation: &mut O,
+) -> Option<Result<O::Value, Cause>> {
+    if socket.limits().is_spent(direction) {
         return None;
     }
     // Before the reactor knows the socket, it is believed ready until it proves not to be. To register it then tells of what
@@ -67,47 +68,47 @@ pub(super) fn try_io<T>(
     // report: whoever has to wait for the first bytes need not wait to answer them.
     match (direction, io.registration()) {
         (Direction::Read, Some(registration)) => {
-            try_registered(shared, io, direction, registration, operation)
+            try_registered(socket, io, direction, registration, operation)
         }
-        (Direction::Read, None) => rarely(|| try_directly(shared, io, direction, operation)),
-        (Direction::Write, Some(registration)) if shared.limits.was_full() => {
-            rarely(|| try_registered(shared, io, direction, registration, operation))
+        (Direction::Read, None) => rarely(|| try_directly(socket, io, direction, &mut Apart(operation))),
+        (Direction::Write, Some(registration)) if socket.limits().was_full() => {
+            rarely(|| try_registered(socket, io, direction, registration, &mut Apart(operation)))
         }
-        (Direction::Write, _) => try_directly(shared, io, direction, operation),
+        (Direction::Write, _) => try_directly(socket, io, direction, operation),
     }
 }
 
 #[inline(always)]
-fn try_directly<T>(
-    shared: &Arc<Shared>,
+fn try_directly<O: Operate>(
+    socket: &NetFd,
     io: &Entered<'_>,
     direction: Direction,
-    operation: &mut impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<T>>,
-) -> Option<Result<T, Cause>> {
-    let (result, readiness) = once(io.as_fd(), operation);
-    shared.limits.set_spent(direction, readiness == Readiness::UsedUp);
+    operation: &mut O,
+) -> Option<Result<O::Value, Cause>> {
+    let (result, readiness) = once(socket, io.as_fd(), operation);
+    socket.limits().set_spent(direction, readiness == Readiness::UsedUp);
     result
 }
 
 #[inline(always)]
-fn try_registered<T>(
-    shared: &Arc<Shared>,
+fn try_registered<O: Operate>(
+    socket: &NetFd,
     io: &Entered<'_>,
     direction: Direction,
     registration: &AsyncFd<Number>,
-    operation: &mut impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<T>>,
-) -> Option<Result<T, Cause>> {
-    let mut guard = match poll_registration(shared, registration, direction) {
+    operation: &mut O,
+) -> Option<Result<O::Value, Cause>> {
+    let mut guard = match poll_registration(&socket.0, registration, direction) {
         Poll::Pending => return None,
         Poll::Ready(Err(error)) => return Some(Err(error.into())),
         Poll::Ready(Ok(guard)) => guard,
     };
     // Not within `try_io` of tokio's, a function to return from.
-    let (result, readiness) = once(io.as_fd(), operation);
+    let (result, readiness) = once(socket, io.as_fd(), operation);
     let is_spent = readiness == Readiness::UsedUp
         && !(direction == Direction::Read && result.is_some() && has_had_urgent_data(registration));
     if is_spent {
-        shared.limits.set_spent(direction, true);
+        socket.limits().set_spent(direction, true);
         // The readiness of the event that was seen before the call, and of no later one.
         guard.clear_ready();
     }
@@ -122,12 +123,13 @@ fn rarely<T>(attempt: impl FnOnce() -> T) -> T {
 
 /// What one call gave, which is nothing if the socket was not ready after all.
 #[inline(always)]
-fn once<T>(
+fn once<O: Operate>(
+    socket: &NetFd,
     fd: BorrowedFd<'_>,
-    operation: &mut impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<T>>,
-) -> (Option<Result<T, Cause>>, Readiness) {
+    operation: &mut O,
+) -> (Option<Result<O::Value, Cause>>, Readiness) {
     loop {
-        match operation(fd) {
+        match operation.operate(socket, fd) {
             Ok(Io { value, readiness }) => return (Some(Ok(value)), readiness),
             Err(Errno::INTR) => {}
             Err(Errno::AGAIN) => return (None, Readiness::UsedUp),

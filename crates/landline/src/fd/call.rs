@@ -9,6 +9,37 @@ use super::limits::{Direction, Expiry, Limits};
 use super::net_fd::{Io, NetFd};
 use crate::error::Cause;
 
+/// What is done with a socket as soon as it may be.
+///
+/// A closure is one. Where the system call is to be made without a return behind it (see [`attempt`](super::attempt)) it is a type
+/// with `inline(always)`, which a closure cannot have: each is called from several places, and so would be a function.
+pub(crate) trait Operate {
+    type Value;
+
+    fn operate(&mut self, socket: &NetFd, fd: BorrowedFd<'_>) -> rustix::io::Result<Io<Self::Value>>;
+}
+
+impl<T, F: FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<T>>> Operate for F {
+    type Value = T;
+
+    #[inline]
+    fn operate(&mut self, _: &NetFd, fd: BorrowedFd<'_>) -> rustix::io::Result<Io<T>> {
+        self(fd)
+    }
+}
+
+/// An operation as a function of its own, for where the call that it makes is not what is usual.
+pub(super) struct Apart<'a, O>(pub(super) &'a mut O);
+
+impl<O: Operate> Operate for Apart<'_, O> {
+    type Value = O::Value;
+
+    #[inline(never)]
+    fn operate(&mut self, socket: &NetFd, fd: BorrowedFd<'_>) -> rustix::io::Result<Io<O::Value>> {
+        self.0.operate(socket, fd)
+    }
+}
+
 /// A call under way. A type of its own, because every task that reads or writes keeps one, and what an `async fn` would
 /// keep is twice as large; for the same reason the operation is given the socket, and need not keep it too.
 pub(crate) struct Call<'a, F> {
@@ -35,11 +66,8 @@ impl<'a, F> Call<'a, F> {
     }
 }
 
-impl<T, F> Future for Call<'_, F>
-where
-    F: FnMut(&NetFd, BorrowedFd<'_>) -> rustix::io::Result<Io<T>> + Unpin,
-{
-    type Output = Result<T, Cause>;
+impl<F: Operate + Unpin> Future for Call<'_, F> {
+    type Output = Result<F::Value, Cause>;
 
     #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
@@ -47,11 +75,11 @@ where
         if *at_once {
             return Poll::Ready(fd.with_open(|open| {
                 fd.check(*direction)?;
-                Ok(operation(fd, open)?.value)
+                Ok(operation.operate(fd, open)?.value)
             }));
         }
         let mut waiter = Waiter::Call { seat, expiry };
-        fd.poll_waiting(*direction, &mut waiter, cx, &mut |open| operation(fd, open))
+        fd.poll_waiting(*direction, &mut waiter, cx, operation)
     }
 }
 

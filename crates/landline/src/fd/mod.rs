@@ -21,6 +21,6 @@ pub(crate) use monitor::Monitor;
 pub(crate) use net_fd::{Ends, Io, NetFd};
 pub(crate) use relay::{ReadOnce, Relay, RelayError};
 pub(crate) use splice::Spliced;
-pub(crate) use stream::{IOV_MAX, counted};
+pub(crate) use stream::{IOV_MAX, Receive, counted};
 
 pub use pool::PooledBuf;

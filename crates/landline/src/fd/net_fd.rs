@@ -17,7 +17,7 @@ use tokio::task::coop;
 use tokio::time::Instant;
 
 use super::attempt::{INTEREST, has_had_urgent_data, poll_ready, try_io};
-use super::call::{Call, Waiter};
+use super::call::{Apart, Call, Operate, Waiter};
 use super::limits::{Direction, Limits};
 use super::meter::{Meter, Traffic};
 use super::monitor::Monitor;
@@ -122,17 +122,13 @@ impl NetFd {
     pub(crate) fn io<'a, T>(
         &'a self,
         direction: Direction,
-        mut operation: impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<T>> + Unpin + 'a,
-    ) -> Call<'a, impl FnMut(&NetFd, BorrowedFd<'_>) -> rustix::io::Result<Io<T>>> {
-        self.call(direction, move |_, fd| operation(fd))
+        operation: impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<T>> + Unpin + 'a,
+    ) -> Call<'a, impl Operate<Value = T> + Unpin> {
+        self.call(direction, operation)
     }
 
-    /// The same with an operation that is given the socket, and so need not keep it.
     #[inline]
-    pub(crate) fn call<T, F>(&self, direction: Direction, operation: F) -> Call<'_, F>
-    where
-        F: FnMut(&NetFd, BorrowedFd<'_>) -> rustix::io::Result<Io<T>> + Unpin,
-    {
+    pub(crate) fn call<O: Operate + Unpin>(&self, direction: Direction, operation: O) -> Call<'_, O> {
         Call::new(self, direction, operation)
     }
 
@@ -152,13 +148,13 @@ impl NetFd {
 
     /// The way that waits for nothing is compiled into the caller, for the reason that [`try_io`] tells of.
     #[inline(always)]
-    pub(super) fn poll_waiting<T>(
+    pub(super) fn poll_waiting<O: Operate>(
         &self,
         direction: Direction,
         waiter: &mut Waiter<'_>,
         cx: &mut task::Context<'_>,
-        operation: &mut impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<T>>,
-    ) -> Poll<Result<T, Cause>> {
+        operation: &mut O,
+    ) -> Poll<Result<O::Value, Cause>> {
         let shared = &self.0;
         let Some(io) = shared.io.enter() else { return Poll::Ready(Err(Cause::Closed)) };
         // As tokio's own sockets do, so that a busy conn does not starve the other tasks of its thread. A read that asks
@@ -166,9 +162,9 @@ impl NetFd {
         let asks_reactor = direction == Direction::Read && io.registration().is_some();
         let budget = if asks_reactor { None } else { Some(ready!(coop::poll_proceed(cx))) };
         shared.limits.check(direction)?;
-        let polled = match try_io(shared, &io, direction, operation) {
+        let polled = match try_io(self, &io, direction, operation) {
             Some(result) => Poll::Ready(result),
-            None => self.poll_enlisted(&io, direction, waiter, cx, operation),
+            None => self.poll_enlisted(&io, direction, waiter, cx, &mut Apart(operation)),
         };
         if let (Poll::Ready(_), Some(budget)) = (&polled, budget) {
             budget.made_progress();
@@ -178,14 +174,14 @@ impl NetFd {
 
     /// Waits, and tries again whenever that was for nothing.
     #[inline(never)]
-    fn poll_enlisted<T>(
+    fn poll_enlisted<O: Operate>(
         &self,
         io: &Entered<'_>,
         direction: Direction,
         waiter: &mut Waiter<'_>,
         cx: &mut task::Context<'_>,
-        operation: &mut impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<T>>,
-    ) -> Poll<Result<T, Cause>> {
+        operation: &mut O,
+    ) -> Poll<Result<O::Value, Cause>> {
         let shared = &self.0;
         loop {
             waiter.enlist(&shared.limits, direction, cx);
@@ -196,7 +192,7 @@ impl NetFd {
                 return waiter.poll_reached(&shared.limits, direction, cx).map(Err);
             }
             shared.limits.check(direction)?;
-            if let Some(result) = try_io(shared, io, direction, operation) {
+            if let Some(result) = try_io(self, io, direction, operation) {
                 return Poll::Ready(result);
             }
         }
@@ -210,7 +206,7 @@ impl NetFd {
     ) -> Option<Result<T, Cause>> {
         let Some(io) = self.0.io.enter() else { return Some(Err(Cause::Closed)) };
         match self.0.limits.check(direction) {
-            Ok(()) => try_io(&self.0, &io, direction, operation),
+            Ok(()) => try_io(self, &io, direction, operation),
             Err(cause) => Some(Err(cause)),
         }
     }

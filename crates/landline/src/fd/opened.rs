@@ -38,7 +38,7 @@ impl Opened<'_> {
         operation: &mut impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<T>>,
     ) -> Option<Result<T, Cause>> {
         match self.fd.0.limits.check(direction) {
-            Ok(()) => try_io(&self.fd.0, &self.io, direction, operation),
+            Ok(()) => try_io(self.fd, &self.io, direction, operation),
             Err(cause) => Some(Err(cause)),
         }
     }

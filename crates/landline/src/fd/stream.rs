@@ -1,6 +1,7 @@
 //! Moving bytes: what every stream socket shares.
 
 use std::io::{IoSlice, IoSliceMut};
+use std::marker::PhantomData;
 use std::os::fd::BorrowedFd;
 use std::task::{self, Poll};
 
@@ -8,40 +9,112 @@ use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, Shutdown};
 use tokio::io::ReadBuf;
 
-use super::call::Call;
+use super::call::{Call, Operate};
 use super::limits::Direction;
 use super::net_fd::{Io, NetFd, Readiness};
-use super::pool::{PooledBuf, STREAM};
+use super::pool::PooledBuf;
 use crate::error::Cause;
 use crate::sys;
 
 /// The most buffers one system call takes (`IOV_MAX`, limits.h).
 pub(crate) const IOV_MAX: usize = 1024;
 
+/// How a stream's bytes are received.
+pub(crate) trait Receive {
+    fn receive(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> rustix::io::Result<Io<usize>>;
+}
+
+/// By recv(2).
+struct Recv;
+
+impl Receive for Recv {
+    #[inline(always)]
+    fn receive(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> rustix::io::Result<Io<usize>> {
+        let (count, _) = rustix::net::recv(fd, &mut *buffer, RecvFlags::empty())?;
+        Ok(counted(count, buffer.len()))
+    }
+}
+
+struct Read<'a, R> {
+    buffer: &'a mut [u8],
+    by: PhantomData<R>,
+}
+
+impl<R: Receive> Operate for Read<'_, R> {
+    type Value = usize;
+
+    #[inline(always)]
+    fn operate(&mut self, socket: &NetFd, fd: BorrowedFd<'_>) -> rustix::io::Result<Io<usize>> {
+        match self.buffer {
+            [] => Ok(Io::kept(0)),
+            _ => {
+                let read = R::receive(fd, self.buffer)?;
+                socket.count(Direction::Read, read.value);
+                Ok(read)
+            }
+        }
+    }
+}
+
+struct ReadPooled<R>(PhantomData<R>);
+
+impl<R: Receive> Operate for ReadPooled<R> {
+    type Value = PooledBuf;
+
+    #[inline(always)]
+    fn operate(&mut self, socket: &NetFd, fd: BorrowedFd<'_>) -> rustix::io::Result<Io<PooledBuf>> {
+        let mut buffer = PooledBuf::for_stream();
+        let Io { value, readiness } = R::receive(fd, buffer.room())?;
+        socket.count(Direction::Read, value);
+        Ok(Io { value: buffer.filled(value), readiness })
+    }
+}
+
+struct Write<'a>(&'a [u8]);
+
+impl Operate for Write<'_> {
+    type Value = usize;
+
+    #[inline(always)]
+    fn operate(&mut self, socket: &NetFd, fd: BorrowedFd<'_>) -> rustix::io::Result<Io<usize>> {
+        socket.sent(send(fd, self.0))
+    }
+}
+
+/// With flags of send(2), as a parameter of the type, so that they take no room in the call.
+struct WriteAll<'a, const FLAGS: u32>(&'a [u8]);
+
+impl<const FLAGS: u32> Operate for WriteAll<'_, FLAGS> {
+    type Value = ();
+
+    #[inline(always)]
+    fn operate(&mut self, socket: &NetFd, fd: BorrowedFd<'_>) -> rustix::io::Result<Io<()>> {
+        if !self.0.is_empty() {
+            let flags = SendFlags::from_bits_retain(FLAGS) | SendFlags::NOSIGNAL;
+            let sent = rustix::net::send(fd, self.0, flags)?;
+            socket.count(Direction::Write, sent);
+            self.0 = &self.0[sent..];
+        }
+        // After less than all, the socket's buffer is full.
+        if self.0.is_empty() { Ok(Io::kept(())) } else { Err(Errno::AGAIN) }
+    }
+}
+
 impl NetFd {
     #[inline]
-    pub(crate) fn read<'a>(
-        &'a self,
-        buffer: &'a mut [u8],
-    ) -> Call<'a, impl FnMut(&NetFd, BorrowedFd<'_>) -> rustix::io::Result<Io<usize>>> {
-        self.read_io(buffer, |fd, buffer| {
-            let (count, _) = rustix::net::recv(fd, &mut *buffer, RecvFlags::empty())?;
-            Ok(counted(count, buffer.len()))
-        })
+    pub(crate) fn read<'a>(&'a self, buffer: &'a mut [u8]) -> Call<'a, impl Operate<Value = usize> + Unpin> {
+        self.read_by(buffer, Recv)
     }
 
-    /// Reads with `receive`; into an empty buffer without waiting.
+    /// Into an empty buffer it reads without waiting.
     #[inline]
-    pub(crate) fn read_io<'a>(
+    pub(crate) fn read_by<'a, R: Receive + Unpin + 'a>(
         &'a self,
         buffer: &'a mut [u8],
-        mut receive: impl FnMut(BorrowedFd<'_>, &mut [u8]) -> rustix::io::Result<Io<usize>> + Unpin,
-    ) -> Call<'a, impl FnMut(&NetFd, BorrowedFd<'_>) -> rustix::io::Result<Io<usize>>> {
+        _: R,
+    ) -> Call<'a, impl Operate<Value = usize> + Unpin> {
         let empty = buffer.is_empty();
-        let call = self.call(Direction::Read, move |socket, fd| match buffer {
-            [] => Ok(Io::kept(0)),
-            _ => receive(fd, buffer).inspect(|read| socket.count(Direction::Read, read.value)),
-        });
+        let call = self.call(Direction::Read, Read { buffer, by: PhantomData::<R> });
         if empty { call.at_once() } else { call }
     }
 
@@ -64,15 +137,16 @@ impl NetFd {
 
     /// Reads into a buffer that is taken only when there is something to read.
     #[inline]
-    pub(crate) fn read_pooled(
+    pub(crate) fn read_pooled(&self) -> Call<'_, impl Operate<Value = PooledBuf> + Unpin> {
+        self.read_pooled_by(Recv)
+    }
+
+    #[inline]
+    pub(crate) fn read_pooled_by<R: Receive + Unpin>(
         &self,
-    ) -> Call<'_, impl FnMut(&NetFd, BorrowedFd<'_>) -> rustix::io::Result<Io<PooledBuf>>> {
-        self.call(Direction::Read, |socket, fd| {
-            let mut buffer = PooledBuf::for_stream();
-            let (count, _) = rustix::net::recv(fd, buffer.room(), RecvFlags::empty())?;
-            socket.count(Direction::Read, count);
-            Ok(Io { value: buffer.filled(count), readiness: counted(count, STREAM).readiness })
-        })
+        _: R,
+    ) -> Call<'_, impl Operate<Value = PooledBuf> + Unpin> {
+        self.call(Direction::Read, ReadPooled(PhantomData::<R>))
     }
 
     pub(crate) async fn peek(&self, buffer: &mut [u8]) -> Result<usize, Cause> {
@@ -85,38 +159,23 @@ impl NetFd {
     }
 
     #[inline]
-    pub(crate) fn write<'a>(
-        &'a self,
-        buffer: &'a [u8],
-    ) -> Call<'a, impl FnMut(&NetFd, BorrowedFd<'_>) -> rustix::io::Result<Io<usize>>> {
-        self.call(Direction::Write, move |socket, fd| socket.sent(send(fd, buffer)))
+    pub(crate) fn write<'a>(&'a self, buffer: &'a [u8]) -> Call<'a, impl Operate<Value = usize> + Unpin> {
+        self.call(Direction::Write, Write(buffer))
     }
 
     #[inline]
-    pub(crate) fn write_all<'a>(
-        &'a self,
-        buffer: &'a [u8],
-    ) -> Call<'a, impl FnMut(&NetFd, BorrowedFd<'_>) -> rustix::io::Result<Io<()>>> {
+    pub(crate) fn write_all<'a>(&'a self, buffer: &'a [u8]) -> Call<'a, impl Operate<Value = ()> + Unpin> {
         self.write_all_with::<0>(buffer)
     }
 
-    /// With flags of send(2), as a parameter of the type, so that they take no room in the call.
+    /// With flags of send(2).
     #[inline]
     pub(crate) fn write_all_with<'a, const FLAGS: u32>(
         &'a self,
-        mut buffer: &'a [u8],
-    ) -> Call<'a, impl FnMut(&NetFd, BorrowedFd<'_>) -> rustix::io::Result<Io<()>>> {
+        buffer: &'a [u8],
+    ) -> Call<'a, impl Operate<Value = ()> + Unpin> {
         let empty = buffer.is_empty();
-        let call = self.call(Direction::Write, move |socket, fd| {
-            if !buffer.is_empty() {
-                let flags = SendFlags::from_bits_retain(FLAGS) | SendFlags::NOSIGNAL;
-                let sent = rustix::net::send(fd, buffer, flags)?;
-                socket.count(Direction::Write, sent);
-                buffer = &buffer[sent..];
-            }
-            // After less than all, the socket's buffer is full.
-            if buffer.is_empty() { Ok(Io::kept(())) } else { Err(Errno::AGAIN) }
-        });
+        let call = self.call(Direction::Write, WriteAll::<FLAGS>(buffer));
         if empty { call.at_once() } else { call }
     }
 
@@ -165,8 +224,11 @@ impl NetFd {
     }
 
     /// Counts what was sent.
+    #[inline(always)]
     pub(super) fn sent(&self, sent: rustix::io::Result<Io<usize>>) -> rustix::io::Result<Io<usize>> {
-        sent.inspect(|sent| self.count(Direction::Write, sent.value))
+        let sent = sent?;
+        self.count(Direction::Write, sent.value);
+        Ok(sent)
     }
 
     pub(crate) fn close_read(&self) -> Result<(), Cause> {
@@ -178,6 +240,7 @@ impl NetFd {
     }
 }
 
+#[inline(always)]
 pub(super) fn send(fd: BorrowedFd<'_>, buffer: &[u8]) -> rustix::io::Result<Io<usize>> {
     let count = rustix::net::send(fd, buffer, SendFlags::NOSIGNAL)?;
     Ok(counted(count, buffer.len()))

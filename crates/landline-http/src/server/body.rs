@@ -30,7 +30,8 @@ type BoxError = Box<dyn StdError + Send + Sync>;
 /// ends.
 #[derive(Debug)]
 pub struct RequestBody {
-    body: Incoming,
+    /// None of a request that is its head alone.
+    body: Option<Incoming>,
     /// Until all has come; dropped behind `body`, so that hyper knows first.
     unread: Option<Unread>,
 }
@@ -91,7 +92,12 @@ impl RequestBody {
             state.busy();
             Unread { state: state.clone(), left: most, is_waiting: false, is_whole: false }
         });
-        RequestBody { body, unread }
+        RequestBody { body: Some(body), unread }
+    }
+
+    /// Of a request without.
+    pub(super) fn none() -> RequestBody {
+        RequestBody { body: None, unread: None }
     }
 }
 
@@ -106,7 +112,7 @@ impl Body for RequestBody {
         // Where the response has gone already, hyper goes on to the next head with the last bytes of the body, and tells of
         // no end until it has come.
         let RequestBody { body, unread, .. } = &mut *self;
-        let Some(reading) = unread else { return Poll::Ready(None) };
+        let (Some(body), Some(reading)) = (body, unread.as_mut()) else { return Poll::Ready(None) };
         let polled = Pin::new(&mut *body).poll_frame(cx);
         reading.waits(polled.is_pending());
         let frame = match ready!(polled) {
@@ -137,7 +143,7 @@ impl Body for RequestBody {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        self.body.as_ref().map_or(SizeHint::with_exact(0), Body::size_hint)
     }
 }
 
@@ -160,6 +166,8 @@ pin_project! {
     #[project = KindProjection]
     enum Kind<B> {
         Handler { #[pin] body: B },
+        // One that was polled before hyper had it, and how long it was.
+        Held { body: Pin<Box<Option<B>>>, length: u64 },
         File { body: Box<files::Body> },
         Words { words: Option<&'static str> },
     }
@@ -176,11 +184,39 @@ impl<B: Body + 'static> Sent<B> {
         Sent { kind, rest: None, exchange: Some(exchange) }
     }
 
+    /// The body of a handler's, if it is one of which nothing was asked for yet.
+    pub(super) fn into_body(self) -> Result<(B, Exchange), Sent<B>> {
+        match self {
+            Sent { kind: Kind::Handler { body }, rest: None, exchange: Some(exchange) } => {
+                Ok((body, exchange))
+            }
+            other => Err(other),
+        }
+    }
+
+    /// The same again where it is, with what it has given.
+    pub(super) fn held(
+        body: Pin<Box<Option<B>>>,
+        length: u64,
+        given: Option<B::Data>,
+        exchange: Exchange,
+    ) -> Sent<B> {
+        Sent { kind: Kind::Held { body, length }, rest: given, exchange: Some(exchange) }
+    }
+
     pub(super) fn words(words: &'static str, exchange: Exchange) -> Sent<B> {
         exchange.complete();
         let words = Some(words).filter(|words| !words.is_empty());
         Sent { kind: Kind::Words { words }, rest: None, exchange: Some(exchange) }
     }
+}
+
+/// A body is a handler's as well, and its panic the end of its conn alone.
+pub(super) fn catch_panic<T>(exchange: &Exchange, poll: impl FnOnce() -> T) -> Result<T, BoxError> {
+    catch_unwind(AssertUnwindSafe(poll)).map_err(|_| {
+        exchange.state().counts.panicked.add(1);
+        "the body of the response panicked".into()
+    })
 }
 
 /// The next of what a body gave: all of it, but for a long one in HTTP/2.
@@ -244,6 +280,10 @@ where
                 return polled.map(|next| note_next(next, this.exchange));
             }
             KindProjection::Handler { body } => body,
+            KindProjection::Held { body, .. } => match body.as_mut().as_pin_mut() {
+                Some(body) => body,
+                None => return Poll::Ready(None),
+            },
         };
         // Only a file's is taken along.
         let Some(exchange) = this.exchange else { return Poll::Ready(None) };
@@ -253,10 +293,9 @@ where
         if exchange.state().is_queue_full(cx) {
             return Poll::Pending;
         }
-        // It is a handler's as well, and its panic the end of its conn alone.
-        let Ok(polled) = catch_unwind(AssertUnwindSafe(|| body.poll_frame(cx))) else {
-            exchange.state().counts.panicked.add(1);
-            return Poll::Ready(Some(Err("the body of the response panicked".into())));
+        let polled = match catch_panic(exchange, || body.poll_frame(cx)) {
+            Ok(polled) => polled,
+            Err(error) => return Poll::Ready(Some(Err(error))),
         };
         polled.map(|frame| match frame {
             None => {
@@ -278,6 +317,9 @@ where
         self.rest.is_none()
             && match &self.kind {
                 Kind::Handler { body } => body.is_end_stream(),
+                Kind::Held { body, .. } => {
+                    body.as_ref().as_ref().get_ref().as_ref().is_none_or(B::is_end_stream)
+                }
                 Kind::File { body } => body.is_end_stream(),
                 Kind::Words { words } => words.is_none(),
             }
@@ -286,6 +328,7 @@ where
     fn size_hint(&self) -> SizeHint {
         match &self.kind {
             Kind::Handler { body } => body.size_hint(),
+            Kind::Held { length, .. } => SizeHint::with_exact(*length),
             Kind::File { body } => body.size_hint(),
             Kind::Words { words } => SizeHint::with_exact(words.map_or(0, str::len) as u64),
         }

@@ -1,5 +1,6 @@
 //! One conn, from its first byte to its last.
 
+use std::cell::Cell;
 use std::error::Error as StdError;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
@@ -19,11 +20,12 @@ use tower_service::Service;
 
 use super::body::RequestBody;
 use super::counters::Counts;
+use super::direct::Direct;
 use super::exchange::Lives;
 use super::io::Io;
 use super::linger::{linger, may_send_more};
 use super::plain::{self, Accepted, Plain};
-use super::service::Handler;
+use super::service::{Handler, OfHttp1};
 use super::settings::Settings;
 use super::state::{Secured, State};
 use super::stream::OnThread;
@@ -166,7 +168,18 @@ where
                     None => return Ok(()),
                 };
             }
-            match Box::pin(self.clone().speak_http1(state, conn, io(ahead))).await? {
+            let handler = Rc::new(self.handler(state, None));
+            if state.is_socket {
+                let direct = Box::pin(Direct::new(&handler, &self.worker, conn).run(ahead));
+                ahead = match direct.await? {
+                    Some(heard) => heard,
+                    None => return Ok(()),
+                };
+                if is_beginning(&ahead) {
+                    continue;
+                }
+            }
+            match Box::pin(self.clone().speak_http1(state, conn, io(ahead), handler)).await? {
                 Spent::Over => return Ok(()),
                 Spent::Parked(unread) => ahead = unread,
             }
@@ -184,9 +197,10 @@ where
         }
     }
 
-    fn handler(&self, state: &Arc<State>, streams: Option<OnThread>) -> Handler<S> {
+    fn handler(&self, state: &Arc<State>, streams: Option<OnThread>) -> Handler<S, B> {
         let (service, settings) = (self.service.clone(), self.settings.clone());
-        Handler { service, state: state.clone(), lives: Lives::new(state.clone()), settings, streams }
+        let (state, lives, begun) = (state.clone(), Lives::new(state.clone()), Cell::new(None));
+        Handler { service, state, lives, settings, streams, begun }
     }
 
     async fn speak_http1(
@@ -194,6 +208,7 @@ where
         state: &Arc<State>,
         connected: &Conn,
         io: Io,
+        handler: Rc<Handler<S, B>>,
     ) -> Result<Spent, BoxError> {
         let mut conn = http1::Builder::new()
             // Of the time it takes the watch knows.
@@ -202,7 +217,7 @@ where
             // Whether the peer has left is looked for here, where an answer takes time: hyper would do so before it has asked
             // the handler, and into a buffer of its own, as the request is still in the last.
             .half_close(true)
-            .serve_connection(io, self.handler(state, None))
+            .serve_connection(io, OfHttp1(handler))
             .with_upgrades();
         let step = drive(state, |cx, ends| {
             if ends {
@@ -342,7 +357,7 @@ fn poll_left(state: &State, conn: &Conn, cx: &mut Context<'_>) -> Poll<BoxError>
 const LEFT: &str = "the peer has left before it was answered";
 
 /// Why a conn ended that the watch has ended.
-const CUT: &str = "it took too long";
+pub(super) const CUT: &str = "it took too long";
 
 /// More bytes behind `heard`; `None` where none will come: at the end of the stream, or when the conn is to end.
 async fn hear(state: &State, conn: &Conn, heard: Bytes) -> Result<Option<Bytes>, BoxError> {

@@ -4,6 +4,7 @@ mod body;
 mod caller;
 mod conn;
 mod counters;
+mod direct;
 pub mod events;
 mod exchange;
 mod handle;

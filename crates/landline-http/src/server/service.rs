@@ -1,11 +1,14 @@
 //! Between hyper and a handler: what is refused, counted and caught.
 
+use std::cell::Cell;
 use std::error::Error as StdError;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
+use futures_util::future::Either;
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Request, Response, StatusCode};
 use http_body::Body;
@@ -23,16 +26,115 @@ use super::stream::OnThread;
 type BoxError = Box<dyn StdError + Send + Sync>;
 
 /// The handler of one conn.
-pub(super) struct Handler<S> {
+pub(super) struct Handler<S, B>
+where
+    S: Service<Request<RequestBody>>,
+    B: Body,
+{
     pub(super) service: S,
     pub(super) state: Arc<State>,
     pub(super) lives: Lives,
     pub(super) settings: Arc<Settings>,
     /// What runs the streams of HTTP/2.
     pub(super) streams: Option<OnThread>,
+    /// What was begun of the request that hyper asks for next.
+    pub(super) begun: Cell<Option<Begun<S, B>>>,
 }
 
-impl<S, B> hyper::service::Service<Request<Incoming>> for Handler<S>
+/// A request that was asked for before hyper had it.
+pub(super) enum Begun<S, B>
+where
+    S: Service<Request<RequestBody>>,
+    B: Body,
+{
+    Running(Pin<Box<Option<Answering<S>>>>),
+    Answered(Option<Box<Response<Sent<B>>>>),
+}
+
+impl<S, B> Future for Begun<S, B>
+where
+    S: Service<Request<RequestBody>, Response = Response<B>>,
+    S::Error: Into<BoxError>,
+    B: Body + 'static,
+{
+    type Output = Result<Response<Sent<B>>, BoxError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.get_mut() {
+            Begun::Running(answering) => match answering.as_mut().as_pin_mut() {
+                Some(answering) => answering.poll(cx),
+                None => Poll::Pending,
+            },
+            // Polled again after its end, it has none.
+            Begun::Answered(response) => {
+                response.take().map_or(Poll::Pending, |response| Poll::Ready(Ok(*response)))
+            }
+        }
+    }
+}
+
+/// The handler of a conn that speaks HTTP/1.1, as hyper calls it.
+pub(super) struct OfHttp1<S, B>(pub(super) Rc<Handler<S, B>>)
+where
+    S: Service<Request<RequestBody>>,
+    B: Body;
+
+impl<S, B> hyper::service::Service<Request<Incoming>> for OfHttp1<S, B>
+where
+    S: Service<Request<RequestBody>, Response = Response<B>> + Clone,
+    S::Error: Into<BoxError>,
+    B: Body + 'static,
+{
+    type Response = Response<Sent<B>>;
+    type Error = BoxError;
+    type Future = Either<Begun<S, B>, Answering<S>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        match self.0.begun.take() {
+            Some(begun) => Either::Left(begun),
+            None => Either::Right(self.0.call(request)),
+        }
+    }
+}
+
+impl<S, B> Handler<S, B>
+where
+    S: Service<Request<RequestBody>, Response = Response<B>> + Clone,
+    S::Error: Into<BoxError>,
+    B: Body + 'static,
+{
+    /// Whether the conn takes no request behind the next.
+    pub(super) fn is_next_last(&self) -> bool {
+        self.state.requests() >= self.settings.max_requests.saturating_sub(1)
+    }
+
+    /// A request of HTTP/1.1 that is its head alone, and not refused.
+    pub(super) fn answer(&self, request: Request<()>) -> Answering<S> {
+        self.state.request_began();
+        let exchange = Exchange::begin(&self.lives, None, &request);
+        self.ask(request.map(|()| RequestBody::none()), exchange)
+    }
+
+    fn ask(&self, mut request: Request<RequestBody>, exchange: Exchange) -> Answering<S> {
+        if let Some(certificates) =
+            self.state.secured.as_ref().and_then(|secured| secured.certificates.as_ref())
+        {
+            request.extensions_mut().insert(certificates.clone());
+        }
+        let mut service = self.service.clone();
+        // Most are ready at once, so that their request need not be kept anywhere.
+        let call = AssertUnwindSafe(|| match service.poll_ready(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Ok(())) => Stage::Called { future: service.call(request) },
+            Poll::Ready(Err(error)) => Stage::Failed { error: Some(error) },
+            Poll::Pending => Stage::Waiting { waiting: Box::new((service, Some(request))) },
+        });
+        let mut exchange = Some(exchange);
+        let called = within(&mut exchange, || catch_unwind(call));
+        Answering { stage: called.unwrap_or_else(|_| Stage::Panicked), exchange }
+    }
+}
+
+impl<S, B> hyper::service::Service<Request<Incoming>> for Handler<S, B>
 where
     S: Service<Request<RequestBody>, Response = Response<B>> + Clone,
     S::Error: Into<BoxError>,
@@ -66,22 +168,7 @@ where
             }
             return Answering { stage: Stage::Refused { status, words }, exchange: Some(exchange) };
         }
-        let mut request = request.map(|body| RequestBody::new(body, &self.state, self.settings.max_body));
-        if let Some(certificates) =
-            self.state.secured.as_ref().and_then(|secured| secured.certificates.as_ref())
-        {
-            request.extensions_mut().insert(certificates.clone());
-        }
-        let mut service = self.service.clone();
-        // Most are ready at once, so that their request need not be kept anywhere.
-        let call = AssertUnwindSafe(|| match service.poll_ready(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(Ok(())) => Stage::Called { future: service.call(request) },
-            Poll::Ready(Err(error)) => Stage::Failed { error: Some(error) },
-            Poll::Pending => Stage::Waiting { waiting: Box::new((service, Some(request))) },
-        });
-        let mut exchange = Some(exchange);
-        let called = within(&mut exchange, || catch_unwind(call));
-        Answering { stage: called.unwrap_or_else(|_| Stage::Panicked), exchange }
+        self.ask(request.map(|body| RequestBody::new(body, &self.state, self.settings.max_body)), exchange)
     }
 }
 

@@ -392,6 +392,11 @@ impl State {
         number
     }
 
+    /// How many requests have come.
+    pub(super) fn requests(&self) -> u32 {
+        self.requests.load(Relaxed)
+    }
+
     /// Its response has gone, or never will.
     pub(super) fn request_ended(&self) {
         let left = self.exchanges.load(Relaxed) - 1;

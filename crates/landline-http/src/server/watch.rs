@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use landline::serve::Draining;
 use tokio::task::AbortHandle;
@@ -17,6 +18,8 @@ pub(super) struct Worker {
     pub(super) draining: Draining,
     /// There while there are conns.
     watch: RefCell<Weak<Watch>>,
+    /// The time as HTTP writes it, and when that was.
+    date: RefCell<(Tick, String)>,
 }
 
 /// Goes on while a conn holds it.
@@ -35,7 +38,12 @@ impl Drop for Watch {
 
 impl Worker {
     pub(super) fn new(draining: Draining) -> Worker {
-        Worker { clock: Arc::new(Clock::new()), draining, watch: RefCell::default() }
+        Worker {
+            clock: Arc::new(Clock::new()),
+            draining,
+            watch: RefCell::default(),
+            date: RefCell::default(),
+        }
     }
 
     /// One of a server that does nothing.
@@ -49,6 +57,16 @@ impl Worker {
         });
         let _serving = serving.await.unwrap();
         Worker::new(told.recv().unwrap())
+    }
+
+    /// Tells the time (RFC 9110 section 5.6.7), as it was at the last tick.
+    pub(super) fn with_date<T>(&self, tell: impl FnOnce(&[u8]) -> T) -> T {
+        let mut date = self.date.borrow_mut();
+        let now = self.clock.now();
+        if date.0 != now {
+            *date = (now, httpdate::fmt_http_date(SystemTime::now()));
+        }
+        tell(date.1.as_bytes())
     }
 
     /// Watches a conn for as long as what it returns is kept.

@@ -24,11 +24,17 @@ pub type Target = fn(&[u8]);
 pub const TARGETS: &[(&str, Target)] = &[
     ("cookie", cookie),
     ("cookie_file", cookie_file),
+    ("head", head),
     ("location", location),
     ("mux", mux),
     ("range", range),
     ("reverse_proxy", reverse_proxy),
 ];
+
+/// The input is what a client sends first.
+pub fn head(data: &[u8]) {
+    crate::server::fuzz_head(data);
+}
 
 /// The input is a list of lines: `Set-Cookie` headers, each of which both a secure and a plain host send.
 pub fn cookie(data: &[u8]) {

@@ -345,3 +345,148 @@ where
         Err(_) => Err("the body has trailers before its end".into()),
     }
 }
+
+/// What must hold of every head.
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing {
+    use std::cell::RefCell;
+    use std::convert::Infallible;
+    use std::task::Waker;
+
+    use hyper::body::Incoming;
+    use hyper::server::conn::http1;
+    use hyper::service::service_fn;
+    use hyper_util::rt::TokioIo;
+    use tokio::io::AsyncRead;
+
+    use super::*;
+
+    /// Reads so, and takes whatever is written.
+    struct Peer<'a>(&'a [u8]);
+
+    impl AsyncRead for Peer<'_> {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+            buffer: &mut tokio::io::ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            Pin::new(&mut self.0).poll_read(cx, buffer)
+        }
+    }
+
+    impl tokio::io::AsyncWrite for Peer<'_> {
+        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+            Poll::Ready(Ok(bytes.len()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    /// What is parsed here is one request for hyper, and the same.
+    pub(crate) fn head(heard: &[u8]) {
+        let Some(request) = parse(heard) else { return };
+        let asked = RefCell::new(Vec::new());
+        let service = service_fn(|request: Request<Incoming>| {
+            let (head, body) = request.into_parts();
+            assert!(body.is_end_stream());
+            asked.borrow_mut().push(Request::from_parts(head, ()));
+            std::future::ready(Ok::<_, Infallible>(Response::new(String::new())))
+        });
+        let mut builder = http1::Builder::new();
+        // The end follows at once.
+        let serving = builder.half_close(true).serve_connection(TokioIo::new(Peer(heard)), service);
+        let mut serving = pin!(serving);
+        let ended = serving.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        assert!(matches!(ended, Poll::Ready(Ok(()))), "{ended:?}");
+        let asked = asked.take();
+        let [other] = &asked[..] else { panic!("{asked:?}") };
+        assert_eq!(request.method(), other.method());
+        assert_eq!(request.uri(), other.uri());
+        assert_eq!(request.version(), other.version());
+        assert!(request.headers().iter().eq(other.headers()), "{request:?} {other:?}");
+        assert!(other.extensions().is_empty());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_a_head_and_no_more() {
+        let head = |lines: &str| format!("GET / HTTP/1.1\r\n{lines}\r\n");
+        let most = |count: usize| (0..count).map(|number| format!("x: {number}\r\n")).collect::<String>();
+        for (heard, is_plain) in [
+            (head("Host: a\r\n"), true),
+            (head(""), true),
+            (head("Connection: keep-alive\r\n"), true),
+            (head("Connection: KEEP-Alive\r\n"), true),
+            (head(&most(MOST_FIELDS)), true),
+            (head(&most(MOST_FIELDS + 1)), false),
+            (head("Connection: close\r\n"), false),
+            (head("Connection: keep-alive, x\r\n"), false),
+            (head("Content-Length: 0\r\n"), false),
+            (head("content-length: 1\r\n") + "x", false),
+            (head("Transfer-Encoding: chunked\r\n"), false),
+            (head("Upgrade: x\r\n"), false),
+            (head("Expect: 100-continue\r\n"), false),
+            (head("TE: trailers\r\n"), false),
+            (head("Host: a\r\n") + &head("Host: a\r\n"), false),
+            ("\r\n".to_owned() + &head(""), false),
+            (head("Host: a\r\n") + "\r\n", false),
+            (head(" folded: a\r\n"), false),
+            (head("x y: a\r\n"), false),
+            ("GET / HTTP/1.0\r\n\r\n".to_owned(), false),
+            ("GET http://a/ HTTP/1.1\r\n\r\n".to_owned(), false),
+            ("GET * HTTP/1.1\r\n\r\n".to_owned(), false),
+            ("HEAD / HTTP/1.1\r\n\r\n".to_owned(), false),
+            ("POST / HTTP/1.1\r\n\r\n".to_owned(), false),
+            ("GET / HTTP/1.1\r\n".to_owned(), false),
+            (String::new(), false),
+        ] {
+            assert_eq!(parse(heard.as_bytes()).is_some(), is_plain, "{heard:?}");
+            fuzzing::head(heard.as_bytes());
+        }
+    }
+
+    #[test]
+    fn what_is_a_response_and_no_more() {
+        let of = |status: u16, headers: &[(&str, &str)]| {
+            let mut response = Response::builder().status(status);
+            for (name, value) in headers {
+                response = response.header(*name, *value);
+            }
+            response.body(()).unwrap().into_parts().0
+        };
+        for (status, headers, is) in [
+            (200, &[][..], true),
+            (599, &[("x", "y"), ("x", "z")], true),
+            (200, &[("content-length", "5")], true),
+            (200, &[("content-length", "05")], false),
+            (200, &[("content-length", "5"), ("content-length", "5")], false),
+            (200, &[("content-length", "4")], false),
+            (200, &[("connection", "close")], false),
+            (200, &[("transfer-encoding", "chunked")], false),
+            (200, &[("trailer", "x")], false),
+            (101, &[("upgrade", "x")], false),
+            (103, &[], false),
+            (204, &[], false),
+            (205, &[], false),
+            (304, &[], false),
+        ] {
+            assert_eq!(is_plain(&of(status, headers), 5), is, "{status} {headers:?}");
+        }
+        let mut old = of(200, &[]);
+        old.version = Version::HTTP_10;
+        assert!(!is_plain(&old, 5));
+        let mut spoken = of(200, &[]);
+        spoken.extensions.insert(ReasonPhrase::from_static(b"Fine"));
+        assert!(!is_plain(&spoken, 5));
+    }
+}

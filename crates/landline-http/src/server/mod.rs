@@ -35,6 +35,9 @@ use rustls::ServerConfig;
 use tower_service::Service;
 
 pub use body::{RequestBody, TooLong};
+#[cfg(any(test, fuzzing))]
+pub(crate) use direct::fuzzing::head as fuzz_head;
+
 pub use caller::Caller;
 pub use counters::Counters;
 pub use exchange::Outcome;

@@ -6,6 +6,7 @@ mod bodies;
 mod certificates;
 mod closing;
 mod conns;
+mod direct;
 mod events;
 mod files;
 mod flow;

@@ -185,6 +185,7 @@ impl<B: Body + 'static> Sent<B> {
     }
 
     /// The body of a handler's, if it is one of which nothing was asked for yet.
+    #[inline(always)]
     pub(super) fn into_body(self) -> Result<(B, Exchange), Sent<B>> {
         match self {
             Sent { kind: Kind::Handler { body }, rest: None, exchange: Some(exchange) } => {

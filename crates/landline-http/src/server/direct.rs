@@ -11,6 +11,7 @@
 use std::error::Error as StdError;
 use std::future::poll_fn;
 use std::io;
+use std::ops::Deref;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -20,7 +21,7 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Request, Response, StatusCode, Uri, Version, response};
 use http_body::Body;
 use hyper::ext::ReasonPhrase;
-use landline::Conn;
+use landline::{Conn, PooledBuf};
 use tokio::io::AsyncWrite as _;
 use tower_service::Service;
 
@@ -36,27 +37,33 @@ type BoxError = Box<dyn StdError + Send + Sync>;
 /// With more fields than this a head is hyper's.
 const MOST_FIELDS: usize = 24;
 
+/// Up to so many values are copied each; of a copy of the whole head all are slices, which takes as much as three.
+const FEW_FIELDS: usize = 3;
+
 /// The longest body that is sent from here, in bytes.
 const SHORT: u64 = 1024;
 
 /// The request that this is the head of: all of the head, with nothing behind it, and without a body. `None` where it is anything
 /// else, or may be.
+#[inline(always)]
 fn parse(heard: &[u8]) -> Option<Request<()>> {
     if !heard.starts_with(b"GET /") || !heard.ends_with(b"\r\n\r\n") {
         return None;
     }
-    // One copy, of which the parts are slices.
-    let heard = Bytes::copy_from_slice(heard);
     let mut fields = [httparse::EMPTY_HEADER; MOST_FIELDS];
     let mut parsed = httparse::Request::new(&mut fields);
-    if parsed.parse(&heard) != Ok(httparse::Status::Complete(heard.len())) {
+    if parsed.parse(heard) != Ok(httparse::Status::Complete(heard.len())) {
         return None;
     }
     let (Some("GET"), Some(target), Some(1)) = (parsed.method, parsed.path, parsed.version) else {
         return None;
     };
     let mut request = Request::new(());
-    *request.uri_mut() = Uri::from_maybe_shared(heard.slice_ref(target.as_bytes())).ok()?;
+    *request.uri_mut() = match target {
+        "/" => Uri::from_static("/"),
+        target => Uri::try_from(target).ok()?,
+    };
+    let whole = (parsed.headers.len() > FEW_FIELDS).then(|| Bytes::copy_from_slice(heard));
     let headers = request.headers_mut();
     headers.reserve(parsed.headers.len());
     for field in parsed.headers {
@@ -64,7 +71,14 @@ fn parse(heard: &[u8]) -> Option<Request<()>> {
         if !is_plain_field(&name, field.value) {
             return None;
         }
-        headers.append(name, HeaderValue::from_maybe_shared(heard.slice_ref(field.value)).ok()?);
+        let value = match &whole {
+            None => HeaderValue::from_bytes(field.value),
+            Some(whole) => {
+                let begin = field.value.as_ptr().addr() - heard.as_ptr().addr();
+                HeaderValue::from_maybe_shared(whole.slice(begin..begin + field.value.len()))
+            }
+        };
+        headers.append(name, value.ok()?);
     }
     Some(request)
 }
@@ -137,6 +151,32 @@ fn encode(head: &response::Parts, length: u64, date: &[u8], to: &mut Vec<u8>) {
     to.put_slice(b"\r\n");
 }
 
+/// What was heard of a conn.
+enum Heard {
+    Before(Bytes),
+    Now(PooledBuf),
+}
+
+impl Heard {
+    fn into_bytes(self) -> Bytes {
+        match self {
+            Heard::Before(bytes) => bytes,
+            Heard::Now(bytes) => Bytes::copy_from_slice(&bytes),
+        }
+    }
+}
+
+impl Deref for Heard {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Heard::Before(bytes) => bytes,
+            Heard::Now(bytes) => bytes,
+        }
+    }
+}
+
 /// A conn that has no hyper yet.
 pub(super) struct Direct<'a, S, B>
 where
@@ -186,31 +226,31 @@ where
             }
             loop {
                 ready!(self.poll_sent(cx))?;
-                if let Some(heard) = first.take() {
-                    if !self.answers(&heard, cx)? {
-                        return Poll::Ready(Ok(Some(heard)));
+                let heard = match first.take() {
+                    Some(heard) => Heard::Before(heard),
+                    None => {
+                        if hearing.is_none() {
+                            hearing.set(Some(conn.read_pooled()));
+                        }
+                        let Some(call) = hearing.as_mut().as_pin_mut() else { continue };
+                        let Poll::Ready(heard) = call.poll(cx) else {
+                            if state.take_parking() {
+                                self.rest();
+                            }
+                            // Whoever was not heard yet loses nothing.
+                            return if state.is_ending() { Poll::Ready(Ok(None)) } else { Poll::Pending };
+                        };
+                        hearing.set(None);
+                        let heard = heard?;
+                        state.read(heard.len());
+                        if heard.is_empty() {
+                            return Poll::Ready(Ok(None));
+                        }
+                        Heard::Now(heard)
                     }
-                    continue;
-                }
-                if hearing.is_none() {
-                    hearing.set(Some(conn.read_pooled()));
-                }
-                let Some(call) = hearing.as_mut().as_pin_mut() else { continue };
-                let Poll::Ready(heard) = call.poll(cx) else {
-                    if state.take_parking() {
-                        self.rest();
-                    }
-                    // Whoever was not heard yet loses nothing.
-                    return if state.is_ending() { Poll::Ready(Ok(None)) } else { Poll::Pending };
                 };
-                hearing.set(None);
-                let heard = heard?;
-                state.read(heard.len());
-                if heard.is_empty() {
-                    return Poll::Ready(Ok(None));
-                }
                 if !self.answers(&heard, cx)? {
-                    return Poll::Ready(Ok(Some(Bytes::copy_from_slice(&heard))));
+                    return Poll::Ready(Ok(Some(heard.into_bytes())));
                 }
             }
         })
@@ -251,6 +291,7 @@ where
     }
 
     /// Answers a request, as far as that is done at once; false where it is for hyper.
+    #[inline(always)]
     fn answers(&mut self, heard: &[u8], cx: &mut Context<'_>) -> Result<bool, BoxError> {
         let handler = self.handler;
         if handler.state.is_ending() || handler.is_next_last() || heard.len() > handler.settings.max_head {
@@ -282,6 +323,7 @@ where
     }
 
     /// Encodes a response; gives it back where it is for hyper.
+    #[inline(always)]
     fn say(
         &mut self,
         response: Response<Sent<B>>,

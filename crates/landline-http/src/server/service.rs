@@ -109,12 +109,14 @@ where
     }
 
     /// A request of HTTP/1.1 that is its head alone, and not refused.
+    #[inline(always)]
     pub(super) fn answer(&self, request: Request<()>) -> Answering<S> {
         self.state.request_began();
         let exchange = Exchange::begin(&self.lives, None, &request);
         self.ask(request.map(|()| RequestBody::none()), exchange)
     }
 
+    #[inline(always)]
     fn ask(&self, mut request: Request<RequestBody>, exchange: Exchange) -> Answering<S> {
         if let Some(certificates) =
             self.state.secured.as_ref().and_then(|secured| secured.certificates.as_ref())

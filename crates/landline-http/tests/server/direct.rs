@@ -73,12 +73,12 @@ impl HttpBody for Pieces {
 }
 
 /// Status, headers, body, and its length.
-type Told = (u16, &'static [(&'static str, &'static str)], &'static [Piece], Option<u64>);
+type Told<'a> = (u16, &'a [(&'a str, &'a str)], &'a [Piece], Option<u64>);
 
 /// The responses that are compared, by their path.
 fn answer(path: &str) -> Response<Pieces> {
     static LONG: &str = include_str!("direct.rs");
-    let (status, headers, pieces, length): Told = match path {
+    let (status, headers, pieces, length): Told<'_> = match path {
         "/hello" => (200, &[("content-type", "text/plain")], &[Now("hello")], Some(5)),
         "/status" => (404, &[("x", "1"), ("X", "2"), ("x-empty", "")], &[Now("gone")], Some(4)),
         "/unknown-status" => (299, &[], &[Now("odd")], Some(3)),

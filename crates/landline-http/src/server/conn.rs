@@ -20,7 +20,7 @@ use tower_service::Service;
 
 use super::body::RequestBody;
 use super::counters::Counts;
-use super::direct::Direct;
+use super::direct::{Direct, Left};
 use super::exchange::Lives;
 use super::io::Io;
 use super::linger::{linger, may_send_more};
@@ -169,20 +169,24 @@ where
                 };
             }
             let handler = Rc::new(self.handler(state, None));
-            if state.is_socket {
-                let direct = Box::pin(Direct::new(&handler, &self.worker, conn).run(ahead));
-                ahead = match direct.await? {
-                    Some(heard) => heard,
-                    None => return Ok(()),
-                };
-                if is_beginning(&ahead) {
+            let left = match state.is_socket {
+                true => Box::pin(Direct::new(&handler, &self.worker, conn).run(ahead)).await?,
+                false => Left::Heard(ahead),
+            };
+            ahead = match left {
+                Left::Over => return Ok(()),
+                Left::Parked => Bytes::new(),
+                Left::Heard(heard) if is_beginning(&heard) => {
+                    ahead = heard;
                     continue;
                 }
-            }
-            match Box::pin(self.clone().speak_http1(state, conn, io(ahead), handler)).await? {
-                Spent::Over => return Ok(()),
-                Spent::Parked(unread) => ahead = unread,
-            }
+                Left::Heard(heard) => {
+                    match Box::pin(self.clone().speak_http1(state, conn, io(heard), handler)).await? {
+                        Spent::Over => return Ok(()),
+                        Spent::Parked(unread) => unread,
+                    }
+                }
+            };
             state.has_rested();
             if ahead.is_empty() {
                 // Without a buffer and a parser, until there is something for them to do.

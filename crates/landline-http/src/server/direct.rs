@@ -178,6 +178,16 @@ impl Deref for Heard {
     }
 }
 
+/// Why a conn is answered here no longer.
+pub(super) enum Left {
+    /// It is at its end.
+    Over,
+    /// It rests.
+    Parked,
+    /// This was heard, and is for hyper.
+    Heard(Bytes),
+}
+
 /// A conn that has no hyper yet.
 pub(super) struct Direct<'a, S, B>
 where
@@ -214,9 +224,8 @@ where
         Direct { handler, worker, conn, room, said: Vec::new(), sent: 0 }
     }
 
-    /// Answers what was heard, and what comes behind it; ready with what was heard when that is for hyper, or with nothing at the
-    /// end of the conn.
-    pub(super) async fn run(mut self, heard: Bytes) -> Result<Option<Bytes>, BoxError> {
+    /// Answers what was heard, and what comes behind it.
+    pub(super) async fn run(mut self, heard: Bytes) -> Result<Left, BoxError> {
         let (state, conn) = (&self.handler.state, self.conn);
         let (mut first, mut driver) = (Some(heard), None);
         let mut hearing = pin!(None);
@@ -235,23 +244,24 @@ where
                         }
                         let Some(call) = hearing.as_mut().as_pin_mut() else { continue };
                         let Poll::Ready(heard) = call.poll(cx) else {
-                            if state.take_parking() {
-                                self.rest();
-                            }
-                            // Whoever was not heard yet loses nothing.
-                            return if state.is_ending() { Poll::Ready(Ok(None)) } else { Poll::Pending };
+                            return match () {
+                                // Whoever was not heard yet loses nothing.
+                                () if state.is_ending() => Poll::Ready(Ok(Left::Over)),
+                                () if state.take_parking() => Poll::Ready(Ok(Left::Parked)),
+                                () => Poll::Pending,
+                            };
                         };
                         hearing.set(None);
                         let heard = heard?;
                         state.read(heard.len());
                         if heard.is_empty() {
-                            return Poll::Ready(Ok(None));
+                            return Poll::Ready(Ok(Left::Over));
                         }
                         Heard::Now(heard)
                     }
                 };
                 if !self.answers(&heard, cx)? {
-                    return Poll::Ready(Ok(Some(heard.into_bytes())));
+                    return Poll::Ready(Ok(Left::Heard(heard.into_bytes())));
                 }
             }
         })
@@ -282,13 +292,6 @@ where
             }
         }
         Poll::Ready(Ok(()))
-    }
-
-    /// Gives back what is there for the next request, while there may be none for long.
-    fn rest(&mut self) {
-        self.room = Room { answering: None, body: None };
-        self.said = Vec::new();
-        self.sent = 0;
     }
 
     /// Answers a request, as far as that is done at once; false where it is for hyper.

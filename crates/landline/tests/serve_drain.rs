@@ -316,7 +316,7 @@ async fn who_waits_for_a_place_is_served_in_the_drain_as_others_end() {
 
 #[tokio::test]
 async fn who_has_no_place_until_the_end_of_the_drain_is_counted() {
-    for (drain, refused) in [(Duration::from_secs(1), 3), (Duration::ZERO, 0)] {
+    for drain in [Duration::from_secs(1), Duration::ZERO] {
         let serving = Server::new().workers(1).max_conns(1).serve("tcp", LOCAL, echo).await.unwrap();
         let _first = served(&serving).await;
         let mut waiting = Vec::new();
@@ -324,10 +324,11 @@ async fn who_has_no_place_until_the_end_of_the_drain_is_counted() {
             waiting.push(TcpStream::connect(addr(&serving)).await.unwrap());
         }
         let drained = serving.shutdown(drain).await;
-        // A drain of zero takes nobody out of the queue, and so knows of nobody there.
-        assert_eq!((drained.finished, drained.cut, drained.refused), (0, 1, refused));
+        assert_eq!((drained.finished, drained.cut), (0, 1));
+        // Without time it may take nobody out of the queue, and so know of nobody there.
+        assert!(drained.refused == 3 || drain.is_zero() && drained.refused < 3, "{drained:?}");
         let total = serving.counters().total();
-        assert_eq!((total.accepted, total.refused_in_drain), (1, refused));
+        assert_eq!((total.accepted, total.refused_in_drain), (1, drained.refused));
         for conn in &mut waiting {
             ends(conn).await;
         }

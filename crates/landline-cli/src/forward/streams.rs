@@ -70,13 +70,14 @@ impl Forward {
         let bound = server.bind(network, &self.address).await;
         let bound = bound.map_err(|error| Failure::at(&self.address, &error))?;
         let local = bound.local_addr();
+        // Before anybody is served who would be cut off by one.
+        let mut signals = signals::to_end()?;
         let serving = bound
             .serve(move |conn| {
                 let way = way.clone();
                 async move { way.forward(conn).await }
             })
             .await?;
-        let mut signals = signals::to_end()?;
         announce(&local)?;
         Ok(serving.drain_on(&mut signals, self.drain.0).await?)
     }

@@ -132,13 +132,14 @@ impl Proxy {
             idle: self.idle.0,
             logs: self.log,
         });
+        // Before anybody is served who would be cut off by one.
+        let mut signals = signals::to_end()?;
         let serving = bound
             .serve(move |conn| {
                 let proxy = proxy.clone();
                 async move { proxy.serve(conn).await }
             })
             .await?;
-        let mut signals = signals::to_end()?;
         announce(&local);
         serving.drain_on(&mut signals, self.drain.0).await?;
         Ok(())

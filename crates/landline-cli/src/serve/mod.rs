@@ -158,11 +158,12 @@ impl Serve {
             server = server.tls(config.clone());
         }
         let (log, writer) = self.format().map(Log::begin).unzip();
+        // Before anybody is served who would be cut off by one.
+        let mut signals = signals::to_end()?;
         let serving = match log {
             Some(log) => server.serve_bound(bound, Logged::new(service, log)).await?,
             None => server.serve_bound(bound, service).await?,
         };
-        let mut signals = signals::to_end()?;
         announce(what, &local, tls.is_some());
         let drained = serving.drain_on(&mut signals, self.drain.0).await;
         // The workers have ended, and with them all that writes into the log.

@@ -36,22 +36,6 @@ impl Told<'_> {
     }
 }
 
-/// Whether a head of HTTP/1.1, as it came and whatever is behind it, has both `Content-Length` and `Transfer-Encoding`: that
-/// "ought to be handled as an error" (RFC 9112 section 6.3), as whoever is in front may have gone by the other. hyper takes the
-/// former out, so among the headers that it gives no trace is left of it.
-#[cfg_attr(not(test), expect(dead_code, reason = "the raw head is seen once the conn reads ahead"))]
-pub(super) fn has_both_lengths(head: &[u8]) -> bool {
-    let (mut has_length, mut has_coding) = (false, false);
-    let lines = head.split(|&byte| byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
-    // Before the request line there may be empty ones (section 2.2).
-    for line in lines.skip_while(|line| line.is_empty()).skip(1).take_while(|line| !line.is_empty()) {
-        let name = line.split(|&byte| byte == b':').next().unwrap_or_default();
-        has_length |= name.eq_ignore_ascii_case(header::CONTENT_LENGTH.as_str().as_bytes());
-        has_coding |= name.eq_ignore_ascii_case(header::TRANSFER_ENCODING.as_str().as_bytes());
-    }
-    has_length && has_coding
-}
-
 /// Why a request is answered by the server itself.
 pub(super) fn refusal<B>(request: &Request<B>) -> Option<(StatusCode, &'static str)> {
     let bad = |reason| Some((StatusCode::BAD_REQUEST, reason));
@@ -168,30 +152,6 @@ mod tests {
             request = request.header(*name, *value);
         }
         request.body(()).unwrap()
-    }
-
-    #[test]
-    fn both_lengths_in_any_order_and_case_but_not_behind_the_head() {
-        let (length, coding) = ("content-Length: 5\r\n", "TRANSFER-encoding:chunked\r\n");
-        for (headers, has_both) in [
-            (format!("{length}{coding}"), true),
-            (format!("{coding}x: 1\r\n{length}"), true),
-            (format!("Host: a\r\n{coding}{coding}{length}").replace("\r\n", "\n"), true),
-            (length.repeat(2), false),
-            (coding.repeat(2), false),
-            (format!("x-{length}{coding}"), false),
-            (format!("x: {length}{coding}"), false),
-            (format!("{coding}\r\n{length}"), false),
-            (String::new(), false),
-        ] {
-            for before in ["", "\r\n", "\n\r\n"] {
-                let head = format!("{before}POST /{length} HTTP/1.1\r\n{headers}\r\n{length}{coding}");
-                // What looks like a field in the line is none.
-                let head = head.replacen(&format!("/{length}"), "/content-length:", 1);
-                assert_eq!(has_both_lengths(head.as_bytes()), has_both, "{head:?}");
-            }
-        }
-        assert!(!has_both_lengths(b"") && !has_both_lengths(b"\r\n\r\n"));
     }
 
     #[test]

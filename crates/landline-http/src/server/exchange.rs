@@ -129,6 +129,7 @@ impl Lives {
 
 /// Calls or polls a handler, which can ask for its [`Exchange::current`] meanwhile. That one is lent and not cloned, as a clone
 /// is two locked instructions. `handler` catches its panics.
+#[inline(always)]
 pub(super) fn within<T>(exchange: &mut Option<Exchange>, handler: impl FnOnce() -> T) -> T {
     let outer = CURRENT.replace(exchange.take());
     let done = handler();

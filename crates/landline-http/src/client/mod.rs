@@ -9,6 +9,7 @@ mod interim;
 mod io;
 pub(crate) mod origin;
 mod pool;
+mod read_ahead;
 mod redirect;
 mod response;
 pub(crate) mod route;
@@ -217,7 +218,7 @@ impl Client {
     }
 
     /// Sends a request with an absolute `http` or `https` URL, and returns when the head of the response has come. Every
-    /// status is a response; [`ConnInfo`] is among its extensions. Of status 101, which answers a request with
+    /// status is a response; its body knows how it came: [`ResponseBody::conn_info`]. Of status 101, which answers a request with
     /// `Connection: upgrade`, the conn can be taken: [`ResponseBody::into_upgraded`].
     ///
     /// # Errors

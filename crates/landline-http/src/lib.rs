@@ -12,6 +12,7 @@
 
 pub mod client;
 pub mod files;
+mod kept;
 pub mod mux;
 pub mod reverse_proxy;
 pub mod server;

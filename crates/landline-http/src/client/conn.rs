@@ -1,5 +1,7 @@
 //! Conns that speak HTTP: made by landline, spoken over by hyper.
 
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 
 use http::header::{self, HeaderName, HeaderValue};
@@ -9,19 +11,20 @@ use hyper::client::conn::{TrySendError, http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use landline::{Addr, Conn, Context, Dialer, Family, Network, Proxy, ProxyScheme, TlsConn};
 use rustls::ClientConfig;
-use tokio::task::AbortHandle;
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::body::Outgoing;
 use super::error::{Error, ErrorKind, Phase};
 use super::interim::Allowance;
 use super::io::Io;
+use super::read_ahead::ReadAhead;
 use super::route::{Route, To};
 use super::settings::{HTTP1_ALPN, Settings, no_conn};
 use super::trace::Trace;
 use super::way::Way;
 
-/// How a response came; among the extensions of each.
+/// How a response came: [`ResponseBody::conn_info`](super::ResponseBody::conn_info).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ConnInfo {
@@ -42,7 +45,7 @@ pub(super) struct Single {
     /// The value of `Host` of requests that say nothing else.
     host: HeaderValue,
     allowance: Arc<Allowance>,
-    _driver: Driver,
+    driver: Driver,
 }
 
 impl Single {
@@ -51,15 +54,18 @@ impl Single {
         self.sender.is_ready()
     }
 
+    /// Waits until nobody drives the conn any longer, so that who upgrades it has it alone.
+    pub(super) async fn driven(&mut self) {
+        let _ = (&mut self.driver.0).await;
+    }
+
     /// A request as HTTP/1.1 puts it: the path as target, or the URL, and the host in a header (RFC 9112 section 3.2).
-    fn in_form(&self, mut request: Request<Outgoing>) -> Request<Outgoing> {
+    fn put(&self, request: &mut Request<Outgoing>, uri: &Uri) {
         request.headers_mut().entry(header::HOST).or_insert_with(|| self.host.clone());
+        let target = uri.path_and_query().filter(|_| matches!(self.form, Form::Origin));
+        *request.uri_mut() = target.map_or_else(|| uri.clone(), |target| Uri::from(target.clone()));
         match &self.form {
-            Form::Origin => {
-                if let Some(target) = request.uri().path_and_query() {
-                    *request.uri_mut() = Uri::from(target.clone());
-                }
-            }
+            Form::Origin => {}
             Form::Absolute { authorization } => {
                 if let Some(authorization) = authorization {
                     request.headers_mut().insert(header::PROXY_AUTHORIZATION, authorization.clone());
@@ -72,7 +78,6 @@ impl Single {
             request.headers_mut().insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
         }
         *request.version_mut() = Version::HTTP_11;
-        request
     }
 }
 
@@ -107,7 +112,7 @@ impl Shared {
 
 /// The task that moves a conn's bytes; ends with it.
 #[derive(Debug)]
-struct Driver(AbortHandle);
+struct Driver(JoinHandle<()>);
 
 impl Drop for Driver {
     fn drop(&mut self) {
@@ -145,23 +150,28 @@ impl Lease {
         }
     }
 
-    /// Sends a request of which the URI is absolute. An error gives the request back where none of it went out.
+    /// Sends a request to this absolute URI. It is made when the conn is ready, in the place from where hyper takes it, as it is
+    /// large to be moved around. An error gives it back where none of it went out.
     pub(super) async fn send(
         &mut self,
-        request: Request<Outgoing>,
-    ) -> Result<Response<Incoming>, TrySendError<Request<Outgoing>>> {
+        uri: &Uri,
+        make: impl FnOnce() -> Request<Outgoing>,
+    ) -> Result<Response<Incoming>, Box<TrySendError<Request<Outgoing>>>> {
         self.allowance().asked();
         let sent = match self {
             Lease::Single(single) => {
-                let request = single.in_form(request);
                 // A conn that was closed meanwhile says so here or there, with the request.
                 let _ = single.sender.ready().await;
-                single.sender.try_send_request(request).await
+                let mut request = make();
+                single.put(&mut request, uri);
+                pin!(single.sender.try_send_request(request)).await.map_err(Box::new)
             }
             Lease::Shared(shared) => {
-                let request = without_conn_headers(request);
                 let _ = shared.sender.ready().await;
-                shared.sender.try_send_request(request).await
+                let mut request = make();
+                *request.uri_mut() = uri.clone();
+                without_conn_headers(&mut request);
+                pin!(shared.sender.try_send_request(request)).await.map_err(Box::new)
             }
         };
         self.allowance().answered();
@@ -296,10 +306,17 @@ async fn speak(
         return Ok(Lease::Shared(Box::new(Shared { sender, info, allowance, driver })));
     }
     let allowance = Arc::new(Allowance::of_http1());
-    let io = TokioIo::new(Io::of_http1(conn, allowance.clone()));
-    let (sender, conn) = http1::Builder::new().max_header_size(MAX_HEAD as usize).handshake(io).await?;
-    let driver = Driver(spawn(conn.with_upgrades()));
-    Ok(Lease::Single(Box::new(Single { sender, info, form, host, allowance, _driver: driver })))
+    let conn = Arc::new(conn);
+    let read_ahead = Arc::new(ReadAhead::default());
+    let io = Io::of_http1(conn.clone(), read_ahead.clone(), allowance.clone());
+    let mut builder = http1::Builder::new();
+    let (sender, spoken) = builder.max_header_size(MAX_HEAD as usize).handshake(TokioIo::new(io)).await?;
+    let mut spoken = spoken.with_upgrades();
+    let driver = Driver(spawn(poll_fn(move |cx| {
+        read_ahead.hear(&conn, cx);
+        Pin::new(&mut spoken).poll(cx)
+    })));
+    Ok(Lease::Single(Box::new(Single { sender, info, form, host, allowance, driver })))
 }
 
 /// The longest head of a response that is read, in bytes; in HTTP/1.1 no more than the 408 KiB of hyper's buffer.
@@ -309,15 +326,14 @@ const H2_STREAM_WINDOW: u32 = 1 << 21;
 const H2_CONN_WINDOW: u32 = 1 << 23;
 
 /// Its error is told to the request that it meets.
-fn spawn<E>(conn: impl Future<Output = Result<(), E>> + Send + 'static) -> AbortHandle {
+fn spawn<E>(conn: impl Future<Output = Result<(), E>> + Send + 'static) -> JoinHandle<()> {
     tokio::spawn(async move {
         let _ = conn.await;
     })
-    .abort_handle()
 }
 
 /// As HTTP/2 puts it: nothing about the conn among the headers (RFC 9113 section 8.2.2).
-fn without_conn_headers(mut request: Request<Outgoing>) -> Request<Outgoing> {
+fn without_conn_headers(request: &mut Request<Outgoing>) {
     const OF_THE_CONN: [HeaderName; 6] = [
         header::CONNECTION,
         header::HOST,
@@ -330,5 +346,4 @@ fn without_conn_headers(mut request: Request<Outgoing>) -> Request<Outgoing> {
         request.headers_mut().remove(name);
     }
     *request.version_mut() = Version::HTTP_2;
-    request
 }

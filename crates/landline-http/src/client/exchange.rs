@@ -1,18 +1,20 @@
 //! One request and its response, on one conn after the other until one of them works.
 
 use std::error::Error as StdError;
-use std::pin::Pin;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::Poll;
 
-use futures_util::future::OptionFuture;
 use http::header::{self, HeaderValue};
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use hyper::body::Incoming;
+use hyper::client::conn::TrySendError;
 use landline::{Context, Ended};
 use tokio::time::sleep;
 
 use super::body::{Body, Outgoing, Progress};
-use super::conn::Shared;
+use super::conn::{ConnInfo, Lease, Shared};
 use super::error::{Error, ErrorKind, Phase};
 use super::response::{BodyLimits, Coding, Held, Raw, RawState, ResponseBody};
 use super::route::Route;
@@ -81,73 +83,82 @@ impl Exchange<'_> {
 
     async fn send(&self, mut held: Held, body: Body) -> Result<Response<ResponseBody>, Failed> {
         let Some(lease) = &mut held.lease else { unreachable!("it was just leased") };
-        let info = lease.info().clone();
-        let shared = lease.shared().cloned();
+        let was_reused = lease.info().is_reused;
         let is_held = !http_body::Body::is_end_stream(&body)
             && self
                 .headers
                 .get(header::EXPECT)
                 .is_some_and(|expect| expect.as_bytes().eq_ignore_ascii_case(b"100-continue"));
         let (outgoing, progress) = Outgoing::new(body, is_held);
-        let mut request = Request::new(outgoing);
-        *request.method_mut() = self.method.clone();
-        *request.uri_mut() = self.uri.clone();
-        *request.headers_mut() = self.headers.clone();
         let may_be_compressed = self.may_be_compressed();
-        if !self.is_as_it_is {
-            add_headers(request.headers_mut(), may_be_compressed);
-        }
-        if is_held {
-            let (progress, trace) = (progress.clone(), self.trace.clone());
-            hyper::ext::on_informational(&mut request, move |response| {
-                if response.status() == StatusCode::CONTINUE {
-                    trace.remark("continue", || "the server wants the body".to_owned());
-                    progress.release();
-                }
-            });
-        }
+        let make = || {
+            let mut request = Request::new(outgoing);
+            *request.method_mut() = self.method.clone();
+            *request.headers_mut() = self.headers.clone();
+            if !self.is_as_it_is {
+                add_headers(request.headers_mut(), may_be_compressed);
+            }
+            if is_held {
+                let (progress, trace) = (progress.clone(), self.trace.clone());
+                hyper::ext::on_informational(&mut request, move |response| {
+                    if response.status() == StatusCode::CONTINUE {
+                        trace.remark("continue", || "the server wants the body".to_owned());
+                        progress.release();
+                    }
+                });
+            }
+            request
+        };
         self.trace.started("wait", || "for the response".to_owned());
         // There only where something can be late.
         let is_watched = is_held || self.settings.head_timeout.is_some();
-        let too_late = OptionFuture::from(is_watched.then(|| Box::pin(self.too_late(&progress, is_held))));
-        let response = tokio::select! {
-            biased;
-            sent = lease.send(request) => match sent {
-                Ok(response) => response,
-                Err(mut failed) => {
-                    let unsent = failed.take_message().map(|request| request.into_body().into_body());
-                    let error = failed.into_error();
-                    if let Some(limit) = lease.allowance().passed() {
-                        let error = Error::new(ErrorKind::InterimLimit(limit));
-                        self.trace.failed("wait", &error);
-                        return Err(Failed { shared, is_over: true, ..Failed::of(error) });
-                    }
-                    self.trace.failed("wait", &error);
-                    return Err(Failed {
-                        was_reused: info.is_reused,
-                        is_stale: unsent.is_some() || is_stale(&error),
-                        is_refused: is_refused(&error),
-                        is_over: is_stale(&error) && !is_reset(&error),
-                        shared,
-                        unsent,
-                        error: request_error(error),
-                    });
-                }
-            },
-            Some(error) = too_late => {
+        let sent = {
+            let mut too_late = is_watched.then(|| Box::pin(self.too_late(&progress, is_held)));
+            let mut sending = pin!(lease.send(self.uri, make));
+            poll_fn(|cx| match (sending.as_mut().poll(cx), &mut too_late) {
+                (Poll::Ready(sent), _) => Poll::Ready(Ok(sent)),
+                (Poll::Pending, Some(too_late)) => too_late.as_mut().poll(cx).map(Err),
+                (Poll::Pending, None) => Poll::Pending,
+            })
+            .await
+        };
+        let response = match sent {
+            Ok(Ok(response)) => response,
+            Ok(Err(failed)) => return Err(self.failed(lease, was_reused, *failed)),
+            Err(error) => {
                 self.trace.failed("wait", &error);
                 return Err(Failed::of(error));
             }
         };
         self.trace.done("wait", || format!("{:?} {}", response.version(), response.status()));
-        let mut response = if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-            self.upgraded(response, held).await?
-        } else {
-            let decodes = may_be_compressed && self.method != Method::HEAD;
-            self.received(response, held, progress, decodes).await
-        };
-        response.extensions_mut().insert(info);
-        Ok(response)
+        let info = lease.info().clone();
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            return self.upgraded(response, info, held).await;
+        }
+        let decodes = may_be_compressed && self.method != Method::HEAD;
+        Ok(self.received(response, info, held, progress, decodes).await)
+    }
+
+    /// What became of a request that hyper could not send, or of whose response it has no head.
+    fn failed(&self, lease: &Lease, was_reused: bool, mut failed: TrySendError<Request<Outgoing>>) -> Failed {
+        let shared = lease.shared().cloned();
+        let unsent = failed.take_message().map(|request| request.into_body().into_body());
+        let error = failed.into_error();
+        if let Some(limit) = lease.allowance().passed() {
+            let error = Error::new(ErrorKind::InterimLimit(limit));
+            self.trace.failed("wait", &error);
+            return Failed { shared, is_over: true, ..Failed::of(error) };
+        }
+        self.trace.failed("wait", &error);
+        Failed {
+            was_reused,
+            is_stale: unsent.is_some() || is_stale(&error),
+            is_refused: is_refused(&error),
+            is_over: is_stale(&error) && !is_reset(&error),
+            shared,
+            unsent,
+            error: request_error(error),
+        }
     }
 
     /// Lets a body go that the server has not asked for in time, and ends when the head of the response is late.
@@ -170,17 +181,23 @@ impl Exchange<'_> {
     async fn upgraded(
         &self,
         mut response: Response<Incoming>,
-        held: Held,
+        info: ConnInfo,
+        mut held: Held,
     ) -> Result<Response<ResponseBody>, Failed> {
-        let upgraded = hyper::upgrade::on(&mut response).await.map_err(Error::from);
-        let upgraded = upgraded.and_then(Upgraded::new).map_err(Failed::of)?;
+        let upgraded = hyper::upgrade::on(&mut response).await;
+        let upgraded = upgraded.map_err(|error| Failed::of(error.into()))?;
+        if let Some(Lease::Single(single)) = &mut held.lease {
+            single.driven().await;
+        }
+        let upgraded = Upgraded::new(upgraded).map_err(Failed::of)?;
         drop(held);
-        Ok(response.map(|_| ResponseBody::upgraded(upgraded)))
+        Ok(response.map(|_| ResponseBody::upgraded(upgraded, info)))
     }
 
     async fn received(
         &self,
         response: Response<Incoming>,
+        info: ConnInfo,
         held: Held,
         progress: Progress,
         decodes: bool,
@@ -190,7 +207,8 @@ impl Exchange<'_> {
             let context = self.context.clone();
             Box::pin(async move { context.done().await }) as Pin<Box<dyn Future<Output = Ended> + Send>>
         });
-        let mut raw = Raw {
+        let mut raw = Box::new(Raw {
+            info,
             body,
             held,
             progress,
@@ -198,13 +216,15 @@ impl Exchange<'_> {
             trace: self.trace.clone(),
             received: 0,
             state: RawState::Reading,
-        };
-        self.trace.started("body", || match http_body::Body::size_hint(&raw).exact() {
+        });
+        self.trace.started("body", || match http_body::Body::size_hint(&*raw).exact() {
             Some(bytes) => format!("of {bytes} bytes"),
             None => "of unknown length".to_owned(),
         });
         let is_empty = http_body::Body::is_end_stream(&raw.body);
-        raw.settle().await;
+        if is_empty {
+            raw.settle().await;
+        }
         let coding = match head.headers.get(header::CONTENT_ENCODING) {
             Some(value) if decodes && !is_empty => Coding::parse(value.as_bytes()),
             _ => Some(Coding::Plain),

@@ -9,6 +9,7 @@ mod interim;
 mod io;
 pub(crate) mod origin;
 mod pool;
+mod read_ahead;
 mod redirect;
 mod response;
 pub(crate) mod route;
@@ -39,7 +40,6 @@ pub use trace::Explanation;
 pub use upgraded::Upgraded;
 
 use exchange::{Exchange, Unanswered};
-use origin::Origin;
 use route::Route;
 use settings::{ALPN, Settings};
 use shelf::Shelf;
@@ -218,7 +218,7 @@ impl Client {
     }
 
     /// Sends a request with an absolute `http` or `https` URL, and returns when the head of the response has come. Every
-    /// status is a response; [`ConnInfo`] is among its extensions. Of status 101, which answers a request with
+    /// status is a response; its body knows how it came: [`ResponseBody::conn_info`]. Of status 101, which answers a request with
     /// `Connection: upgrade`, the conn can be taken: [`ResponseBody::into_upgraded`].
     ///
     /// # Errors
@@ -227,7 +227,9 @@ impl Client {
     /// # Cancellation
     /// Dropping the future ends the dial, or closes the conn (HTTP/1.1), or resets the stream (HTTP/2).
     pub async fn send<B: Into<Body>>(&self, request: Request<B>) -> Result<Response<ResponseBody>> {
-        self.send_in(&Context::background(), request).await
+        // Each future on the way to the conn has but the place of it: one by value would be moved from each to the next.
+        let mut request = request.map(Into::into);
+        self.traced(&Context::background(), &mut request, &Trace::default()).await
     }
 
     /// [`Client::send`] within a context as well, which holds for the body too.
@@ -236,7 +238,8 @@ impl Client {
         context: &Context,
         request: Request<B>,
     ) -> Result<Response<ResponseBody>> {
-        self.traced(context, request.map(Into::into), &Trace::default()).await
+        let mut request = request.map(Into::into);
+        self.traced(context, &mut request, &Trace::default()).await
     }
 
     /// Sends a request, and tells every step of it: lookups, attempts, TLS, the wait, redirects, conns used again, and,
@@ -248,7 +251,8 @@ impl Client {
         let recorder = Arc::new(Recorder::new());
         let (method, uri) = (request.method().clone(), request.uri().clone());
         let trace = Trace::to(recorder.clone());
-        let result = self.traced(&Context::background(), request.map(Into::into), &trace).await;
+        let mut request = request.map(Into::into);
+        let result = self.traced(&Context::background(), &mut request, &trace).await;
         let outcome = match &result {
             Ok(response) => Outcome::Responded { status: response.status().to_string() },
             Err(error) => Outcome::Failed(error.for_report()),
@@ -269,16 +273,17 @@ impl Client {
         route: &Arc<Route>,
         request: Request<Body>,
     ) -> Result<Response<ResponseBody>, Unanswered> {
-        let (parts, body) = request.into_parts();
+        let mut request = request;
+        let body = std::mem::take(request.body_mut());
         let exchange = Exchange {
             settings: &self.settings,
             shelf: &self.shelf,
             context,
             trace: &Trace::default(),
             route,
-            method: &parts.method,
-            uri: &parts.uri,
-            headers: &parts.headers,
+            method: request.method(),
+            uri: request.uri(),
+            headers: request.headers(),
             is_as_it_is: true,
         };
         match context.run(exchange.run(body)).await {
@@ -295,13 +300,12 @@ impl Client {
     async fn traced(
         &self,
         context: &Context,
-        request: Request<Body>,
+        request: &mut Request<Body>,
         trace: &Trace,
     ) -> Result<Response<ResponseBody>> {
-        let (method, uri) = (request.method().clone(), request.uri().clone());
         let own = self.settings.timeout.map(|timeout| context.with_timeout(timeout));
         let budget = own.as_ref().unwrap_or(context);
-        let result = match budget.run(self.follow(budget, request, trace)).await {
+        let result = match budget.run(self.follow(budget, &mut *request, trace)).await {
             Ok(result) => result,
             // Whose limit it was makes a difference to the caller.
             Err(Ended::DeadlineExceeded) if own.is_some() && context.ended().is_none() => {
@@ -309,61 +313,58 @@ impl Client {
             }
             Err(ended) => Err(Error::new(ErrorKind::Ended(ended))),
         };
-        result.map_err(|error| error.of(&method, &uri))
+        result.map_err(|error| error.of(request.method(), request.uri()))
     }
 
-    /// The request, and those that redirects make of it.
+    /// The request, and those that redirects make of it, in its place.
     async fn follow(
         &self,
         context: &Context,
-        request: Request<Body>,
+        request: &mut Request<Body>,
         trace: &Trace,
     ) -> Result<Response<ResponseBody>> {
-        let (parts, body) = request.into_parts();
-        let (mut method, mut uri, mut headers) = (parts.method, parts.uri, parts.headers);
-        if method == Method::CONNECT {
+        if request.method() == Method::CONNECT {
             return Err(Error::invalid("CONNECT makes a tunnel, which is the dialer's job"));
         }
-        let has_own_cookies = headers.contains_key(header::COOKIE);
-        let mut body = body;
+        let has_own_cookies = request.headers().contains_key(header::COOKIE);
         let mut seen = Vec::new();
         loop {
             if let Some(cookies) = self.settings.cookies.as_ref().filter(|_| !has_own_cookies) {
-                headers.remove(header::COOKIE);
-                if let Some(value) = cookies.header(&uri) {
-                    headers.insert(header::COOKIE, value);
+                request.headers_mut().remove(header::COOKIE);
+                if let Some(value) = cookies.header(request.uri()) {
+                    request.headers_mut().insert(header::COOKIE, value);
                 }
             }
+            let body = std::mem::take(request.body_mut());
             let again = body.again();
-            let origin = Origin::of(&uri).map_err(Error::invalid)?;
-            let route = Arc::new(Route { is_http1: asks_for_upgrade(&headers), ..Route::to_origin(origin) });
+            let (method, uri, headers) = (request.method(), request.uri(), request.headers());
+            let route = self.shelf.route_to(uri, asks_for_upgrade(headers)).map_err(Error::invalid)?;
             let exchange = Exchange {
                 settings: &self.settings,
                 shelf: &self.shelf,
                 context,
                 trace,
                 route: &route,
-                method: &method,
-                uri: &uri,
-                headers: &headers,
+                method,
+                uri,
+                headers,
                 is_as_it_is: false,
             };
-            let response =
-                exchange.run(body).await.map_err(|unanswered| unanswered.error.of(&method, &uri))?;
+            let response = exchange.run(body).await.map_err(|unanswered| unanswered.error.of(method, uri))?;
             if let Some(cookies) = &self.settings.cookies {
-                cookies.store(&uri, response.headers());
+                cookies.store(uri, response.headers());
             }
-            let next = match redirect::next(response.status(), &method, &uri, response.headers()) {
+            let next = match redirect::next(response.status(), method, uri, response.headers()) {
                 Some(next) if self.settings.redirects > 0 => next,
                 _ => return Ok(response),
             };
-            let refuse = |reason: String| Error::new(ErrorKind::Redirect(reason)).of(&method, &uri);
+            let refuse = |reason: String| Error::new(ErrorKind::Redirect(reason)).of(method, uri);
             let next = next.map_err(|reason| {
                 let location =
                     response.headers().get(header::LOCATION).map(HeaderValue::as_bytes).unwrap_or_default();
                 refuse(format!("redirected to \"{}\": {reason}", location.escape_ascii()))
             })?;
-            body = match (next.keeps_body, again) {
+            let body = match (next.keeps_body, again) {
                 (false, _) => Body::empty(),
                 (true, Some(again)) => again,
                 // It can be sent once only.
@@ -379,8 +380,10 @@ impl Client {
                 )));
             }
             trace.remark("redirect", || format!("to {}", next.uri));
-            next.prune(&mut headers);
-            (method, uri) = (next.method, next.uri);
+            next.prune(request.headers_mut());
+            *request.body_mut() = body;
+            *request.method_mut() = next.method;
+            *request.uri_mut() = next.uri;
             // So that its conn can be used again; one with more to say is closed.
             let _ =
                 tokio::time::timeout(Duration::from_secs(1), response.into_body().bytes(REDIRECT_BODY)).await;

@@ -81,7 +81,10 @@ impl<K: Hash + Eq + Clone, S, M: Clone> Pool<K, S, M> {
         usable: &(impl Fn(&S) -> bool, impl Fn(&M) -> bool),
     ) -> Answer<S, M> {
         let Limits { per_host, idle_timeout, .. } = self.limits;
-        let host = self.hosts.entry(key.clone()).or_default();
+        let host = match self.hosts.get_mut(key) {
+            Some(host) => host,
+            None => self.hosts.entry(key.clone()).or_default(),
+        };
         if let Some((shared, since)) = &mut host.shared {
             if usable.1(shared) {
                 *since = now;
@@ -188,7 +191,9 @@ impl<K: Hash + Eq + Clone, S, M: Clone> Pool<K, S, M> {
         if self.idle > self.limits.idle {
             surplus.extend(self.drop_oldest());
         }
-        self.forget(key);
+        if !surplus.is_empty() {
+            self.forget(key);
+        }
         (Vec::new(), surplus)
     }
 

@@ -19,7 +19,7 @@ use tokio::time::{Instant, Sleep, sleep};
 use tokio_util::io::{ReaderStream, StreamReader};
 
 use super::body::Progress;
-use super::conn::Lease;
+use super::conn::{ConnInfo, Lease};
 use super::error::{Error, ErrorKind, Phase};
 use super::route::Route;
 use super::shelf::Shelf;
@@ -74,9 +74,9 @@ pub struct ResponseBody(Inner);
 
 enum Inner {
     /// There is none: the conn speaks another protocol now.
-    Upgraded(Box<Upgraded>),
+    Upgraded(Box<(Upgraded, ConnInfo)>),
     Plain(Box<Raw>),
-    Decoded(Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>),
+    Decoded(Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>, Box<ConnInfo>),
 }
 
 /// How the bytes of a body are written.
@@ -105,44 +105,65 @@ impl Coding {
 const ZSTD_WINDOW_LOG: u32 = 23;
 
 impl ResponseBody {
-    pub(super) fn new(raw: Raw, coding: Coding) -> ResponseBody {
-        fn decoded(reader: impl AsyncRead + Send + 'static) -> ResponseBody {
-            ResponseBody(Inner::Decoded(Box::pin(ReaderStream::with_capacity(reader, 16 * 1024))))
+    pub(super) fn new(raw: Box<Raw>, coding: Coding) -> ResponseBody {
+        fn decoded(reader: impl AsyncRead + Send + 'static, info: Box<ConnInfo>) -> ResponseBody {
+            ResponseBody(Inner::Decoded(Box::pin(ReaderStream::with_capacity(reader, 16 * 1024)), info))
         }
         if coding == Coding::Plain {
-            return ResponseBody(Inner::Plain(Box::new(raw)));
+            return ResponseBody(Inner::Plain(raw));
         }
+        let info = Box::new(raw.info.clone());
         let reader = StreamReader::new(raw.into_data_stream().map_err(io::Error::from));
         match coding {
             Coding::Gzip => {
                 let mut decoder = GzipDecoder::new(reader);
                 decoder.multiple_members(true);
-                decoded(decoder)
+                decoded(decoder, info)
             }
             Coding::Brotli => {
                 let mut decoder = BrotliDecoder::new(reader);
                 // So that it reads to the end of what it is given.
                 decoder.multiple_members(true);
-                decoded(decoder)
+                decoded(decoder, info)
             }
             Coding::Zstd | Coding::Plain => {
                 let mut decoder =
                     ZstdDecoder::with_params(reader, &[DParameter::window_log_max(ZSTD_WINDOW_LOG)]);
                 decoder.multiple_members(true);
-                decoded(decoder)
+                decoded(decoder, info)
             }
         }
     }
 
-    pub(super) fn upgraded(upgraded: Upgraded) -> ResponseBody {
-        ResponseBody(Inner::Upgraded(Box::new(upgraded)))
+    pub(super) fn upgraded(upgraded: Upgraded, info: ConnInfo) -> ResponseBody {
+        ResponseBody(Inner::Upgraded(Box::new((upgraded, info))))
+    }
+
+    /// How the response came, whether or not the body has been read.
+    ///
+    /// It is not among the response's extensions, where it would cost every response three allocations, whoever looks or not.
+    ///
+    /// ```no_run
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let response = landline_http::client::Client::new().get("https://example.com/").await?;
+    /// if let Some(tls) = &response.body().conn_info().tls {
+    ///     println!("{tls}");
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub fn conn_info(&self) -> &ConnInfo {
+        match &self.0 {
+            Inner::Upgraded(upgraded) => &upgraded.1,
+            Inner::Plain(raw) => &raw.info,
+            Inner::Decoded(_, info) => info,
+        }
     }
 
     /// The conn of a response with status 101, which speaks what its `Upgrade` header says from now on; what is left of
     /// a body of any other response is given back. The client has nothing more to do with the conn.
     pub fn into_upgraded(self) -> Result<Upgraded, ResponseBody> {
         match self.0 {
-            Inner::Upgraded(upgraded) => Ok(*upgraded),
+            Inner::Upgraded(upgraded) => Ok(upgraded.0),
             body => Err(ResponseBody(body)),
         }
     }
@@ -189,7 +210,7 @@ impl HttpBody for ResponseBody {
         match &mut self.0 {
             Inner::Upgraded(_) => Poll::Ready(None),
             Inner::Plain(raw) => Pin::new(&mut **raw).poll_frame(cx),
-            Inner::Decoded(stream) => {
+            Inner::Decoded(stream, _) => {
                 let chunk = ready!(stream.as_mut().poll_next(cx));
                 Poll::Ready(chunk.map(|chunk| chunk.map(Frame::data).map_err(undo)))
             }
@@ -200,7 +221,7 @@ impl HttpBody for ResponseBody {
         match &self.0 {
             Inner::Upgraded(_) => true,
             Inner::Plain(raw) => raw.is_end_stream(),
-            Inner::Decoded(_) => false,
+            Inner::Decoded(..) => false,
         }
     }
 
@@ -208,7 +229,7 @@ impl HttpBody for ResponseBody {
         match &self.0 {
             Inner::Upgraded(_) => SizeHint::with_exact(0),
             Inner::Plain(raw) => raw.size_hint(),
-            Inner::Decoded(_) => SizeHint::default(),
+            Inner::Decoded(..) => SizeHint::default(),
         }
     }
 }
@@ -236,7 +257,7 @@ impl std::fmt::Debug for ResponseBody {
         f.write_str(match &self.0 {
             Inner::Upgraded(_) => "ResponseBody(upgraded)",
             Inner::Plain(_) => "ResponseBody(plain)",
-            Inner::Decoded(_) => "ResponseBody(compressed)",
+            Inner::Decoded(..) => "ResponseBody(compressed)",
         })
     }
 }
@@ -251,6 +272,7 @@ fn undo(error: io::Error) -> Error {
 
 /// A body as it comes over the conn.
 pub(super) struct Raw {
+    pub(super) info: ConnInfo,
     pub(super) body: Incoming,
     pub(super) held: Held,
     pub(super) progress: Progress,
@@ -370,9 +392,6 @@ impl HttpBody for Raw {
 impl Raw {
     /// Gives the conn of a response without a body back at once.
     pub(super) async fn settle(&mut self) {
-        if !self.body.is_end_stream() {
-            return;
-        }
         let received = std::future::poll_fn(|cx| Pin::new(&mut *self).poll_frame(cx)).await;
         debug_assert!(received.is_none(), "nothing comes after the end");
     }

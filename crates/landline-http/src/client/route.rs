@@ -1,6 +1,8 @@
 //! Which conns may carry a request.
 
+use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::net::SocketAddr;
+use std::sync::LazyLock;
 
 use landline::{Family, Network, UnixKind};
 
@@ -8,8 +10,10 @@ use super::origin::Origin;
 use super::settings::Settings;
 
 /// A place and a way to speak there: requests of the same route share conns.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Route {
+    /// Of all else, since a route is looked for twice a request.
+    hash: u64,
     /// Whose certificate is wanted, and by default whose address.
     pub(crate) origin: Origin,
     pub(crate) to: To,
@@ -29,9 +33,10 @@ pub(crate) enum To {
 }
 
 impl Route {
-    /// To whom the URL names.
-    pub(crate) fn to_origin(origin: Origin) -> Route {
-        Route { origin, to: To::Origin, is_http1: false }
+    pub(crate) fn new(origin: Origin, to: To, is_http1: bool) -> Route {
+        static STATE: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+        let hash = STATE.hash_one((&origin, &to, is_http1));
+        Route { hash, origin, to, is_http1 }
     }
 
     /// What a dialer takes.
@@ -42,5 +47,11 @@ impl Route {
             (To::Unix(path), _) | (To::Origin, Some(path)) => (unix, path.clone()),
             (To::Origin, None) => (tcp, self.origin.address()),
         }
+    }
+}
+
+impl Hash for Route {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.hash.hash(state);
     }
 }

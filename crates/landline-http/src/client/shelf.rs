@@ -3,14 +3,17 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use http::Uri;
+use http::uri::Scheme;
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until};
 
 use super::conn::{Lease, Shared, Single, connect};
 use super::error::Error;
+use super::origin::Origin;
 use super::pool::{Answer, Grant, Grants, Limits, Pool, Ticket};
-use super::route::Route;
+use super::route::{Route, To};
 use super::settings::Settings;
 use super::trace::Trace;
 
@@ -20,6 +23,14 @@ type Kept = Box<Single>;
 /// The conns of a client. Closes the idle ones when it is dropped.
 pub(super) struct Shelf {
     state: Mutex<State>,
+    latest: Mutex<Option<Latest>>,
+}
+
+/// Where the last URL led to, since the next most often leads there too.
+struct Latest {
+    /// As the URL had it.
+    authority: Box<str>,
+    route: Arc<Route>,
 }
 
 struct State {
@@ -32,7 +43,28 @@ struct State {
 impl Shelf {
     pub(super) fn new(limits: Limits) -> Arc<Shelf> {
         let state = State { pool: Pool::new(limits), waiting: HashMap::new(), sweeper: None };
-        Arc::new(Shelf { state: Mutex::new(state) })
+        Arc::new(Shelf { state: Mutex::new(state), latest: Mutex::default() })
+    }
+
+    /// The route to whom the URL names.
+    ///
+    /// # Errors
+    /// As [`Origin::of`] says.
+    pub(super) fn route_to(&self, uri: &Uri, is_http1: bool) -> Result<Arc<Route>, &'static str> {
+        // Whoever would have to wait for it is faster alone.
+        let mut latest = self.latest.try_lock().ok();
+        if let Some(Some(Latest { authority, route })) = latest.as_deref()
+            && uri.authority().is_some_and(|asked| asked.as_str() == &**authority)
+            && uri.scheme() == Some(if route.origin.is_secure { &Scheme::HTTPS } else { &Scheme::HTTP })
+            && route.is_http1 == is_http1
+        {
+            return Ok(route.clone());
+        }
+        let route = Arc::new(Route::new(Origin::of(uri)?, To::Origin, is_http1));
+        if let (Some(latest), Some(authority)) = (&mut latest, uri.authority()) {
+            **latest = Some(Latest { authority: authority.as_str().into(), route: route.clone() });
+        }
+        Ok(route)
     }
 
     /// A conn for a request: one that is there, unless it `must_be_new`, or one that is dialed, or the next to come free.
@@ -272,5 +304,28 @@ impl Drop for Dial<'_> {
         if !self.is_over {
             self.shelf.not_dialed(self.route);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_latest_route_is_known_again_and_taken_for_no_other() {
+        let shelf = Shelf::new(Settings::default().limits);
+        let route = |url: &str, is_http1| shelf.route_to(&url.parse().unwrap(), is_http1).unwrap();
+        let known = route("http://a:443/x", false);
+        assert!(Arc::ptr_eq(&known, &route("http://a:443/y?z", false)));
+        for (url, is_http1) in [
+            ("http://a:443/", true),
+            ("https://a:443/", false),
+            ("http://a/", false),
+            ("http://b:443/", false),
+        ] {
+            assert_ne!(route(url, is_http1), known, "{url}");
+            assert_eq!(route("http://A:443", false), known);
+        }
+        assert!(shelf.route_to(&"http://user@a:443/".parse().unwrap(), false).is_err());
     }
 }

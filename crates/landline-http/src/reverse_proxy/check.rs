@@ -86,7 +86,7 @@ async fn passes(settings: &Settings, check: &HealthCheck, backend: usize, to: To
     let head = Head { method: Method::GET, target, headers: HeaderMap::new(), host: None, upgrade: None };
     let backend = &settings.backends[backend];
     let Ok(request) = backend.request(&head, Host::Rewrite) else { return false };
-    let route = Arc::new(Route { origin: backend.origin.clone(), to, is_http1: false });
+    let route = Arc::new(Route::new(backend.origin.clone(), to, false));
     let context = Context::background().with_timeout(check.timeout);
     match settings.client.forward(&context, &route, request.map(|()| Body::empty())).await {
         Ok(response) => {

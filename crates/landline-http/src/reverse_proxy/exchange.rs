@@ -86,11 +86,8 @@ impl Exchange<'_> {
             let another = || if may_retry { self.shared.table.take(&tried) } else { None };
             let backend = &settings.backends[turn.backend];
             let request = backend.request(&self.head, settings.host)?;
-            let route = Arc::new(Route {
-                origin: backend.origin.clone(),
-                to: turn.to.clone(),
-                is_http1: self.head.upgrade.is_some(),
-            });
+            let is_http1 = self.head.upgrade.is_some();
+            let route = Arc::new(Route::new(backend.origin.clone(), turn.to.clone(), is_http1));
             let again = if self.is_idempotent { body.again() } else { None };
             match client.forward(&context, &route, request.map(|()| body)).await {
                 Ok(response) => {

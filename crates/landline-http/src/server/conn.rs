@@ -325,13 +325,15 @@ async fn drive<T>(
 /// 2026-11-26), and a call made behind it nothing. So this has to become part of its caller.
 #[inline(always)]
 fn hear_head(state: &State, conn: &Conn, cx: &mut Context<'_>) -> Result<(), BoxError> {
-    // Of the end hyper hears by itself.
     if state.waits_for_head()
         && let Poll::Ready(heard) = pin!(conn.read_pooled()).poll(cx)
     {
         let heard = heard?;
         state.read(heard.len());
-        state.heard.keep(heard);
+        // Of the end hyper hears by itself.
+        if !heard.is_empty() {
+            state.heard.keep(heard);
+        }
     }
     Ok(())
 }

@@ -1,6 +1,5 @@
 //! What is known of one conn, by those who speak over it and by those who watch it.
 
-use std::ops::Deref;
 use std::sync::atomic::{
     AtomicBool, AtomicU32, AtomicUsize,
     Ordering::{Acquire, Relaxed, Release},
@@ -20,6 +19,7 @@ use super::settings::{Doing, Settings, Tick, is_idle_for_long, ticks};
 use super::stream::Streams;
 use super::tls::PeerCertificates;
 use super::watch::Worker;
+use crate::kept::Kept;
 
 /// A worker's time: it only moves when somebody looks, so that nobody asks the kernel for it.
 #[derive(Debug)]
@@ -100,41 +100,6 @@ pub(super) struct State {
     driver: Mutex<Option<Waker>>,
     /// Whoever waits for HTTP to be over.
     heir: AtomicWaker,
-}
-
-/// Bytes that wait for somebody; mostly there are none.
-#[derive(Debug)]
-pub(super) struct Kept<B> {
-    bytes: Mutex<Option<B>>,
-    is_there: AtomicBool,
-}
-
-impl<B> Default for Kept<B> {
-    fn default() -> Kept<B> {
-        Kept { bytes: Mutex::new(None), is_there: AtomicBool::new(false) }
-    }
-}
-
-impl<B: Deref<Target = [u8]>> Kept<B> {
-    pub(super) fn is_there(&self) -> bool {
-        self.is_there.load(Relaxed)
-    }
-
-    /// Nothing where there are none.
-    pub(super) fn keep(&self, bytes: B) {
-        if !bytes.is_empty() {
-            *self.bytes.lock().unwrap_or_else(PoisonError::into_inner) = Some(bytes);
-            self.is_there.store(true, Relaxed);
-        }
-    }
-
-    pub(super) fn take(&self) -> Option<B> {
-        if !self.is_there() {
-            return None;
-        }
-        self.is_there.store(false, Relaxed);
-        self.bytes.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
 }
 
 /// What the handshake of TLS has found out.

@@ -29,6 +29,8 @@ async fn compressed_bodies_are_decoded_and_their_conn_kept() {
         let client = Client::new();
         let response = client.get(&server.at("/")).await.unwrap();
         assert!(!response.headers().contains_key(header::CONTENT_ENCODING));
+        let peer = response.body().conn_info().peer_addr.as_ref().unwrap().to_string();
+        assert_eq!(server.at(""), format!("http://{peer}"));
         assert_eq!(response.into_body().text(1 << 20).await.unwrap(), text, "{coding}");
         assert_eq!(client.conns(), (1, 1), "{coding}");
         let error = client.get(&server.at("/")).await.unwrap().into_body().bytes(1000).await.unwrap_err();

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use http::Request;
-use landline_http::client::{Body, Client, ConnInfo};
+use landline_http::client::{Body, Client};
 
 use crate::harness::{Then, ok, serve, serve_unix, with};
 
@@ -62,7 +62,7 @@ async fn a_conn_that_the_server_closes_in_between_is_replaced() {
         let request = Request::builder().method(method).uri(server.at("/")).body("x").unwrap();
         let second = client.send(request).await;
         match method {
-            "GET" => assert!(!second.unwrap().extensions().get::<ConnInfo>().unwrap().is_reused),
+            "GET" => assert!(!second.unwrap().body().conn_info().is_reused),
             // It may have been acted on.
             _ => assert!(second.unwrap_err().to_string().contains("closed before message completed")),
         }
@@ -140,7 +140,7 @@ async fn unix_sockets_are_dialed_whatever_the_host() {
     let client = Client::new().unix_socket(path.to_str().unwrap());
     assert_eq!(get(&client, "http://any.example:7/").await, "any.example:7");
     let request = Request::put("http://any.example:7/").body(Body::from("x")).unwrap();
-    assert!(client.send(request).await.unwrap().extensions().get::<ConnInfo>().unwrap().is_reused);
+    assert!(client.send(request).await.unwrap().body().conn_info().is_reused);
     assert_eq!(server.conns(), 1);
 }
 
@@ -159,4 +159,19 @@ async fn refusals_name_the_request_and_the_way() {
         let error = Client::new().get(url).await.unwrap_err();
         assert!(error.is_invalid() && error.to_string().contains(reason), "{error}");
     }
+}
+
+#[tokio::test]
+async fn who_resets_a_conn_is_heard_to_do_so() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let resetting = std::thread::spawn(move || {
+        let (conn, _) = listener.accept().unwrap();
+        // With something unread, a close is a reset.
+        conn.peek(&mut [0]).unwrap();
+    });
+    let request = Request::post(url).body("not to be sent twice").unwrap();
+    let error = Client::new().send(request).await.unwrap_err();
+    assert!(error.to_string().contains("reset"), "{error}");
+    resetting.join().unwrap();
 }

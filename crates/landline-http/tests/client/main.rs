@@ -10,3 +10,4 @@ mod limits;
 mod proxied;
 mod redirects;
 mod tls;
+mod upgrades;

@@ -11,7 +11,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use landline::TlsConn;
-use landline_http::client::{Body, Client, ConnInfo};
+use landline_http::client::{Body, Client};
 use rustls::ClientConfig;
 use tokio::task::JoinSet;
 
@@ -96,7 +96,7 @@ async fn http1_is_spoken_where_the_server_wants_it() {
             let request = Request::post(format!("https://{}/", server.address)).body("data").unwrap();
             let response = client.send(request).await.unwrap();
             assert_eq!(response.version(), Version::HTTP_11);
-            let info = response.extensions().get::<ConnInfo>().unwrap();
+            let info = response.body().conn_info();
             assert_eq!(info.is_reused, is_reused);
             assert!(info.tls.as_deref().unwrap().starts_with("TLS"), "{info:?}");
             assert_eq!(response.into_body().text(99).await.unwrap(), "data");

@@ -16,8 +16,6 @@ use super::state::{State, Taken};
 /// What is no longer, in bytes, is written from one place: several cost the kernel 0.2 us more over TCP (2026-11-26, Linux 6.18),
 /// and the copy less. So a short body goes with its head.
 const SHORT: usize = 1024;
-/// Most are no longer than this, and need less room to be cleared.
-const SHORTER: usize = 256;
 
 /// The parts one behind the other, in a room of just their length.
 fn joined<'a>(parts: &[io::IoSlice<'_>], room: &'a mut [u8]) -> &'a [u8] {
@@ -67,15 +65,9 @@ impl AsyncRead for Io {
             self.ahead.advance(count);
             return Poll::Ready(Ok(()));
         }
-        if let Some(early) = self.state().early.take() {
-            self.ahead = early;
+        if self.state().has_early() {
+            self.ahead = self.state().take_early();
             return AsyncRead::poll_read(self, cx, buffer);
-        }
-        if let Some(heard) = self.state().heard.take() {
-            let (now, later) = heard.split_at(heard.len().min(buffer.remaining()));
-            buffer.put_slice(now);
-            self.ahead = Bytes::copy_from_slice(later);
-            return Poll::Ready(Ok(()));
         }
         let before = buffer.filled().len();
         let polled = Pin::new(&mut &*self.conn).poll_read(cx, buffer);
@@ -93,18 +85,6 @@ impl Io {
             false => Ok(()),
             true => Err(io::Error::other("bytes were taken that stood for those of a file")),
         }
-    }
-
-    /// Writes parts of such a length from a room of `SIZE` bytes.
-    fn poll_write_joined<const SIZE: usize>(
-        &self,
-        cx: &mut Context<'_>,
-        parts: &[io::IoSlice<'_>],
-        length: usize,
-    ) -> Poll<io::Result<usize>> {
-        let mut room = [0; SIZE];
-        let whole = joined(parts, &mut room[..length]);
-        self.written(Pin::new(&mut &*self.conn).poll_write(cx, whole))
     }
 
     fn poll_send_file(
@@ -144,11 +124,13 @@ impl AsyncWrite for Io {
         if let Some(before) = parts.iter().position(|part| send_file::is_stand_in(part)) {
             return self.poll_send_file(cx, &parts[..before], parts[before].len());
         }
-        match parts.iter().map(|part| part.len()).sum::<usize>() {
-            length @ ..=SHORTER if parts.len() > 1 => self.poll_write_joined::<SHORTER>(cx, parts, length),
-            length @ ..=SHORT if parts.len() > 1 => self.poll_write_joined::<SHORT>(cx, parts, length),
-            _ => self.written(Pin::new(&mut &*self.conn).poll_write_vectored(cx, parts)),
+        let length = parts.iter().map(|part| part.len()).sum::<usize>();
+        if parts.len() > 1 && length <= SHORT {
+            let mut room = [0; SHORT];
+            let whole = joined(parts, &mut room[..length]);
+            return self.written(Pin::new(&mut &*self.conn).poll_write(cx, whole));
         }
+        self.written(Pin::new(&mut &*self.conn).poll_write_vectored(cx, parts))
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -8,7 +8,7 @@ use hyper_util::rt::TokioIo;
 use landline_http::Body;
 use landline_http::server::{RequestBody, Server, Serving, Upgraded, handle};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::sync::mpsc::unbounded_channel;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::super::websockets::{self, websocket_text};
 use super::super::{one, until};
@@ -158,9 +158,9 @@ async fn websockets_open_over_http2() {
     }
 }
 
-#[tokio::test]
-async fn a_stream_that_is_taken_is_no_conn() {
-    let (give, mut given) = unbounded_channel();
+/// Agrees to whatever is asked, and gives what becomes of it.
+async fn giving() -> (Serving, UnboundedReceiver<std::io::Result<Upgraded>>) {
+    let (give, given) = unbounded_channel();
     let agree = handle(move |mut request: Request<RequestBody>| {
         let (give, upgraded) = (give.clone(), Upgraded::of(&mut request));
         async move {
@@ -169,7 +169,12 @@ async fn a_stream_that_is_taken_is_no_conn() {
         }
     });
     let server = Server::new().transport(one()).extended_connect(true);
-    let serving = server.serve("tcp", "127.0.0.1:0", agree).await.unwrap();
+    (server.serve("tcp", "127.0.0.1:0", agree).await.unwrap(), given)
+}
+
+#[tokio::test]
+async fn a_stream_that_is_taken_is_no_conn() {
+    let (serving, mut given) = giving().await;
     let peer = Peer::open(&serving).await;
     peer.say(&open_echo(1, "/echo")).await;
     agreed(&peer, 1).await;
@@ -192,16 +197,7 @@ async fn a_stream_that_is_taken_is_no_conn() {
 
 #[tokio::test]
 async fn a_request_that_is_no_connect_becomes_nothing() {
-    let (give, mut given) = unbounded_channel();
-    let agree = handle(move |mut request: Request<RequestBody>| {
-        let (give, upgraded) = (give.clone(), Upgraded::of(&mut request));
-        async move {
-            tokio::spawn(async move { give.send(upgraded.await) });
-            Response::new(Body::empty())
-        }
-    });
-    let server = Server::new().transport(one()).extended_connect(true);
-    let serving = server.serve("tcp", "127.0.0.1:0", agree).await.unwrap();
+    let (serving, mut given) = giving().await;
     let peer = Peer::open(&serving).await;
     let get = [(":method", "GET"), (":scheme", "http"), (":path", "/"), (":authority", "a")];
     peer.say(&frame(kind::HEADERS, flag::END_HEADERS | flag::END_STREAM, 1, &fields(&get))).await;

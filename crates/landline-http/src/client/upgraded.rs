@@ -41,8 +41,15 @@ impl Upgraded {
     /// Of what hyper gives back.
     pub(super) fn new(upgraded: hyper::upgrade::Upgraded) -> Result<Upgraded, Error> {
         match upgraded.downcast::<TokioIo<Io>>() {
-            Ok(parts) => Ok(Upgraded { conn: parts.io.into_inner().conn, unread: parts.read_buf }),
-            Err(_) => Err(Error::new(ErrorKind::Body(io::Error::other("the conn is not ours")))),
+            Ok(parts) => {
+                let (conn, unheard) = parts.io.into_inner().into_parts().map_err(not_taken)?;
+                let unread = match &unheard[..] {
+                    [] => parts.read_buf,
+                    unheard => [&parts.read_buf[..], unheard].concat().into(),
+                };
+                Ok(Upgraded { conn, unread })
+            }
+            Err(_) => Err(not_taken(io::Error::other("the conn is not ours"))),
         }
     }
 
@@ -50,6 +57,10 @@ impl Upgraded {
     pub fn into_parts(self) -> (Conn, Bytes) {
         (self.conn, self.unread)
     }
+}
+
+fn not_taken(error: io::Error) -> Error {
+    Error::new(ErrorKind::Body(error))
 }
 
 impl AsyncRead for Upgraded {

@@ -227,13 +227,8 @@ where
             if ends {
                 Pin::new(&mut conn).graceful_shutdown();
             }
-            hear_head(state, connected, cx)?;
             state.listens(false);
-            let polled = Pin::new(&mut conn).poll(cx);
-            if let Some(heard) = state.heard.take() {
-                state.early.keep(Bytes::copy_from_slice(&heard));
-            }
-            match polled {
+            match Pin::new(&mut conn).poll(cx) {
                 Poll::Ready(ended) => Poll::Ready(Ok(ended.map(|()| Step::Over)?)),
                 Poll::Pending if state.take_parking() => Poll::Ready(Ok(Step::Park)),
                 Poll::Pending if self.settings.half_close => Poll::Pending,
@@ -303,7 +298,7 @@ fn without_empty_lines(bytes: &[u8]) -> Bytes {
 }
 
 /// Polls a conn to its end; once with `true`, when it is to take no more requests.
-async fn drive<T>(
+pub(super) async fn drive<T>(
     state: &State,
     mut poll: impl FnMut(&mut Context<'_>, bool) -> Poll<Result<T, BoxError>>,
 ) -> Result<T, BoxError> {
@@ -318,24 +313,6 @@ async fn drive<T>(
         poll(cx, ends)
     })
     .await
-}
-
-/// Reads what has come of the next head, if hyper waits for one: it polls no socket then, as the first return out of a function
-/// that made a system call costs as much as the rest of a short one where the kernel guards returns (140 ns: AMD EPYC, Safe RET,
-/// 2026-11-26), and a call made behind it nothing. So this has to become part of its caller.
-#[inline(always)]
-fn hear_head(state: &State, conn: &Conn, cx: &mut Context<'_>) -> Result<(), BoxError> {
-    if state.waits_for_head()
-        && let Poll::Ready(heard) = pin!(conn.read_pooled()).poll(cx)
-    {
-        let heard = heard?;
-        state.read(heard.len());
-        // Of the end hyper hears by itself.
-        if !heard.is_empty() {
-            state.heard.keep(heard);
-        }
-    }
-    Ok(())
 }
 
 /// How much is heard of a peer that speaks while it is being answered, in bytes, before hyper asks for it.
@@ -363,7 +340,7 @@ fn poll_left(state: &State, conn: &Conn, cx: &mut Context<'_>) -> Poll<BoxError>
 const LEFT: &str = "the peer has left before it was answered";
 
 /// Why a conn ended that the watch has ended.
-pub(super) const CUT: &str = "it took too long";
+const CUT: &str = "it took too long";
 
 /// More bytes behind `heard`; `None` where none will come: at the end of the stream, or when the conn is to end.
 async fn hear(state: &State, conn: &Conn, heard: Bytes) -> Result<Option<Bytes>, BoxError> {

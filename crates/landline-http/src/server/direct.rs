@@ -9,7 +9,6 @@
 //! behind, or read a body for, is hyper's.
 
 use std::error::Error as StdError;
-use std::future::poll_fn;
 use std::io;
 use std::ops::Deref;
 use std::pin::{Pin, pin};
@@ -26,7 +25,7 @@ use tokio::io::AsyncWrite as _;
 use tower_service::Service;
 
 use super::body::{RequestBody, Sent, catch_panic};
-use super::conn::CUT;
+use super::conn::drive;
 use super::exchange::Exchange;
 use super::refuse::refusal;
 use super::service::{Answering, Begun, Handler};
@@ -197,19 +196,12 @@ where
     handler: &'a Rc<Handler<S, B>>,
     worker: &'a Worker,
     conn: &'a Conn,
-    room: Room<S, B>,
+    /// Where requests and bodies are polled, one after the other; it is hyper's with what has to be waited for.
+    answering: Option<Pin<Box<Option<Answering<S>>>>>,
+    body: Option<Pin<Box<Option<B>>>>,
     /// The response that goes, and how much of it has.
     said: Vec<u8>,
     sent: usize,
-}
-
-/// Where requests and bodies are polled, one after the other; it is hyper's with what has to be waited for.
-struct Room<S, B>
-where
-    S: Service<Request<RequestBody>>,
-{
-    answering: Option<Pin<Box<Option<Answering<S>>>>>,
-    body: Option<Pin<Box<Option<B>>>>,
 }
 
 impl<'a, S, B> Direct<'a, S, B>
@@ -220,20 +212,15 @@ where
     B::Error: Into<BoxError>,
 {
     pub(super) fn new(handler: &'a Rc<Handler<S, B>>, worker: &'a Worker, conn: &'a Conn) -> Self {
-        let room = Room { answering: None, body: None };
-        Direct { handler, worker, conn, room, said: Vec::new(), sent: 0 }
+        Direct { handler, worker, conn, answering: None, body: None, said: Vec::new(), sent: 0 }
     }
 
     /// Answers what was heard, and what comes behind it.
     pub(super) async fn run(mut self, heard: Bytes) -> Result<Left, BoxError> {
         let (state, conn) = (&self.handler.state, self.conn);
-        let (mut first, mut driver) = (Some(heard), None);
+        let mut first = Some(heard);
         let mut hearing = pin!(None);
-        poll_fn(|cx| {
-            state.drive(cx, &mut driver);
-            if state.is_cut() {
-                return Poll::Ready(Err(CUT.into()));
-            }
+        drive(state, |cx, _| {
             loop {
                 ready!(self.poll_sent(cx))?;
                 let heard = match first.take() {
@@ -305,7 +292,7 @@ where
         if refusal(&request).is_some() {
             return Ok(false);
         }
-        let mut room = self.room.answering.take().unwrap_or_else(|| Box::pin(None));
+        let mut room = self.answering.take().unwrap_or_else(|| Box::pin(None));
         room.set(Some(handler.answer(request)));
         let polled = match room.as_mut().as_pin_mut() {
             Some(answering) => answering.poll(cx),
@@ -316,7 +303,7 @@ where
             return Ok(false);
         };
         room.set(None);
-        self.room.answering = Some(room);
+        self.answering = Some(room);
         match self.say(response?, cx)? {
             None => Ok(true),
             Some(response) => {
@@ -342,7 +329,7 @@ where
             Ok(parts) => parts,
             Err(sent) => return Ok(Some(Response::from_parts(head, sent))),
         };
-        let mut room = self.room.body.take().unwrap_or_else(|| Box::pin(None));
+        let mut room = self.body.take().unwrap_or_else(|| Box::pin(None));
         room.set(Some(body));
         let (content, is_whole) = poll_whole(room.as_mut(), length, &exchange, cx)?;
         if !is_whole {
@@ -358,7 +345,7 @@ where
         exchange.sent(length as usize);
         exchange.complete();
         room.set(None);
-        self.room.body = Some(room);
+        self.body = Some(room);
         Ok(None)
     }
 }

@@ -65,8 +65,8 @@ impl AsyncRead for Io {
             self.ahead.advance(count);
             return Poll::Ready(Ok(()));
         }
-        if self.state().has_early() {
-            self.ahead = self.state().take_early();
+        if let Some(early) = self.state().early.take() {
+            self.ahead = early;
             return AsyncRead::poll_read(self, cx, buffer);
         }
         let before = buffer.filled().len();

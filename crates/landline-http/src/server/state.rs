@@ -11,7 +11,7 @@ use std::time::Duration;
 use atomic_waker::AtomicWaker;
 use bytes::Bytes;
 use landline::serve::Draining;
-use landline::{Addr, Conn, PooledBuf};
+use landline::{Addr, Conn};
 
 use super::counters::Counts;
 use super::send_file::Handover;
@@ -84,10 +84,8 @@ pub(super) struct State {
     /// No further request is wanted.
     is_ending: AtomicBool,
     wants_parking: AtomicBool,
-    /// What the peer has said before hyper asked for it.
+    /// What the peer has said while it was being answered, before hyper asked for it.
     pub(super) early: Kept<Bytes>,
-    /// What was read for hyper, which is about to ask for it.
-    pub(super) heard: Kept<PooledBuf>,
     /// Hyper has asked for more of the peer than there was.
     is_listening: AtomicBool,
     /// It ends here and now.
@@ -186,7 +184,6 @@ impl State {
             is_ending: AtomicBool::new(false),
             wants_parking: AtomicBool::new(false),
             early: Kept::default(),
-            heard: Kept::default(),
             is_listening: AtomicBool::new(false),
             is_cut: AtomicBool::new(false),
             takers: AtomicU32::new(0),
@@ -415,11 +412,6 @@ impl State {
         if !self.wants_parking.swap(true, Relaxed) {
             self.wake_driver();
         }
-    }
-
-    /// Whether it is a socket of which hyper has asked for a head, and nothing of that is there yet.
-    pub(super) fn waits_for_head(&self) -> bool {
-        self.is_socket && self.is_listening() && self.in_flight() == 0 && !self.early.is_there()
     }
 
     pub(super) fn listens(&self, is_listening: bool) {

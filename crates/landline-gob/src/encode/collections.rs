@@ -1,6 +1,7 @@
 //! Slices, arrays and maps.
 
 use std::cmp::Ordering;
+use std::mem;
 use std::ops::Range;
 
 use serde::Serialize;
@@ -8,13 +9,13 @@ use serde::ser::{
     Error as _, SerializeMap, SerializeSeq, SerializeTuple, SerializeTupleStruct, SerializeTupleVariant,
 };
 
-use super::byte::Byte;
 use super::fields::ByName;
 use super::pen::{Pen, Place};
+use super::plain::{Byte, Plain, Wire};
 use super::position::{Element, Key, Position};
 use super::ser::Ser;
 use crate::error::Error;
-use crate::number::{put_uint, take_uint, to_float, to_int};
+use crate::number::{LONGEST, put_uint, take_uint, to_float, to_int, write_uint};
 use crate::schema::{Elem, Graph, Shape, Tag, basic};
 
 /// The elements of a slice or an array, one after the other.
@@ -143,7 +144,7 @@ impl<'p, P: Position> Items<'p, P> {
         let done = match self.kind {
             Kind::Bytes => {
                 let mut byte = 0;
-                item.serialize(Byte(&mut byte)).map(|()| self.pen.bytes.push(byte))
+                item.serialize(Plain(Byte(&mut byte))).map(|()| self.pen.bytes.push(byte))
             }
             _ => item.serialize(Ser::new(self.graph, self.pen, self.elem, Element)),
         };
@@ -192,7 +193,7 @@ impl<'p, P: Position> Items<'p, P> {
             if P::OMITS && count == 0 {
                 return Ok(());
             }
-            let count = std::mem::take(&mut head);
+            let count = mem::take(&mut head);
             position.head(&mut pen.last, &mut head);
             head.extend(count);
         }
@@ -237,14 +238,73 @@ where
         position.put(pen, len as u64);
     }
     let mut count = 0;
+    let mut items = items;
+    if matches!(elem.tag, Tag::Int | Tag::Uint | Tag::Float) && !pen.given {
+        count = collect_numbers(graph, pen, elem, len, &mut items)?;
+    }
     for item in items {
-        if let Err(error) = item.serialize(Ser::new(graph, pen, elem, Element)) {
-            return Err(error.at_index(count));
-        }
+        put_item(graph, pen, elem, count, &item)?;
         count += 1;
     }
     pen.ascend();
     if count == len { Ok(()) } else { Err(miscounted(len, count)) }
+}
+
+/// Numbers one after the other, until one of them is something else, which is put, too. Gives how many it has put.
+///
+/// They are written where they belong without a look at the vector between two of them.
+#[inline(always)]
+fn collect_numbers<I: Iterator>(
+    graph: &Graph,
+    pen: &mut Pen,
+    elem: Elem,
+    len: usize,
+    items: &mut I,
+) -> Result<usize, Error>
+where
+    I::Item: Serialize,
+{
+    /// Numbers for which room is made at once, so that it is never far more than they need.
+    const TOGETHER: usize = 256;
+    let mut count = 0;
+    loop {
+        let start = pen.bytes.len();
+        pen.bytes.resize(start + LONGEST * TOGETHER.min(len - count), 0);
+        let mut room = &mut pen.bytes[start..];
+        let mut other = None;
+        while let Some(place) = room.first_chunk_mut()
+            && let Some(item) = items.next()
+        {
+            let mut number = 0;
+            if item.serialize(Plain(Wire { tag: elem.tag, number: &mut number })).is_err() {
+                other = Some(item);
+                break;
+            }
+            let len = write_uint(place, number);
+            room = &mut mem::take(&mut room)[len..];
+            count += 1;
+        }
+        let left = room.len();
+        pen.bytes.truncate(pen.bytes.len() - left);
+        if let Some(item) = other {
+            put_item(graph, pen, elem, count, &item)?;
+            return Ok(count + 1);
+        }
+        if left >= LONGEST || count >= len {
+            return Ok(count);
+        }
+    }
+}
+
+#[inline(always)]
+fn put_item<T: Serialize>(
+    graph: &Graph,
+    pen: &mut Pen,
+    elem: Elem,
+    index: usize,
+    item: &T,
+) -> Result<(), Error> {
+    item.serialize(Ser::new(graph, pen, elem, Element)).map_err(|error| error.at_index(index))
 }
 
 #[inline(always)]
@@ -261,7 +321,7 @@ where
     let mut count = 0;
     // Without a look at what may come after them: so it is a copy where they are bytes already.
     for (byte, item) in pen.bytes[start..].iter_mut().zip(items) {
-        if let Err(error) = item.serialize(Byte(byte)) {
+        if let Err(error) = item.serialize(Plain(Byte(byte))) {
             return Err(error.at_index(count));
         }
         count += 1;

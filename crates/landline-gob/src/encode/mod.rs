@@ -1,11 +1,11 @@
 //! Rust values to gob.
 
-mod byte;
 mod collections;
 mod descriptor;
 mod dynamic;
 mod fields;
 mod pen;
+mod plain;
 mod position;
 mod ser;
 mod types;

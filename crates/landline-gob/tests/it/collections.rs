@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use serde::{Deserialize, Serialize};
+use landline_gob::{Encode, to_vec};
+use serde::ser::SerializeSeq;
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::samples::{Inner, Point, map, text};
 use crate::vectors::Stream;
@@ -30,6 +32,95 @@ fn slices() {
         .is(vec![0.0, 1.5])
         .is(vec![vec![1_isize], vec![]])
         .ends();
+}
+
+/// What it holds, one by one and not all at once.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(transparent)]
+struct OneByOne<T>(Vec<T>);
+
+impl<T: Serialize> Serialize for OneByOne<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut elements = serializer.serialize_seq(Some(self.0.len()))?;
+        for element in &self.0 {
+            elements.serialize_element(element)?;
+        }
+        elements.end()
+    }
+}
+
+/// Numbers of every length, in an order that has no pattern.
+fn numbers(count: usize) -> impl Iterator<Item = u64> {
+    let mut state = 1_u64;
+    std::iter::repeat_with(move || {
+        state = state.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
+        state.rotate_left(29) >> (state >> 58)
+    })
+    .take(count)
+}
+
+fn written<T: Encode>(value: &T) -> Vec<u8> {
+    to_vec(value).unwrap()
+}
+
+#[test]
+fn numbers_at_once_are_those_one_by_one() {
+    for count in (0..20).chain([255, 256, 257, 2303, 2304, 2305, 5000]) {
+        let unsigned: Vec<u64> = numbers(count).collect();
+        let signed: Vec<i64> = numbers(count).map(|number| number as i64).collect();
+        let floats: Vec<f64> = numbers(count).map(|number| number as f64 / 8.0).collect();
+        assert_eq!(written(&unsigned), written(&OneByOne(unsigned)), "{count}");
+        assert_eq!(written(&signed), written(&OneByOne(signed.clone())), "{count}");
+        assert_eq!(written(&floats), written(&OneByOne(floats)), "{count}");
+        let pointers: Vec<Option<i64>> = signed.iter().copied().map(Some).collect();
+        assert_eq!(written(&signed), written(&pointers), "{count}");
+    }
+}
+
+/// Says that there are `said` numbers, of which that at `nil` is none.
+#[derive(Debug, Deserialize)]
+#[serde(from = "Vec<i64>")]
+struct Told {
+    said: usize,
+    there: usize,
+    nil: usize,
+}
+
+impl From<Vec<i64>> for Told {
+    fn from(numbers: Vec<i64>) -> Told {
+        Told { said: numbers.len(), there: numbers.len(), nil: usize::MAX }
+    }
+}
+
+impl Serialize for Told {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        struct Teller<I>(I, usize);
+        impl<I: Iterator> Iterator for Teller<I> {
+            type Item = I::Item;
+            fn next(&mut self) -> Option<I::Item> {
+                self.0.next()
+            }
+            fn size_hint(&self) -> (usize, Option<usize>) {
+                (self.1, Some(self.1))
+            }
+        }
+        let numbers = (0..self.there).map(|at| (at != self.nil).then_some(at as i64));
+        serializer.collect_seq(Teller(numbers, self.said))
+    }
+}
+
+#[test]
+fn what_is_wrong_with_numbers_is_said_where_it_is() {
+    let written = |said, there, nil| to_vec(&Told { said, there, nil }).map_err(|error| error.to_string());
+    assert!(written(300, 300, 999).is_ok());
+    for (said, there) in [(3, 2), (2, 3), (0, 3), (300, 299), (300, 301), (300, 9000), (9000, 300)] {
+        let error = written(said, there, 9999).unwrap_err();
+        assert!(error.contains(&format!("{said} elements, and has {there}")), "{error}");
+    }
+    for nil in [0, 1, 255, 256, 299] {
+        let error = written(300, 300, nil).unwrap_err();
+        assert!(error.contains(&format!("[{nil}]")), "{error}");
+    }
 }
 
 #[test]

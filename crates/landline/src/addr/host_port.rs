@@ -4,7 +4,10 @@ use std::fmt;
 
 /// Why an address was refused; prints as `address INPUT: REASON`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AddressError {
+pub struct AddressError(Box<Inner>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Inner {
     address: String,
     kind: AddressErrorKind,
 }
@@ -46,26 +49,26 @@ pub enum AddressErrorKind {
 
 impl AddressError {
     pub(crate) fn new(address: impl Into<String>, kind: AddressErrorKind) -> AddressError {
-        AddressError { address: address.into(), kind }
+        AddressError(Box::new(Inner { address: address.into(), kind }))
     }
 
     /// The address as it was given.
     pub fn address(&self) -> &str {
-        &self.address
+        &self.0.address
     }
 
     /// What was wrong with it.
     pub fn kind(&self) -> &AddressErrorKind {
-        &self.kind
+        &self.0.kind
     }
 }
 
 impl fmt::Display for AddressError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if !self.address.is_empty() {
-            write!(f, "address {}: ", self.address.escape_debug())?;
+        if !self.0.address.is_empty() {
+            write!(f, "address {}: ", self.0.address.escape_debug())?;
         }
-        self.kind.fmt(f)
+        self.0.kind.fmt(f)
     }
 }
 

@@ -438,7 +438,7 @@ impl Dial<'_> {
             Err(Failure::Attempts(mut attempts)) => match attempts.len() {
                 0 => Err(self.error(AddressError::new(self.address, AddressErrorKind::NoSuitableAddress))),
                 1 => Err(attempts.remove(0)),
-                _ => Err(self.error(Cause::Attempts(attempts))),
+                _ => Err(self.error(Cause::Attempts(attempts.into()))),
             },
         }
     }

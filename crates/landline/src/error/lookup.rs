@@ -6,7 +6,10 @@ use std::net::SocketAddr;
 
 /// A failed lookup; prints as `lookup NAME on SERVER: REASON`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LookupError {
+pub struct LookupError(Box<Inner>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Inner {
     name: String,
     server: Option<SocketAddr>,
     kind: LookupErrorKind,
@@ -44,49 +47,49 @@ pub enum LookupErrorKind {
 impl LookupError {
     /// A failure of `kind` for `name`.
     pub fn new(name: impl Into<String>, kind: LookupErrorKind) -> LookupError {
-        LookupError { name: name.into(), server: None, kind, detail: None }
+        LookupError(Box::new(Inner { name: name.into(), server: None, kind, detail: None }))
     }
 
     /// Names the server that gave, or owed, the answer.
     #[must_use]
     pub fn on_server(mut self, server: impl Into<Option<SocketAddr>>) -> LookupError {
-        self.server = server.into();
+        self.0.server = server.into();
         self
     }
 
     /// Adds words of explanation, printed in place of the kind's own.
     #[must_use]
     pub fn with_detail(mut self, detail: impl Into<String>) -> LookupError {
-        self.detail = Some(detail.into());
+        self.0.detail = Some(detail.into());
         self
     }
 
     /// The same failure, of what the caller called `name`.
     pub(crate) fn with_name(mut self, name: impl Into<String>) -> LookupError {
-        self.name = name.into();
+        self.0.name = name.into();
         self
     }
 
     /// The name that was looked up, as the caller gave it.
     pub fn name(&self) -> &str {
-        &self.name
+        &self.0.name
     }
 
     /// The last server asked, where one was.
     pub fn server(&self) -> Option<SocketAddr> {
-        self.server
+        self.0.server
     }
 
     /// What it failed of.
     pub fn kind(&self) -> LookupErrorKind {
-        self.kind
+        self.0.kind
     }
 
     /// Whether the name, or the record or service asked for, does not exist, or cannot exist because it is no valid
     /// name. Asking again will not help.
     pub fn is_not_found(&self) -> bool {
         matches!(
-            self.kind,
+            self.0.kind,
             LookupErrorKind::NotFound
                 | LookupErrorKind::NoData
                 | LookupErrorKind::UnknownPort
@@ -96,19 +99,19 @@ impl LookupError {
 
     /// Whether a deadline or the servers' timeouts passed.
     pub fn is_timeout(&self) -> bool {
-        self.kind == LookupErrorKind::Timeout
+        self.0.kind == LookupErrorKind::Timeout
     }
 
     /// Whether asking again later may help.
     pub fn is_temporary(&self) -> bool {
         matches!(
-            self.kind,
+            self.0.kind,
             LookupErrorKind::Timeout | LookupErrorKind::ServerFailure | LookupErrorKind::Limit
         )
     }
 
     pub(crate) fn io_kind(&self) -> io::ErrorKind {
-        match self.kind {
+        match self.0.kind {
             LookupErrorKind::NotFound | LookupErrorKind::NoData | LookupErrorKind::UnknownPort => {
                 io::ErrorKind::NotFound
             }
@@ -125,13 +128,13 @@ impl LookupError {
 
 impl fmt::Display for LookupError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "lookup {}", self.name.escape_debug())?;
-        if let Some(server) = self.server {
+        write!(f, "lookup {}", self.0.name.escape_debug())?;
+        if let Some(server) = self.0.server {
             write!(f, " on {server}")?;
         }
-        match &self.detail {
+        match &self.0.detail {
             Some(detail) => write!(f, ": {detail}"),
-            None => write!(f, ": {}", self.kind),
+            None => write!(f, ": {}", self.0.kind),
         }
     }
 }

@@ -115,16 +115,19 @@ pub enum Cause {
     /// A name could not be resolved.
     Lookup(LookupError),
     /// The network name was refused.
-    Network(ParseNetworkError),
+    Network(Box<ParseNetworkError>),
     /// The address was refused.
     Address(AddressError),
     /// The way through a proxy failed.
     Proxy(ProxyError),
     /// All of several attempts failed; in the order in which they were begun.
-    Attempts(Vec<Error>),
+    Attempts(Box<[Error]>),
     /// Any other error, such as one returned by a hook of the caller's.
     Other(Arc<dyn StdError + Send + Sync>),
 }
+
+// A result of a system call is moved several times on its way up, and its error along with it.
+const _: () = assert!(size_of::<Cause>() <= 24);
 
 impl Error {
     /// An error of `operation` with its cause and nothing else known yet.
@@ -335,7 +338,7 @@ impl From<rustix::io::Errno> for Cause {
 
 impl From<ParseNetworkError> for Cause {
     fn from(error: ParseNetworkError) -> Cause {
-        Cause::Network(error)
+        Cause::Network(Box::new(error))
     }
 }
 
@@ -469,7 +472,7 @@ impl StdError for Error {
             Cause::Canceled { cause } => cause.as_ref().map(|cause| &**cause as &(dyn StdError + 'static)),
             Cause::Lookup(error) => Some(error),
             Cause::Proxy(error) => Some(error),
-            Cause::Network(error) => Some(error),
+            Cause::Network(error) => Some(&**error),
             Cause::Address(error) => Some(error),
             Cause::Attempts(attempts) => attempts.first().map(|first| first as &(dyn StdError + 'static)),
             Cause::Other(error) => Some(&**error),
@@ -511,7 +514,7 @@ mod tests {
     fn several_attempts_are_all_named_and_matched_by_kind() {
         let timeout = Error::new(Operation::Dial, Cause::Timeout)
             .to_peer(Addr::from("192.0.2.1:80".parse::<std::net::SocketAddr>().unwrap()));
-        let all = Error::new(Operation::Dial, Cause::Attempts(vec![refused("[::1]:80"), timeout]))
+        let all = Error::new(Operation::Dial, Cause::Attempts(Box::new([refused("[::1]:80"), timeout])))
             .on(Network::Tcp(Family::Any))
             .to_text("example.com:80");
         assert_eq!(
@@ -520,8 +523,10 @@ mod tests {
         );
         assert_eq!(all.attempts().len(), 2);
         assert!(all.is_timeout(), "the budget ended it");
-        let both =
-            Error::new(Operation::Dial, Cause::Attempts(vec![refused("[::1]:80"), refused("127.0.0.1:80")]));
+        let both = Error::new(
+            Operation::Dial,
+            Cause::Attempts(Box::new([refused("[::1]:80"), refused("127.0.0.1:80")])),
+        );
         assert!(both.is_connection_refused());
     }
 

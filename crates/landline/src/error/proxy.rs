@@ -7,7 +7,10 @@ use super::Cause;
 
 /// What went wrong at a proxy; prints as `proxy PROXY: STEP: REASON`.
 #[derive(Clone, Debug)]
-pub struct ProxyError {
+pub struct ProxyError(Box<Inner>);
+
+#[derive(Clone, Debug)]
+struct Inner {
     proxy: Box<str>,
     step: ProxyStep,
     kind: ProxyErrorKind,
@@ -52,34 +55,34 @@ pub enum ProxyErrorKind {
 
 impl ProxyError {
     pub(crate) fn new(proxy: impl Into<Box<str>>, step: ProxyStep, kind: ProxyErrorKind) -> ProxyError {
-        ProxyError { proxy: proxy.into(), step, kind }
+        ProxyError(Box::new(Inner { proxy: proxy.into(), step, kind }))
     }
 
     /// The proxy as a URL, without its password.
     pub fn proxy(&self) -> &str {
-        &self.proxy
+        &self.0.proxy
     }
 
     /// How far it had come.
     pub fn step(&self) -> ProxyStep {
-        self.step
+        self.0.step
     }
 
     /// What it failed of.
     pub fn kind(&self) -> &ProxyErrorKind {
-        &self.kind
+        &self.0.kind
     }
 
     /// The cause of a conn that failed.
     pub(super) fn cause(&self) -> Option<&Cause> {
-        match &self.kind {
+        match &self.0.kind {
             ProxyErrorKind::Failed(cause) => Some(cause),
             _ => None,
         }
     }
 
     pub(super) fn io_kind(&self) -> io::ErrorKind {
-        match &self.kind {
+        match &self.0.kind {
             ProxyErrorKind::Failed(_) => io::ErrorKind::Other,
             ProxyErrorKind::Refused { kind, .. } => *kind,
             ProxyErrorKind::Malformed(_) => io::ErrorKind::InvalidData,
@@ -109,12 +112,12 @@ impl fmt::Display for ProxyStep {
 
 impl fmt::Display for ProxyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "proxy {}: ", self.proxy)?;
+        write!(f, "proxy {}: ", self.0.proxy)?;
         // The cause of a failed dial begins with the system call or the lookup.
-        if self.step != ProxyStep::Dial {
-            write!(f, "{}: ", self.step)?;
+        if self.0.step != ProxyStep::Dial {
+            write!(f, "{}: ", self.0.step)?;
         }
-        self.kind.fmt(f)
+        self.0.kind.fmt(f)
     }
 }
 

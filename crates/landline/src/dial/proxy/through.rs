@@ -149,7 +149,7 @@ impl Dial<'_> {
         }
         match failed.len() {
             1 => Err(failed.remove(0).to_text(self.address)),
-            _ => Err(self.error(Cause::Attempts(failed))),
+            _ => Err(self.error(Cause::Attempts(failed.into()))),
         }
     }
 

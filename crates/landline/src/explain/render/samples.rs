@@ -81,7 +81,7 @@ pub(crate) fn failed_dial() -> Report {
     let refused = Error::new(Operation::Dial, Cause::System { call: "connect", error: Errno::CONNREFUSED })
         .to_peer(first.clone());
     let timeout = Error::new(Operation::Dial, Cause::Timeout).to_peer(second.clone());
-    let error = Error::new(Operation::Dial, Cause::Attempts(vec![refused.clone(), timeout]))
+    let error = Error::new(Operation::Dial, Cause::Attempts(Box::new([refused.clone(), timeout])))
         .on(Network::Tcp(Family::Any))
         .to_text("twice.example:1");
     let events = vec![

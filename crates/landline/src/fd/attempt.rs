@@ -10,7 +10,7 @@ use tokio::io::Interest;
 use tokio::io::unix::{AsyncFd, AsyncFdReadyGuard};
 
 use super::call::{Apart, Operate};
-use super::limits::Direction;
+use super::limits::{Belief, Direction};
 use super::net_fd::{Io, NetFd, Readiness, Shared};
 use crate::error::Cause;
 use crate::sys::{self, Entered, Number};
@@ -19,36 +19,67 @@ use crate::sys::{self, Entered, Number};
 pub(super) const INTEREST: Interest = Interest::READABLE.add(Interest::WRITABLE).add(Interest::PRIORITY);
 
 /// Asks the reactor, which wakes whoever is enlisted if it has to wait.
-#[inline]
+///
+/// Its one place in a direction is the task's own, as long as nobody else waits in this direction: to be woken by way of
+/// [`Limits`](super::limits::Limits) costs two locks and three counts more. Whoever comes to wait beside it takes the
+/// place for all of them; either sees that the other is there, since it enlists before it asks.
+#[inline(always)]
 pub(super) fn poll_ready(
     shared: &Arc<Shared>,
     io: &Entered<'_>,
     direction: Direction,
+    alone: bool,
+    cx: &mut task::Context<'_>,
 ) -> io::Result<Poll<()>> {
     let registration = shared.register(io)?;
-    let Poll::Ready(guard) = poll_registration(shared, registration, direction) else {
-        return Ok(Poll::Pending);
-    };
-    guard?.retain_ready();
-    shared.limits.set_spent(direction, false);
-    Ok(Poll::Ready(()))
+    let limits = &shared.limits;
+    let mut polled = if alone { poll_registration(registration, direction, cx) } else { Poll::Pending };
+    if polled.is_pending() && (!alone || limits.is_crowded()) {
+        polled = poll_for_all(shared, registration, direction);
+        if polled.is_ready() {
+            // Of this event the others may not have heard, if the place was the task's own meanwhile.
+            limits.wake_both();
+        }
+    }
+    match polled {
+        Poll::Pending => {
+            limits.believe(direction, Belief::Awaited);
+            Ok(Poll::Pending)
+        }
+        Poll::Ready(guard) => {
+            guard?.retain_ready();
+            limits.believe(direction, Belief::Ready);
+            Ok(Poll::Ready(()))
+        }
+    }
 }
 
 #[inline(always)]
 fn poll_registration<'a>(
+    registration: &'a AsyncFd<Number>,
+    direction: Direction,
+    cx: &mut task::Context<'_>,
+) -> Poll<io::Result<AsyncFdReadyGuard<'a, Number>>> {
+    match direction {
+        Direction::Read => registration.poll_read_ready(cx),
+        Direction::Write => registration.poll_write_ready(cx),
+    }
+}
+
+/// The reactor is to wake all who are enlisted.
+#[cold]
+#[inline(never)]
+fn poll_for_all<'a>(
     shared: &Arc<Shared>,
     registration: &'a AsyncFd<Number>,
     direction: Direction,
 ) -> Poll<io::Result<AsyncFdReadyGuard<'a, Number>>> {
     let hub = sys::borrowed_waker(shared);
-    let mut cx = task::Context::from_waker(&hub);
-    match direction {
-        Direction::Read => registration.poll_read_ready(&mut cx),
-        Direction::Write => registration.poll_write_ready(&mut cx),
-    }
+    poll_registration(registration, direction, &mut task::Context::from_waker(&hub))
 }
 
-/// Does `operation` if the socket is believed ready; `None` if it is not.
+/// Does `operation` if the socket is believed ready; `None` if it is not. The task of `cx`, if there is one, must be enlisted
+/// then, and [`poll_ready`] asked.
 ///
 /// Compiled into its caller, and that into the task's own poll, as far as the usual way goes: on processors that mend their
 /// return predictor at every system call, the first return out of a function that made one costs as much as the rest of
@@ -58,9 +89,11 @@ pub(super) fn try_io<O: Operate>(
     socket: &NetFd,
     io: &Entered<'_>,
     direction: Direction,
+    belief: Belief,
+    cx: Option<&mut task::Context<'_>>,
     operation: &mut O,
 ) -> Option<Result<O::Value, Cause>> {
-    if socket.limits().is_spent(direction) {
+    if belief == Belief::Spent {
         return None;
     }
     // Before the reactor knows the socket, it is believed ready until it proves not to be. To register it then tells of what
@@ -68,11 +101,11 @@ pub(super) fn try_io<O: Operate>(
     // report: whoever has to wait for the first bytes need not wait to answer them.
     match (direction, io.registration()) {
         (Direction::Read, Some(registration)) => {
-            try_registered(socket, io, direction, registration, operation)
+            try_registered(socket, io, direction, registration, belief, cx, operation)
         }
         (Direction::Read, None) => rarely(|| try_directly(socket, io, direction, &mut Apart(operation))),
         (Direction::Write, Some(registration)) if socket.limits().was_full() => {
-            rarely(|| try_registered(socket, io, direction, registration, &mut Apart(operation)))
+            rarely(|| try_registered(socket, io, direction, registration, belief, cx, &mut Apart(operation)))
         }
         (Direction::Write, _) => try_directly(socket, io, direction, operation),
     }
@@ -86,7 +119,8 @@ fn try_directly<O: Operate>(
     operation: &mut O,
 ) -> Option<Result<O::Value, Cause>> {
     let (result, readiness) = once(socket, io.as_fd(), operation);
-    socket.limits().set_spent(direction, readiness == Readiness::UsedUp);
+    let belief = if readiness == Readiness::UsedUp { Belief::Spent } else { Belief::Ready };
+    socket.limits().believe(direction, belief);
     result
 }
 
@@ -96,9 +130,16 @@ fn try_registered<O: Operate>(
     io: &Entered<'_>,
     direction: Direction,
     registration: &AsyncFd<Number>,
+    belief: Belief,
+    cx: Option<&mut task::Context<'_>>,
     operation: &mut O,
 ) -> Option<Result<O::Value, Cause>> {
-    let mut guard = match poll_registration(&socket.0, registration, direction) {
+    let limits = socket.limits();
+    let polled = match cx {
+        Some(cx) if !limits.is_crowded() => poll_registration(registration, direction, cx),
+        _ => poll_for_all(&socket.0, registration, direction),
+    };
+    let mut guard = match polled {
         Poll::Pending => return None,
         Poll::Ready(Err(error)) => return Some(Err(error.into())),
         Poll::Ready(Ok(guard)) => guard,
@@ -108,9 +149,11 @@ fn try_registered<O: Operate>(
     let is_spent = readiness == Readiness::UsedUp
         && !(direction == Direction::Read && result.is_some() && has_had_urgent_data(registration));
     if is_spent {
-        socket.limits().set_spent(direction, true);
+        limits.believe(direction, Belief::Spent);
         // The readiness of the event that was seen before the call, and of no later one.
         guard.clear_ready();
+    } else if belief != Belief::Ready {
+        limits.believe(direction, Belief::Ready);
     }
     result
 }

@@ -15,6 +15,8 @@ use crate::error::Cause;
 /// with `inline(always)`, which a closure cannot have: each is called from several places, and so would be a function.
 pub(crate) trait Operate {
     type Value;
+    /// Which way it moves bytes, where that is known of the type: then nothing is decided by it when it runs.
+    const DIRECTION: Option<Direction> = None;
 
     fn operate(&mut self, socket: &NetFd, fd: BorrowedFd<'_>) -> rustix::io::Result<Io<Self::Value>>;
 }
@@ -33,6 +35,7 @@ pub(super) struct Apart<'a, O>(pub(super) &'a mut O);
 
 impl<O: Operate> Operate for Apart<'_, O> {
     type Value = O::Value;
+    const DIRECTION: Option<Direction> = O::DIRECTION;
 
     #[inline(never)]
     fn operate(&mut self, socket: &NetFd, fd: BorrowedFd<'_>) -> rustix::io::Result<Io<O::Value>> {
@@ -72,14 +75,15 @@ impl<F: Operate + Unpin> Future for Call<'_, F> {
     #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
         let Call { fd, expiry, seat, direction, at_once, operation } = &mut *self;
+        let direction = F::DIRECTION.unwrap_or(*direction);
         if *at_once {
             return Poll::Ready(fd.with_open(|open| {
-                fd.check(*direction)?;
+                fd.check(direction)?;
                 Ok(operation.operate(fd, open)?.value)
             }));
         }
         let mut waiter = Waiter::Call { seat, expiry };
-        fd.poll_waiting(*direction, &mut waiter, cx, operation)
+        fd.poll_waiting(direction, &mut waiter, cx, operation)
     }
 }
 
@@ -101,13 +105,29 @@ pub(super) enum Waiter<'a> {
 }
 
 impl Waiter<'_> {
-    pub(super) fn enlist(&mut self, limits: &Limits, direction: Direction, cx: &task::Context<'_>) {
+    /// [`Limits::enlist`].
+    #[inline]
+    pub(super) fn enlist(&mut self, limits: &Limits, direction: Direction, cx: &task::Context<'_>) -> bool {
         match self {
             Waiter::Call { seat, .. } => limits.enlist(direction, seat, cx.waker()),
             Waiter::Polled => limits.register_polled(direction, cx),
         }
     }
 
+    /// Waits no longer, as it has what it waited for.
+    #[inline]
+    pub(super) fn settle(&mut self, limits: &Limits, direction: Direction) {
+        match self {
+            Waiter::Call { seat, .. } => {
+                if let Some(seat) = seat.take() {
+                    limits.vacate(direction, seat);
+                }
+            }
+            Waiter::Polled => limits.vacate_polled(direction),
+        }
+    }
+
+    #[inline]
     pub(super) fn poll_reached(
         &mut self,
         limits: &Limits,

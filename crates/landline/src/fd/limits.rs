@@ -11,6 +11,7 @@ use std::task::{self, Poll, Waker};
 
 use tokio::time::Instant;
 
+pub(super) use super::waiters::Belief;
 use super::waiters::{Seat, Waiters};
 use crate::context::{Context, sleep_until};
 use crate::error::Cause;
@@ -68,8 +69,25 @@ impl Limits {
 
     /// [`Waiters::enlist`].
     #[inline]
-    pub(crate) fn enlist(&self, direction: Direction, seat: &mut Option<NonZeroU32>, waker: &Waker) {
-        self.waiters.enlist(direction, seat, waker);
+    pub(crate) fn enlist(&self, direction: Direction, seat: &mut Option<NonZeroU32>, waker: &Waker) -> bool {
+        self.waiters.enlist(direction, seat, waker)
+    }
+
+    /// [`Waiters::is_crowded`].
+    #[inline]
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.waiters.is_crowded()
+    }
+
+    /// [`Waiters::vacate`].
+    #[inline]
+    pub(crate) fn vacate(&self, direction: Direction, seat: NonZeroU32) {
+        self.waiters.vacate(direction, seat);
+    }
+
+    #[inline]
+    pub(crate) fn vacate_polled(&self, direction: Direction) {
+        self.waiters.vacate_polled(direction);
     }
 
     #[inline]
@@ -104,8 +122,9 @@ impl Limits {
     }
 
     /// Enlists the task of `poll_read` or `poll_write`; what it waits for must be looked at again after this.
-    pub(crate) fn register_polled(&self, direction: Direction, cx: &task::Context<'_>) {
-        self.waiters.register_polled(direction, cx.waker());
+    #[inline]
+    pub(crate) fn register_polled(&self, direction: Direction, cx: &task::Context<'_>) -> bool {
+        self.waiters.register_polled(direction, cx.waker())
     }
 
     /// [`Limits::poll_reached`] for `poll_read` and `poll_write`, whose timer is kept here.
@@ -155,22 +174,20 @@ impl Limits {
         self.waiters.wake_both();
     }
 
-    /// Whether there is no sense in trying before the reactor says so: the last try, and no event since, showed that nothing
-    /// can be moved. A hint that may be wrong in either way.
     #[inline]
-    pub(super) fn is_spent(&self, direction: Direction) -> bool {
-        self.waiters.is_spent(direction)
+    pub(super) fn belief(&self, direction: Direction) -> Belief {
+        self.waiters.belief(direction)
+    }
+
+    #[inline]
+    pub(super) fn believe(&self, direction: Direction, belief: Belief) {
+        self.waiters.believe(direction, belief);
     }
 
     /// Whether a write has ever found the socket full. Until then it is writable, whether or not the reactor has said so.
     #[inline]
     pub(super) fn was_full(&self) -> bool {
         self.waiters.was_full()
-    }
-
-    #[inline]
-    pub(super) fn set_spent(&self, direction: Direction, spent: bool) {
-        self.waiters.set_spent(direction, spent);
     }
 
     fn change<Replaced>(&self, direction: Direction, change: impl FnOnce(&mut Limit) -> Replaced) {

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 use super::attempt::{INTEREST, has_had_urgent_data, poll_ready, try_io};
 use super::call::{Apart, Call, Operate, Waiter};
-use super::limits::{Direction, Limits};
+use super::limits::{Belief, Direction, Limits};
 use super::meter::{Meter, Traffic};
 use super::monitor::Monitor;
 use crate::context::Context;
@@ -33,8 +33,9 @@ use crate::sys::{Entered, Number, Registered};
 /// Everything is on the heap, so that conns stay small: futures hold them by value, and often twice.
 pub(crate) struct NetFd(pub(super) Arc<Shared>);
 
-/// What the reactor wakes, by way of `limits`, which wakes those who wait there. So the reactor's one place in a
-/// direction serves any number of them, and costs less than its list of waiting futures.
+/// What the reactor wakes where several wait in one direction, by way of `limits`, which wakes all who wait there. So the
+/// reactor's one place in a direction serves any number of them, and costs less than its list of waiting futures; one that
+/// waits alone has that place itself (see [`poll_ready`](super::attempt::poll_ready)).
 pub(super) struct Shared {
     pub(super) io: Registered,
     pub(super) limits: Limits,
@@ -162,19 +163,28 @@ impl NetFd {
         let asks_reactor = direction == Direction::Read && io.registration().is_some();
         let budget = if asks_reactor { None } else { Some(ready!(coop::poll_proceed(cx))) };
         shared.limits.check(direction)?;
-        let polled = match try_io(self, &io, direction, operation) {
+        let belief = shared.limits.belief(direction);
+        let polled = match try_io(self, &io, direction, belief, Some(cx), operation) {
             Some(result) => Poll::Ready(result),
-            None => self.poll_enlisted(&io, direction, waiter, cx, &mut Apart(operation)),
+            None => match self.poll_awaited(&io, direction, waiter, cx) {
+                Poll::Pending => Poll::Pending,
+                Poll::Ready(Ok(())) => self.poll_again(&io, direction, waiter, cx, &mut Apart(operation)),
+                Poll::Ready(Err(cause)) => Poll::Ready(Err(cause)),
+            },
         };
+        if polled.is_ready() && belief != Belief::Ready {
+            waiter.settle(&shared.limits, direction);
+        }
         if let (Poll::Ready(_), Some(budget)) = (&polled, budget) {
             budget.made_progress();
         }
         polled
     }
 
-    /// Waits, and tries again whenever that was for nothing.
+    /// Tries, and waits again whenever that was for nothing.
+    #[cold]
     #[inline(never)]
-    fn poll_enlisted<O: Operate>(
+    fn poll_again<O: Operate>(
         &self,
         io: &Entered<'_>,
         direction: Direction,
@@ -182,19 +192,32 @@ impl NetFd {
         cx: &mut task::Context<'_>,
         operation: &mut O,
     ) -> Poll<Result<O::Value, Cause>> {
-        let shared = &self.0;
         loop {
-            waiter.enlist(&shared.limits, direction, cx);
-            if shared.io.is_ended() {
-                return Poll::Ready(Err(Cause::Closed));
-            }
-            if poll_ready(shared, io, direction)?.is_pending() {
-                return waiter.poll_reached(&shared.limits, direction, cx).map(Err);
-            }
-            shared.limits.check(direction)?;
-            if let Some(result) = try_io(self, io, direction, operation) {
+            self.0.limits.check(direction)?;
+            if let Some(result) = try_io(self, io, direction, Belief::Ready, Some(cx), operation) {
                 return Poll::Ready(result);
             }
+            ready!(self.poll_awaited(io, direction, waiter, cx))?;
+        }
+    }
+
+    /// Waits until the socket is believed ready, or a limit is reached, or it is closed.
+    #[inline(never)]
+    pub(super) fn poll_awaited(
+        &self,
+        io: &Entered<'_>,
+        direction: Direction,
+        waiter: &mut Waiter<'_>,
+        cx: &mut task::Context<'_>,
+    ) -> Poll<Result<(), Cause>> {
+        let shared = &self.0;
+        let alone = waiter.enlist(&shared.limits, direction, cx);
+        if shared.io.is_ended() {
+            return Poll::Ready(Err(Cause::Closed));
+        }
+        match poll_ready(shared, io, direction, alone, cx)? {
+            Poll::Ready(()) => Poll::Ready(Ok(())),
+            Poll::Pending => waiter.poll_reached(&shared.limits, direction, cx).map(Err),
         }
     }
 
@@ -206,7 +229,7 @@ impl NetFd {
     ) -> Option<Result<T, Cause>> {
         let Some(io) = self.0.io.enter() else { return Some(Err(Cause::Closed)) };
         match self.0.limits.check(direction) {
-            Ok(()) => try_io(self, &io, direction, operation),
+            Ok(()) => try_io(self, &io, direction, self.0.limits.belief(direction), None, operation),
             Err(cause) => Some(Err(cause)),
         }
     }
@@ -215,7 +238,7 @@ impl NetFd {
     pub(crate) async fn ready(&self, direction: Direction, interest: Interest) -> Result<Ready, Cause> {
         let Some(io) = self.0.io.enter() else { return Err(Cause::Closed) };
         let guard = self.unless_ended(direction, self.0.register(&io)?.ready(interest)).await??;
-        self.0.limits.set_spent(direction, false);
+        self.0.limits.believe(direction, Belief::Ready);
         Ok(guard.ready())
     }
 
@@ -228,7 +251,7 @@ impl NetFd {
     ) -> Result<Option<T>, Cause> {
         let Some(io) = self.0.io.enter() else { return Err(Cause::Closed) };
         let mut guard = self.unless_ended(direction, self.0.register(&io)?.ready(interest)).await??;
-        self.0.limits.set_spent(direction, false);
+        self.0.limits.believe(direction, Belief::Ready);
         loop {
             match operation(io.as_fd()) {
                 Ok(value) => return Ok(Some(value)),
@@ -395,168 +418,4 @@ impl<T> Io<T> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::io::Write as _;
-    use std::os::unix::net::UnixStream;
-    use tokio::io::ReadBuf;
-    use tokio::sync::mpsc;
-
-    /// Reads one byte as `AsyncRead` does, and says when it waits.
-    async fn read_polled(fd: Arc<NetFd>, waits: mpsc::UnboundedSender<()>) -> u8 {
-        let mut byte = [0];
-        poll_fn(|cx| {
-            let mut buffer = ReadBuf::new(&mut byte);
-            let polled = fd.poll_read(cx, &mut buffer);
-            if polled.is_pending() {
-                let _ = waits.send(());
-            }
-            polled
-        })
-        .await
-        .unwrap();
-        byte[0]
-    }
-
-    async fn read_called(fd: Arc<NetFd>, waits: mpsc::UnboundedSender<()>) -> u8 {
-        let mut byte = [0];
-        let mut read = Box::pin(fd.read(&mut byte));
-        let polled = poll_fn(|cx| {
-            let polled = read.as_mut().poll(cx);
-            if polled.is_pending() {
-                let _ = waits.send(());
-            }
-            polled
-        });
-        polled.await.unwrap();
-        drop(read);
-        byte[0]
-    }
-
-    #[tokio::test]
-    async fn a_task_that_polls_and_calls_that_wait_do_not_take_each_others_place() {
-        let (ours, mut theirs) = UnixStream::pair().unwrap();
-        ours.set_nonblocking(true).unwrap();
-        let fd = Arc::new(NetFd::new(ours.into()).unwrap());
-        let (waits, mut waiting) = mpsc::unbounded_channel();
-        let mut readers = tokio::task::JoinSet::new();
-        for _ in 0..3 {
-            readers.spawn(read_called(fd.clone(), waits.clone()));
-            waiting.recv().await.unwrap();
-        }
-        readers.spawn(read_polled(fd.clone(), waits.clone()));
-        waiting.recv().await.unwrap();
-        // One byte at a time, so that whoever finds nothing has to wait again.
-        let mut read = Vec::new();
-        for byte in 0..4 {
-            theirs.write_all(&[byte]).unwrap();
-            read.push(readers.join_next().await.unwrap().unwrap());
-        }
-        assert_eq!(read, [0, 1, 2, 3]);
-    }
-
-    #[tokio::test]
-    async fn a_reader_and_a_writer_that_wait_are_woken_each_by_its_own_event() {
-        let (ours, theirs) = UnixStream::pair().unwrap();
-        ours.set_nonblocking(true).unwrap();
-        theirs.set_nonblocking(true).unwrap();
-        let ours = Arc::new(NetFd::new(ours.into()).unwrap());
-        let theirs = NetFd::new(theirs.into()).unwrap();
-        let full = vec![7; 1 << 20];
-        let writer = tokio::spawn({
-            let (ours, full) = (ours.clone(), full.clone());
-            async move { ours.write_all(&full).await }
-        });
-        let (waits, mut waiting) = mpsc::unbounded_channel();
-        let reader = tokio::spawn(read_called(ours.clone(), waits));
-        waiting.recv().await.unwrap();
-        theirs.write_all(&[9]).await.unwrap();
-        assert_eq!(reader.await.unwrap(), 9);
-        let mut read = 0;
-        let mut buffer = vec![0; 1 << 16];
-        while read < full.len() {
-            read += theirs.read(&mut buffer).await.unwrap();
-        }
-        writer.await.unwrap().unwrap();
-    }
-
-    #[test]
-    fn what_every_conn_has_fits_what_the_allocator_gives() {
-        // With the two counts of the `Arc`. glibc gives 216 bytes, and then 16 more; of what is between two tokio tasks,
-        // which are aligned to 128 bytes, more is left unused.
-        let size = size_of::<Shared>() + 2 * size_of::<usize>();
-        assert!(size <= 216, "{size}");
-    }
-
-    fn accepted() -> (NetFd, UnixStream) {
-        let (ours, theirs) = UnixStream::pair().unwrap();
-        ours.set_nonblocking(true).unwrap();
-        (NetFd::accepted(ours.into(), Arc::default()), theirs)
-    }
-
-    fn is_registered(fd: &NetFd) -> bool {
-        fd.0.io.enter().unwrap().registration().is_some()
-    }
-
-    #[tokio::test]
-    async fn what_was_accepted_meets_the_reactor_only_when_it_has_to_wait() {
-        let (fd, mut peer) = accepted();
-        peer.write_all(b"hello").unwrap();
-        let mut buffer = [0; 16];
-        assert_eq!(fd.read(&mut buffer).await.unwrap(), 5);
-        fd.write_all(b"hello").await.unwrap();
-        assert!(!is_registered(&fd));
-        let later = std::thread::spawn(move || {
-            io::Read::read_exact(&mut peer, &mut [0; 5]).unwrap();
-            peer.write_all(b"again").unwrap();
-            peer
-        });
-        assert_eq!(fd.read(&mut buffer).await.unwrap(), 5);
-        let mut peer = later.join().unwrap();
-        // And from then on as any other: more than the socket takes.
-        let sent = vec![7; 1 << 20];
-        let reader = std::thread::spawn(move || {
-            let mut received = vec![0; 1 << 20];
-            io::Read::read_exact(&mut peer, &mut received).unwrap();
-            received
-        });
-        fd.write_all(&sent).await.unwrap();
-        assert_eq!(reader.join().unwrap(), sent);
-        assert!(is_registered(&fd));
-        assert_eq!(fd.read(&mut buffer).await.unwrap(), 0);
-    }
-
-    #[tokio::test]
-    async fn what_was_accepted_keeps_to_its_limits_before_and_after() {
-        let (fd, mut peer) = accepted();
-        peer.write_all(b"hello").unwrap();
-        fd.set_read_deadline(Some(Instant::now()));
-        assert!(matches!(fd.read(&mut [0; 8]).await, Err(Cause::Timeout)));
-        fd.set_read_deadline(None);
-        assert_eq!(fd.read(&mut [0; 2]).await.unwrap(), 2);
-        assert_eq!(fd.read(&mut [0; 8]).await.unwrap(), 3, "a short buffer left some");
-        fd.set_read_deadline(Some(Instant::now() + Duration::from_millis(5)));
-        assert!(matches!(fd.readable().await, Err(Cause::Timeout)));
-        fd.set_read_deadline(None);
-        let mut buffer = [0; 8];
-        let waiting = fd.read(&mut buffer);
-        fd.close().unwrap();
-        assert!(matches!(waiting.await, Err(Cause::Closed)));
-    }
-
-    #[tokio::test]
-    async fn an_idle_runtime_keeps_nothing_of_a_closed_socket() {
-        let (ours, _theirs) = UnixStream::pair().unwrap();
-        ours.set_nonblocking(true).unwrap();
-        let fd = Arc::new(NetFd::new(ours.into()).unwrap());
-        let (waits, mut waiting) = mpsc::unbounded_channel();
-        let reader = tokio::spawn(read_polled(fd.clone(), waits));
-        waiting.recv().await.unwrap();
-        reader.abort();
-        assert!(reader.await.unwrap_err().is_cancelled());
-        let shared = Arc::downgrade(&fd.0);
-        drop(fd);
-        // The reactor gives up its place for the waker together with the registration.
-        assert_eq!(shared.strong_count(), 0);
-    }
-}
+mod tests;

@@ -3,7 +3,8 @@
 use std::os::fd::BorrowedFd;
 use std::task::{self, Poll};
 
-use super::attempt::{poll_ready, try_io};
+use super::attempt::try_io;
+use super::call::Waiter;
 use super::limits::Direction;
 use super::net_fd::{Io, NetFd};
 use crate::error::Cause;
@@ -30,15 +31,17 @@ impl Opened<'_> {
     }
 
     /// Does `operation` if the socket is believed ready; `None` if it is not. A read of what the reactor knows takes of the
-    /// task's budget.
+    /// task's budget. With `cx`, [`Opened::poll_ready`] must follow where there was nothing.
     #[inline]
     pub(crate) fn attempt<T>(
         &self,
         direction: Direction,
+        cx: Option<&mut task::Context<'_>>,
         operation: &mut impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<T>>,
     ) -> Option<Result<T, Cause>> {
-        match self.fd.0.limits.check(direction) {
-            Ok(()) => try_io(self.fd, &self.io, direction, operation),
+        let limits = self.fd.limits();
+        match limits.check(direction) {
+            Ok(()) => try_io(self.fd, &self.io, direction, limits.belief(direction), cx, operation),
             Err(cause) => Some(Err(cause)),
         }
     }
@@ -51,14 +54,6 @@ impl Opened<'_> {
         direction: Direction,
         cx: &mut task::Context<'_>,
     ) -> Poll<Result<(), Cause>> {
-        let shared = &self.fd.0;
-        shared.limits.register_polled(direction, cx);
-        if shared.io.is_ended() {
-            return Poll::Ready(Err(Cause::Closed));
-        }
-        match poll_ready(shared, &self.io, direction)? {
-            Poll::Ready(()) => Poll::Ready(Ok(())),
-            Poll::Pending => shared.limits.poll_reached_polled(direction, cx).map(Err),
-        }
+        self.fd.poll_awaited(&self.io, direction, &mut Waiter::Polled, cx)
     }
 }

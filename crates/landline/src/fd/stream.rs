@@ -42,6 +42,7 @@ struct Read<'a, R> {
 
 impl<R: Receive> Operate for Read<'_, R> {
     type Value = usize;
+    const DIRECTION: Option<Direction> = Some(Direction::Read);
 
     #[inline(always)]
     fn operate(&mut self, socket: &NetFd, fd: BorrowedFd<'_>) -> rustix::io::Result<Io<usize>> {
@@ -60,6 +61,7 @@ struct ReadPooled<R>(PhantomData<R>);
 
 impl<R: Receive> Operate for ReadPooled<R> {
     type Value = PooledBuf;
+    const DIRECTION: Option<Direction> = Some(Direction::Read);
 
     #[inline(always)]
     fn operate(&mut self, socket: &NetFd, fd: BorrowedFd<'_>) -> rustix::io::Result<Io<PooledBuf>> {
@@ -74,6 +76,7 @@ struct Write<'a>(&'a [u8]);
 
 impl Operate for Write<'_> {
     type Value = usize;
+    const DIRECTION: Option<Direction> = Some(Direction::Write);
 
     #[inline(always)]
     fn operate(&mut self, socket: &NetFd, fd: BorrowedFd<'_>) -> rustix::io::Result<Io<usize>> {
@@ -86,6 +89,7 @@ struct WriteAll<'a, const FLAGS: u32>(&'a [u8]);
 
 impl<const FLAGS: u32> Operate for WriteAll<'_, FLAGS> {
     type Value = ();
+    const DIRECTION: Option<Direction> = Some(Direction::Write);
 
     #[inline(always)]
     fn operate(&mut self, socket: &NetFd, fd: BorrowedFd<'_>) -> rustix::io::Result<Io<()>> {

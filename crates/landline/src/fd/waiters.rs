@@ -4,7 +4,7 @@
 //! the other sees.
 
 use std::num::NonZeroU32;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
@@ -17,8 +17,15 @@ pub(crate) struct Waiters {
     enlisted: [AtomicBool; 2],
     /// Whether those who wait have a limit to look at; [`Limits`](super::limits::Limits) says so, and here is room for it.
     pub(super) limited: [AtomicBool; 2],
-    /// Whether there is no sense in trying before the reactor says so; a hint, for whoever is about to try.
-    spent: [AtomicBool; 2],
+    /// What is believed of the socket; a hint, for whoever is about to try.
+    beliefs: [AtomicU8; 2],
+    /// The call that was the last to leave without a look at its place: if that was the first, its waker is there still, for
+    /// the next, which is most often of the same task.
+    vacated: AtomicU32,
+    /// The last number given to a call; changed under the lock.
+    last: AtomicU32,
+    /// Whether some wait beside those in the first places; set under the lock.
+    crowded: AtomicBool,
     /// Whether a write has ever found the socket full.
     was_full: AtomicBool,
 }
@@ -29,16 +36,33 @@ struct Places {
     first: [Option<Waker>; 2],
     /// and whose it is, beside it since it takes less room so.
     first_number: [u32; 2],
-    /// The last number given to a call.
-    last: u32,
     /// For all others.
     more: Option<Box<[More; 2]>>,
 }
 
+/// What enlisting gave.
+struct Enlisted {
+    /// The waker that was there before, to be dropped without the lock.
+    replaced: Option<Waker>,
+    is_first: bool,
+}
+
 type More = Vec<(NonZeroU32, Waker)>;
 
-/// The number of `poll_read` and `poll_write`, which have no call to keep one in.
-const POLLED: NonZeroU32 = NonZeroU32::MIN;
+/// Whether it makes sense to try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Belief {
+    /// The socket is ready, as far as is known.
+    Ready,
+    /// Nothing can be moved, as the last try showed.
+    Spent,
+    /// The same, and since then somebody waits: the reactor knows whether that is over.
+    Awaited,
+}
+
+/// The numbers of `poll_read` and `poll_write`, which have no call to keep one in.
+const POLLED: [NonZeroU32; 2] = [NonZeroU32::MIN, NonZeroU32::MIN.saturating_add(1)];
 
 /// A waiting call's place; given up when dropped.
 pub(crate) struct Seat<'a> {
@@ -54,27 +78,58 @@ impl Waiters {
 
     /// Enlists the task of a call, which keeps the number that it is given the first time, and is to
     /// [leave](Waiters::leave). What it waits for must be looked at again after this.
-    #[inline]
-    pub(crate) fn enlist(&self, direction: Direction, number: &mut Option<NonZeroU32>, waker: &Waker) {
+    ///
+    /// True if nobody else waits in this direction: then whatever would wake all may wake this one alone.
+    #[inline(always)]
+    pub(crate) fn enlist(
+        &self,
+        direction: Direction,
+        number: &mut Option<NonZeroU32>,
+        waker: &Waker,
+    ) -> bool {
         let mut places = self.places();
-        let number = *number.get_or_insert_with(|| places.next_number());
+        let number = *number.get_or_insert_with(|| self.next_number());
         self.enlisted[direction as usize].store(true, Ordering::Relaxed);
-        let replaced = places.enlist(direction, number, waker);
+        let Enlisted { replaced, is_first } = places.enlist(direction, number, &self.vacated, waker);
+        let alone = is_first && places.more.is_none();
+        self.crowded.store(places.more.is_some(), Ordering::Relaxed);
         drop(places);
         // It may be the last of its kind, and what is dropped with it may use this.
         drop(replaced);
+        alone
     }
 
     /// Enlists the task that polls. A task that polled before it in the same direction is forgotten, as tokio's
     /// reactor forgets it.
     #[inline]
-    pub(crate) fn register_polled(&self, direction: Direction, waker: &Waker) {
-        self.enlist(direction, &mut Some(POLLED), waker);
+    pub(crate) fn register_polled(&self, direction: Direction, waker: &Waker) -> bool {
+        self.enlist(direction, &mut Some(POLLED[direction as usize]), waker)
+    }
+
+    /// Whether somebody may wait who was not the first in a direction.
+    #[inline]
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.crowded.load(Ordering::Relaxed)
+    }
+
+    /// Leaves, where another call of the same task is likely to follow: its waker stays until then.
+    #[inline]
+    pub(crate) fn vacate(&self, direction: Direction, number: NonZeroU32) {
+        if self.is_crowded() {
+            return self.leave(direction, number);
+        }
+        // Of no meaning unless the first place has that number.
+        self.vacated.store(number.get(), Ordering::Relaxed);
+    }
+
+    #[inline]
+    pub(crate) fn vacate_polled(&self, direction: Direction) {
+        self.vacate(direction, POLLED[direction as usize]);
     }
 
     #[inline]
     pub(crate) fn leave(&self, direction: Direction, number: NonZeroU32) {
-        // The usual case: it was woken, and with it whoever else was there.
+        // It was woken, and with it whoever else was there.
         if self.enlisted[direction as usize].load(Ordering::Acquire) {
             self.give_up(direction, number);
         }
@@ -84,6 +139,7 @@ impl Waiters {
         let mut places = self.places();
         let waker = places.remove(direction, number);
         self.enlisted[direction as usize].store(places.has_any(direction), Ordering::Release);
+        self.crowded.store(places.more.is_some(), Ordering::Relaxed);
         drop(places);
         // With what hangs on it, such as the memory of a task.
         drop(waker);
@@ -96,8 +152,9 @@ impl Waiters {
         let [read, write] = &mut places.first;
         let (read, write) = (read.take(), write.take());
         let more = places.more.take();
+        self.crowded.store(false, Ordering::Relaxed);
         for direction in [Direction::Read, Direction::Write] {
-            self.spent[direction as usize].store(false, Ordering::Relaxed);
+            self.believe(direction, Belief::Ready);
             self.enlisted[direction as usize].store(false, Ordering::Release);
         }
         drop(places);
@@ -117,6 +174,8 @@ impl Waiters {
         let mut places = self.places();
         let first = places.first[direction as usize].take();
         let more = places.more.as_mut().map(|more| std::mem::take(&mut more[direction as usize]));
+        places.tidy();
+        self.crowded.store(places.more.is_some(), Ordering::Relaxed);
         self.enlisted[direction as usize].store(false, Ordering::Release);
         drop(places);
         first.into_iter().for_each(Waker::wake);
@@ -124,14 +183,19 @@ impl Waiters {
     }
 
     #[inline]
-    pub(crate) fn is_spent(&self, direction: Direction) -> bool {
-        self.spent[direction as usize].load(Ordering::Relaxed)
+    pub(crate) fn belief(&self, direction: Direction) -> Belief {
+        const AWAITED: u8 = Belief::Awaited as u8;
+        match self.beliefs[direction as usize].load(Ordering::Relaxed) {
+            0 => Belief::Ready,
+            AWAITED => Belief::Awaited,
+            _ => Belief::Spent,
+        }
     }
 
     #[inline]
-    pub(crate) fn set_spent(&self, direction: Direction, spent: bool) {
-        self.spent[direction as usize].store(spent, Ordering::Relaxed);
-        if spent && direction == Direction::Write {
+    pub(crate) fn believe(&self, direction: Direction, belief: Belief) {
+        self.beliefs[direction as usize].store(belief as u8, Ordering::Relaxed);
+        if belief != Belief::Ready && direction == Direction::Write {
             self.was_full.store(true, Ordering::Relaxed);
         }
     }
@@ -141,6 +205,13 @@ impl Waiters {
         self.was_full.load(Ordering::Relaxed)
     }
 
+    /// One that none of those who wait has: never do so many wait at once.
+    fn next_number(&self) -> NonZeroU32 {
+        let last = self.last.load(Ordering::Relaxed).checked_add(1).unwrap_or(0).max(POLLED[1].get() + 1);
+        self.last.store(last, Ordering::Relaxed);
+        NonZeroU32::new(last).unwrap_or(POLLED[1])
+    }
+
     #[inline]
     fn places(&self) -> MutexGuard<'_, Places> {
         self.places.lock().unwrap_or_else(PoisonError::into_inner)
@@ -148,26 +219,33 @@ impl Waiters {
 }
 
 impl Places {
-    /// One that none of those who wait has: never do so many wait at once.
-    fn next_number(&mut self) -> NonZeroU32 {
-        self.last = self.last.checked_add(1).unwrap_or(0).max(POLLED.get() + 1);
-        NonZeroU32::new(self.last).unwrap_or(POLLED)
-    }
-
-    /// Gives back the waker that this one takes the place of, to be dropped without the lock.
     #[inline]
-    fn enlist(&mut self, direction: Direction, number: NonZeroU32, waker: &Waker) -> Option<Waker> {
+    fn enlist(
+        &mut self,
+        direction: Direction,
+        number: NonZeroU32,
+        vacated: &AtomicU32,
+        waker: &Waker,
+    ) -> Enlisted {
         let owner = &mut self.first_number[direction as usize];
-        match &mut self.first[direction as usize] {
-            Some(first) if *owner == number.get() => replace(first, waker),
+        let (number_left, is_first) = (vacated.load(Ordering::Relaxed), true);
+        let replaced = match &mut self.first[direction as usize] {
+            Some(first) if *owner == number.get() || *owner == number_left => replace(first, waker),
             // While there are others, this may be one of them.
             first @ None if self.more.is_none() => {
                 *first = Some(waker.clone());
-                *owner = number.get();
                 None
             }
-            _ => self.enlist_more(direction, number, waker),
+            _ => {
+                let replaced = self.enlist_more(direction, number, waker);
+                return Enlisted { replaced, is_first: false };
+            }
+        };
+        if number_left == *owner || number_left == number.get() {
+            vacated.store(0, Ordering::Relaxed);
         }
+        *owner = number.get();
+        Enlisted { replaced, is_first }
     }
 
     #[cold]
@@ -189,7 +267,14 @@ impl Places {
         }
         let waiting = &mut self.more.as_mut()?[direction as usize];
         let index = waiting.iter().position(|(other, _)| *other == number)?;
-        Some(waiting.swap_remove(index).1)
+        let waker = waiting.swap_remove(index).1;
+        self.tidy();
+        Some(waker)
+    }
+
+    /// Keeps no lists that are empty.
+    fn tidy(&mut self) {
+        self.more.take_if(|more| more.iter().all(Vec::is_empty));
     }
 
     fn has_any(&self, direction: Direction) -> bool {
@@ -272,11 +357,87 @@ mod tests {
         assert_eq!(count.0.load(Ordering::SeqCst), 0);
     }
 
+    fn waker() -> (Arc<Count>, Waker) {
+        let count = Arc::<Count>::default();
+        (count.clone(), Waker::from(count))
+    }
+
+    fn woken(counts: &[&Arc<Count>]) -> Vec<usize> {
+        counts.iter().map(|count| count.0.load(Ordering::SeqCst)).collect()
+    }
+
+    #[test]
+    fn a_place_that_was_left_is_for_the_next() {
+        let waiters = Waiters::default();
+        let ((one, first), (two, second)) = (waker(), waker());
+        let (mut number, mut next) = (None, None);
+        assert!(waiters.enlist(Direction::Read, &mut number, &first));
+        waiters.vacate(Direction::Read, number.unwrap());
+        assert!(waiters.enlist(Direction::Read, &mut next, &second), "alone");
+        assert_eq!(Arc::strong_count(&one), 2, "nothing is kept of the one before");
+        // It cannot be left twice.
+        let mut third = None;
+        assert!(!waiters.enlist(Direction::Read, &mut third, &first));
+        waiters.wake_both();
+        assert_eq!(woken(&[&one, &two]), [1, 1]);
+    }
+
+    #[test]
+    fn who_was_woken_leaves_nobody_elses_place() {
+        let waiters = Waiters::default();
+        let ((one, first), (two, second)) = (waker(), waker());
+        let (mut number, mut next) = (None, None);
+        waiters.enlist(Direction::Read, &mut number, &first);
+        waiters.wake_both();
+        assert!(waiters.enlist(Direction::Read, &mut next, &second));
+        waiters.vacate(Direction::Read, number.unwrap());
+        assert!(!waiters.enlist(Direction::Read, &mut None, &first), "the other is there");
+        waiters.wake_both();
+        assert_eq!(woken(&[&one, &two]), [2, 1]);
+    }
+
+    #[test]
+    fn it_is_crowded_as_long_as_one_waits_beside_the_first() {
+        let waiters = Waiters::default();
+        let ((one, first), (two, second)) = (waker(), waker());
+        let (mut number, mut next) = (None, None);
+        assert!(waiters.enlist(Direction::Read, &mut number, &first));
+        assert!(
+            waiters.enlist(Direction::Write, &mut None, &second),
+            "the other direction is another matter"
+        );
+        assert!(!waiters.is_crowded());
+        assert!(!waiters.enlist(Direction::Read, &mut next, &second));
+        assert!(waiters.is_crowded());
+        assert!(!waiters.enlist(Direction::Read, &mut number, &first), "nor is the first alone any more");
+        waiters.vacate(Direction::Read, next.unwrap());
+        assert!(!waiters.is_crowded());
+        assert!(waiters.enlist(Direction::Read, &mut number, &first));
+        waiters.wake_all(Direction::Read);
+        assert_eq!(woken(&[&one, &two]), [1, 0]);
+        waiters.wake_all(Direction::Write);
+        assert_eq!(woken(&[&one, &two]), [1, 1]);
+    }
+
+    #[test]
+    fn a_poll_and_a_call_in_turns_are_each_alone() {
+        let waiters = Waiters::default();
+        let (_, waker) = waker();
+        for _ in 0..3 {
+            let mut number = None;
+            assert!(waiters.enlist(Direction::Read, &mut number, &waker));
+            waiters.vacate(Direction::Read, number.unwrap());
+            assert!(waiters.register_polled(Direction::Read, &waker));
+            assert!(waiters.register_polled(Direction::Read, &waker));
+            waiters.vacate_polled(Direction::Read);
+        }
+    }
+
     #[test]
     fn a_number_is_given_once_until_all_are_used_up() {
-        let mut places = Places { last: u32::MAX - 1, ..Places::default() };
-        let numbers = [(); 3].map(|()| places.next_number().get());
-        assert_eq!(numbers, [u32::MAX, 2, 3], "and never the one of those who poll");
+        let waiters = Waiters { last: (u32::MAX - 1).into(), ..Waiters::default() };
+        let numbers = [(); 3].map(|()| waiters.next_number().get());
+        assert_eq!(numbers, [u32::MAX, 3, 4], "and never one of those who poll");
     }
 
     #[test]

@@ -120,6 +120,10 @@ fn one_that_is_replaced_in_a_call_behind_another() {
 fn one_that_a_timer_has_when_the_deadline_is_taken_away() {
     for_each_use(|conn, waker| {
         conn.set_deadline(Instant::now() + LONG);
+        // Beside another that waits it is not the reactor that has the waker.
+        let mut buffer = [0; 1];
+        let mut call = pin!(conn.read(&mut buffer));
+        assert!(call.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
         poll_read(conn, waker);
         // Wakes who waits, and so leaves the timer's as the last.
         conn.set_deadline(Instant::now() + 2 * LONG);

@@ -105,7 +105,9 @@ async fn another_backend_is_tried_where_that_does_no_harm() {
     let good = answering(OK).await;
     let tries = NonZeroUsize::new(4).unwrap();
     let urls = [gone, resets.url(), fails.url(), good.url()];
-    let front = front(ReverseProxy::new(urls).unwrap().tries(tries)).await;
+    // For longer than the test takes, however busy the machine is.
+    let minute = Duration::from_secs(60);
+    let front = front(ReverseProxy::new(urls).unwrap().tries(tries).rest(minute, minute)).await;
     for _ in 0..8 {
         let answer = get(&front).await;
         assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");

@@ -1,6 +1,7 @@
 //! Trying without waiting, and asking the reactor to tell when it is time to try again.
 
 use std::io;
+use std::num::NonZeroU32;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::task::{self, Poll};
@@ -18,24 +19,31 @@ use crate::sys::{self, Entered, Number};
 /// What the reactor is asked for. Urgent data is asked for to know whether there ever was any.
 pub(super) const INTEREST: Interest = Interest::READABLE.add(Interest::WRITABLE).add(Interest::PRIORITY);
 
-/// Asks the reactor, which wakes whoever is enlisted if it has to wait.
+/// Asks the reactor, of which the task, or all who are enlisted, will hear if it has to wait.
 ///
-/// Its one place in a direction is the task's own, as long as nobody else waits in this direction: to be woken by way of
-/// [`Limits`](super::limits::Limits) costs two locks and three counts more. Whoever comes to wait beside it takes the
-/// place for all of them; either sees that the other is there, since it enlists before it asks.
+/// The reactor's one place in a direction is the task's own as long as nobody else waits in this direction: to be woken by way
+/// of [`Limits`](super::limits::Limits) costs two locks and three counts more. Whoever comes to wait beside it takes the
+/// place for all of them. A task that takes it while it is no longer alone, whether it waits then or not, gives it back, and
+/// wakes the others for what it may have taken from them: to take the place and to see that nothing is ready are two steps.
 #[inline(always)]
 pub(super) fn poll_ready(
     shared: &Arc<Shared>,
     io: &Entered<'_>,
     direction: Direction,
-    alone: bool,
+    alone: Option<NonZeroU32>,
     cx: &mut task::Context<'_>,
 ) -> io::Result<Poll<()>> {
     let registration = shared.register(io)?;
     let limits = &shared.limits;
-    let mut polled = if alone { poll_registration(registration, direction, cx) } else { Poll::Pending };
-    if polled.is_pending() && (!alone || limits.is_crowded()) {
-        polled = poll_for_all(shared, registration, direction);
+    let mut polled = match alone {
+        Some(_) => poll_registration(registration, direction, cx),
+        None => Poll::Pending,
+    };
+    // Looked at after the place was taken, whatever came of that: it may have been another's.
+    if alone.is_none_or(|number| !limits.is_alone(direction, number)) {
+        if polled.is_pending() {
+            polled = poll_for_all(shared, registration, direction);
+        }
         if polled.is_ready() {
             // Of this event the others may not have heard, if the place was the task's own meanwhile.
             limits.wake_both();
@@ -67,8 +75,7 @@ fn poll_registration<'a>(
 }
 
 /// The reactor is to wake all who are enlisted.
-#[cold]
-#[inline(never)]
+#[inline(always)]
 fn poll_for_all<'a>(
     shared: &Arc<Shared>,
     registration: &'a AsyncFd<Number>,
@@ -78,8 +85,7 @@ fn poll_for_all<'a>(
     poll_registration(registration, direction, &mut task::Context::from_waker(&hub))
 }
 
-/// Does `operation` if the socket is believed ready; `None` if it is not. The task of `cx`, if there is one, must be enlisted
-/// then, and [`poll_ready`] asked.
+/// Does `operation` if the socket is believed ready; `None` if it is not.
 ///
 /// Compiled into its caller, and that into the task's own poll, as far as the usual way goes: on processors that mend their
 /// return predictor at every system call, the first return out of a function that made one costs as much as the rest of
@@ -90,7 +96,6 @@ pub(super) fn try_io<O: Operate>(
     io: &Entered<'_>,
     direction: Direction,
     belief: Belief,
-    cx: Option<&mut task::Context<'_>>,
     operation: &mut O,
 ) -> Option<Result<O::Value, Cause>> {
     if belief == Belief::Spent {
@@ -101,11 +106,11 @@ pub(super) fn try_io<O: Operate>(
     // report: whoever has to wait for the first bytes need not wait to answer them.
     match (direction, io.registration()) {
         (Direction::Read, Some(registration)) => {
-            try_registered(socket, io, direction, registration, belief, cx, operation)
+            try_registered(socket, io, direction, registration, belief, operation)
         }
         (Direction::Read, None) => rarely(|| try_directly(socket, io, direction, &mut Apart(operation))),
         (Direction::Write, Some(registration)) if socket.limits().was_full() => {
-            rarely(|| try_registered(socket, io, direction, registration, belief, cx, &mut Apart(operation)))
+            rarely(|| try_registered(socket, io, direction, registration, belief, &mut Apart(operation)))
         }
         (Direction::Write, _) => try_directly(socket, io, direction, operation),
     }
@@ -131,15 +136,11 @@ fn try_registered<O: Operate>(
     direction: Direction,
     registration: &AsyncFd<Number>,
     belief: Belief,
-    cx: Option<&mut task::Context<'_>>,
     operation: &mut O,
 ) -> Option<Result<O::Value, Cause>> {
     let limits = socket.limits();
-    let polled = match cx {
-        Some(cx) if !limits.is_crowded() => poll_registration(registration, direction, cx),
-        _ => poll_for_all(&socket.0, registration, direction),
-    };
-    let mut guard = match polled {
+    // For all, since the place may be that of one who waits alone, and whoever reads here has not enlisted.
+    let mut guard = match poll_for_all(&socket.0, registration, direction) {
         Poll::Pending => return None,
         Poll::Ready(Err(error)) => return Some(Err(error.into())),
         Poll::Ready(Ok(guard)) => guard,

@@ -107,7 +107,12 @@ pub(super) enum Waiter<'a> {
 impl Waiter<'_> {
     /// [`Limits::enlist`].
     #[inline]
-    pub(super) fn enlist(&mut self, limits: &Limits, direction: Direction, cx: &task::Context<'_>) -> bool {
+    pub(super) fn enlist(
+        &mut self,
+        limits: &Limits,
+        direction: Direction,
+        cx: &task::Context<'_>,
+    ) -> Option<NonZeroU32> {
         match self {
             Waiter::Call { seat, .. } => limits.enlist(direction, seat, cx.waker()),
             Waiter::Polled => limits.register_polled(direction, cx),
@@ -117,13 +122,11 @@ impl Waiter<'_> {
     /// Waits no longer, as it has what it waited for.
     #[inline]
     pub(super) fn settle(&mut self, limits: &Limits, direction: Direction) {
-        match self {
-            Waiter::Call { seat, .. } => {
-                if let Some(seat) = seat.take() {
-                    limits.vacate(direction, seat);
-                }
-            }
-            Waiter::Polled => limits.vacate_polled(direction),
+        // A task that polls has one place for good: another poll of its own may wait there.
+        if let Waiter::Call { seat, .. } = self
+            && let Some(seat) = seat.take()
+        {
+            limits.vacate(direction, seat);
         }
     }
 

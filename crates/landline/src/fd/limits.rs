@@ -69,25 +69,31 @@ impl Limits {
 
     /// [`Waiters::enlist`].
     #[inline]
-    pub(crate) fn enlist(&self, direction: Direction, seat: &mut Option<NonZeroU32>, waker: &Waker) -> bool {
+    pub(crate) fn enlist(
+        &self,
+        direction: Direction,
+        seat: &mut Option<NonZeroU32>,
+        waker: &Waker,
+    ) -> Option<NonZeroU32> {
         self.waiters.enlist(direction, seat, waker)
     }
 
     /// [`Waiters::is_crowded`].
-    #[inline]
+    #[cfg(test)]
     pub(crate) fn is_crowded(&self) -> bool {
         self.waiters.is_crowded()
+    }
+
+    /// [`Waiters::is_alone`].
+    #[inline]
+    pub(crate) fn is_alone(&self, direction: Direction, seat: NonZeroU32) -> bool {
+        self.waiters.is_alone(direction, seat)
     }
 
     /// [`Waiters::vacate`].
     #[inline]
     pub(crate) fn vacate(&self, direction: Direction, seat: NonZeroU32) {
         self.waiters.vacate(direction, seat);
-    }
-
-    #[inline]
-    pub(crate) fn vacate_polled(&self, direction: Direction) {
-        self.waiters.vacate_polled(direction);
     }
 
     #[inline]
@@ -123,7 +129,7 @@ impl Limits {
 
     /// Enlists the task of `poll_read` or `poll_write`; what it waits for must be looked at again after this.
     #[inline]
-    pub(crate) fn register_polled(&self, direction: Direction, cx: &task::Context<'_>) -> bool {
+    pub(crate) fn register_polled(&self, direction: Direction, cx: &task::Context<'_>) -> Option<NonZeroU32> {
         self.waiters.register_polled(direction, cx.waker())
     }
 

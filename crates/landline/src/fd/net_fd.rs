@@ -164,7 +164,7 @@ impl NetFd {
         let budget = if asks_reactor { None } else { Some(ready!(coop::poll_proceed(cx))) };
         shared.limits.check(direction)?;
         let belief = shared.limits.belief(direction);
-        let polled = match try_io(self, &io, direction, belief, Some(cx), operation) {
+        let polled = match try_io(self, &io, direction, belief, operation) {
             Some(result) => Poll::Ready(result),
             None => match self.poll_awaited(&io, direction, waiter, cx) {
                 Poll::Pending => Poll::Pending,
@@ -194,7 +194,7 @@ impl NetFd {
     ) -> Poll<Result<O::Value, Cause>> {
         loop {
             self.0.limits.check(direction)?;
-            if let Some(result) = try_io(self, io, direction, Belief::Ready, Some(cx), operation) {
+            if let Some(result) = try_io(self, io, direction, Belief::Ready, operation) {
                 return Poll::Ready(result);
             }
             ready!(self.poll_awaited(io, direction, waiter, cx))?;
@@ -227,10 +227,9 @@ impl NetFd {
         direction: Direction,
         operation: &mut impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<T>>,
     ) -> Option<Result<T, Cause>> {
-        let Some(io) = self.0.io.enter() else { return Some(Err(Cause::Closed)) };
-        match self.0.limits.check(direction) {
-            Ok(()) => try_io(self, &io, direction, self.0.limits.belief(direction), None, operation),
-            Err(cause) => Some(Err(cause)),
+        match self.open() {
+            Some(open) => open.attempt(direction, operation),
+            None => Some(Err(Cause::Closed)),
         }
     }
 
@@ -419,3 +418,5 @@ impl<T> Io<T> {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod waking;

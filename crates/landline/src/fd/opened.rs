@@ -31,17 +31,16 @@ impl Opened<'_> {
     }
 
     /// Does `operation` if the socket is believed ready; `None` if it is not. A read of what the reactor knows takes of the
-    /// task's budget. With `cx`, [`Opened::poll_ready`] must follow where there was nothing.
+    /// task's budget.
     #[inline]
     pub(crate) fn attempt<T>(
         &self,
         direction: Direction,
-        cx: Option<&mut task::Context<'_>>,
         operation: &mut impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<Io<T>>,
     ) -> Option<Result<T, Cause>> {
         let limits = self.fd.limits();
         match limits.check(direction) {
-            Ok(()) => try_io(self.fd, &self.io, direction, limits.belief(direction), cx, operation),
+            Ok(()) => try_io(self.fd, &self.io, direction, limits.belief(direction), operation),
             Err(cause) => Some(Err(cause)),
         }
     }

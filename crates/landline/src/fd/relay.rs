@@ -74,7 +74,7 @@ impl<'a> Relay<'a> {
         buffer: &mut [u8],
     ) -> Poll<Result<Relayed, Box<RelayError>>> {
         let read = loop {
-            match self.from.attempt(Direction::Read, Some(&mut *cx), &mut |fd| self.read.read(fd, buffer)) {
+            match self.from.attempt(Direction::Read, &mut |fd| self.read.read(fd, buffer)) {
                 Some(read) => break read.map_err(failed_to_read)?,
                 None => ready!(self.from.poll_ready(Direction::Read, cx)).map_err(failed_to_read)?,
             }
@@ -84,8 +84,7 @@ impl<'a> Relay<'a> {
             return Poll::Ready(Ok(Relayed { read, written: 0 }));
         }
         let bytes = &buffer[..read];
-        let written = match self.to.attempt(Direction::Write, None, &mut |fd: BorrowedFd<'_>| send(fd, bytes))
-        {
+        let written = match self.to.attempt(Direction::Write, &mut |fd: BorrowedFd<'_>| send(fd, bytes)) {
             Some(Ok(written)) => {
                 self.to.count(Direction::Write, written);
                 written

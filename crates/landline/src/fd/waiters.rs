@@ -20,10 +20,13 @@ pub(crate) struct Waiters {
     /// What is believed of the socket; a hint, for whoever is about to try.
     beliefs: [AtomicU8; 2],
     /// The call that was the last to leave without a look at its place: if that was the first, its waker is there still, for
-    /// the next, which is most often of the same task.
+    /// the next, which is most often of the same task. So the conn may keep the memory of a task that is done, until it is
+    /// used again or closed.
     vacated: AtomicU32,
     /// The last number given to a call; changed under the lock.
     last: AtomicU32,
+    /// Whose the first places are, or were; changed under the lock.
+    owners: [AtomicU32; 2],
     /// Whether some wait beside those in the first places; set under the lock.
     crowded: AtomicBool,
     /// Whether a write has ever found the socket full.
@@ -32,19 +35,10 @@ pub(crate) struct Waiters {
 
 #[derive(Default)]
 struct Places {
-    /// One place in each direction, for whoever came first,
+    /// One place in each direction, for whoever came first.
     first: [Option<Waker>; 2],
-    /// and whose it is, beside it since it takes less room so.
-    first_number: [u32; 2],
     /// For all others.
     more: Option<Box<[More; 2]>>,
-}
-
-/// What enlisting gave.
-struct Enlisted {
-    /// The waker that was there before, to be dropped without the lock.
-    replaced: Option<Waker>,
-    is_first: bool,
 }
 
 type More = Vec<(NonZeroU32, Waker)>;
@@ -77,32 +71,38 @@ impl Waiters {
     }
 
     /// Enlists the task of a call, which keeps the number that it is given the first time, and is to
-    /// [leave](Waiters::leave). What it waits for must be looked at again after this.
+    /// [leave](Waiters::leave) or [vacate](Waiters::vacate). What it waits for must be looked at again after this.
     ///
-    /// True if nobody else waits in this direction: then whatever would wake all may wake this one alone.
+    /// Gives its number if surely nobody else waits in this direction: then whatever would wake all may wake this one alone, for as long
+    /// as it [is alone](Waiters::is_alone).
     #[inline(always)]
     pub(crate) fn enlist(
         &self,
         direction: Direction,
         number: &mut Option<NonZeroU32>,
         waker: &Waker,
-    ) -> bool {
+    ) -> Option<NonZeroU32> {
         let mut places = self.places();
         let number = *number.get_or_insert_with(|| self.next_number());
         self.enlisted[direction as usize].store(true, Ordering::Relaxed);
-        let Enlisted { replaced, is_first } = places.enlist(direction, number, &self.vacated, waker);
-        let alone = is_first && places.more.is_none();
+        let replaced = places.enlist(direction, number, self, waker);
         self.crowded.store(places.more.is_some(), Ordering::Relaxed);
         drop(places);
         // It may be the last of its kind, and what is dropped with it may use this.
         drop(replaced);
-        alone
+        self.is_alone(direction, number).then_some(number)
+    }
+
+    /// Whether nobody has enlisted in this direction since this one did, whether or not it was woken meanwhile.
+    #[inline]
+    pub(crate) fn is_alone(&self, direction: Direction, number: NonZeroU32) -> bool {
+        !self.is_crowded() && self.owners[direction as usize].load(Ordering::Relaxed) == number.get()
     }
 
     /// Enlists the task that polls. A task that polled before it in the same direction is forgotten, as tokio's
     /// reactor forgets it.
     #[inline]
-    pub(crate) fn register_polled(&self, direction: Direction, waker: &Waker) -> bool {
+    pub(crate) fn register_polled(&self, direction: Direction, waker: &Waker) -> Option<NonZeroU32> {
         self.enlist(direction, &mut Some(POLLED[direction as usize]), waker)
     }
 
@@ -115,7 +115,9 @@ impl Waiters {
     /// Leaves, where another call of the same task is likely to follow: its waker stays until then.
     #[inline]
     pub(crate) fn vacate(&self, direction: Direction, number: NonZeroU32) {
-        if self.is_crowded() {
+        // There is one note of who left for both directions: it is not to be lost.
+        let left = self.vacated.load(Ordering::Relaxed);
+        if self.is_crowded() || (left != 0 && left != number.get()) {
             return self.leave(direction, number);
         }
         // Of no meaning unless the first place has that number.
@@ -123,13 +125,8 @@ impl Waiters {
     }
 
     #[inline]
-    pub(crate) fn vacate_polled(&self, direction: Direction) {
-        self.vacate(direction, POLLED[direction as usize]);
-    }
-
-    #[inline]
     pub(crate) fn leave(&self, direction: Direction, number: NonZeroU32) {
-        // It was woken, and with it whoever else was there.
+        // Where nobody is, it was woken, and with it whoever else was there.
         if self.enlisted[direction as usize].load(Ordering::Acquire) {
             self.give_up(direction, number);
         }
@@ -137,7 +134,8 @@ impl Waiters {
 
     fn give_up(&self, direction: Direction, number: NonZeroU32) {
         let mut places = self.places();
-        let waker = places.remove(direction, number);
+        let owner = self.owners[direction as usize].load(Ordering::Relaxed);
+        let waker = places.remove(direction, number, owner == number.get());
         self.enlisted[direction as usize].store(places.has_any(direction), Ordering::Release);
         self.crowded.store(places.more.is_some(), Ordering::Relaxed);
         drop(places);
@@ -149,8 +147,8 @@ impl Waiters {
     #[inline]
     pub(crate) fn wake_both(&self) {
         let mut places = self.places();
-        let [read, write] = &mut places.first;
-        let (read, write) = (read.take(), write.take());
+        let [read, write] =
+            [Direction::Read, Direction::Write].map(|direction| self.take_first(&mut places, direction));
         let more = places.more.take();
         self.crowded.store(false, Ordering::Relaxed);
         for direction in [Direction::Read, Direction::Write] {
@@ -158,12 +156,7 @@ impl Waiters {
             self.enlisted[direction as usize].store(false, Ordering::Release);
         }
         drop(places);
-        if let Some(waker) = read {
-            waker.wake();
-        }
-        if let Some(waker) = write {
-            waker.wake();
-        }
+        [read, write].into_iter().for_each(First::wake);
         if let Some(more) = more {
             more.into_iter().flatten().for_each(|(_, waker)| waker.wake());
         }
@@ -172,14 +165,22 @@ impl Waiters {
     /// Wakes all who wait in this direction.
     pub(crate) fn wake_all(&self, direction: Direction) {
         let mut places = self.places();
-        let first = places.first[direction as usize].take();
+        let first = self.take_first(&mut places, direction);
         let more = places.more.as_mut().map(|more| std::mem::take(&mut more[direction as usize]));
         places.tidy();
         self.crowded.store(places.more.is_some(), Ordering::Relaxed);
         self.enlisted[direction as usize].store(false, Ordering::Release);
         drop(places);
-        first.into_iter().for_each(Waker::wake);
+        first.wake();
         more.into_iter().flatten().for_each(|(_, waker)| waker.wake());
+    }
+
+    /// Under the lock.
+    #[inline]
+    fn take_first(&self, places: &mut Places, direction: Direction) -> First {
+        let owner = self.owners[direction as usize].load(Ordering::Relaxed);
+        let is_left = owner == self.vacated.load(Ordering::Relaxed);
+        First { waker: places.first[direction as usize].take(), is_left }
     }
 
     #[inline]
@@ -205,7 +206,7 @@ impl Waiters {
         self.was_full.load(Ordering::Relaxed)
     }
 
-    /// One that none of those who wait has: never do so many wait at once.
+    /// One that none of those who wait has, unless one of them has waited for as long as the conn had four billion others.
     fn next_number(&self) -> NonZeroU32 {
         let last = self.last.load(Ordering::Relaxed).checked_add(1).unwrap_or(0).max(POLLED[1].get() + 1);
         self.last.store(last, Ordering::Relaxed);
@@ -218,34 +219,50 @@ impl Waiters {
     }
 }
 
+/// Who was first.
+struct First {
+    waker: Option<Waker>,
+    /// Nobody waits there any more.
+    is_left: bool,
+}
+
+impl First {
+    #[inline]
+    fn wake(self) {
+        if let Some(waker) = self.waker
+            && !self.is_left
+        {
+            waker.wake();
+        }
+    }
+}
+
 impl Places {
     #[inline]
     fn enlist(
         &mut self,
         direction: Direction,
         number: NonZeroU32,
-        vacated: &AtomicU32,
+        waiters: &Waiters,
         waker: &Waker,
-    ) -> Enlisted {
-        let owner = &mut self.first_number[direction as usize];
-        let (number_left, is_first) = (vacated.load(Ordering::Relaxed), true);
+    ) -> Option<Waker> {
+        let owner = &waiters.owners[direction as usize];
+        let (owned_by, left) = (owner.load(Ordering::Relaxed), waiters.vacated.load(Ordering::Relaxed));
         let replaced = match &mut self.first[direction as usize] {
-            Some(first) if *owner == number.get() || *owner == number_left => replace(first, waker),
+            Some(first) if owned_by == number.get() => replace(first, waker),
             // While there are others, this may be one of them.
+            Some(first) if owned_by == left && self.more.is_none() => replace(first, waker),
             first @ None if self.more.is_none() => {
                 *first = Some(waker.clone());
                 None
             }
-            _ => {
-                let replaced = self.enlist_more(direction, number, waker);
-                return Enlisted { replaced, is_first: false };
-            }
+            _ => return self.enlist_more(direction, number, waker),
         };
-        if number_left == *owner || number_left == number.get() {
-            vacated.store(0, Ordering::Relaxed);
+        if left == owned_by || left == number.get() {
+            waiters.vacated.store(0, Ordering::Relaxed);
         }
-        *owner = number.get();
-        Enlisted { replaced, is_first }
+        owner.store(number.get(), Ordering::Relaxed);
+        replaced
     }
 
     #[cold]
@@ -260,8 +277,7 @@ impl Places {
         }
     }
 
-    fn remove(&mut self, direction: Direction, number: NonZeroU32) -> Option<Waker> {
-        let is_first = self.first_number[direction as usize] == number.get();
+    fn remove(&mut self, direction: Direction, number: NonZeroU32, is_first: bool) -> Option<Waker> {
         if let Some(waker) = self.first[direction as usize].take_if(|_| is_first) {
             return Some(waker);
         }
@@ -371,13 +387,13 @@ mod tests {
         let waiters = Waiters::default();
         let ((one, first), (two, second)) = (waker(), waker());
         let (mut number, mut next) = (None, None);
-        assert!(waiters.enlist(Direction::Read, &mut number, &first));
+        assert!(waiters.enlist(Direction::Read, &mut number, &first).is_some());
         waiters.vacate(Direction::Read, number.unwrap());
-        assert!(waiters.enlist(Direction::Read, &mut next, &second), "alone");
+        assert!(waiters.enlist(Direction::Read, &mut next, &second).is_some(), "alone");
         assert_eq!(Arc::strong_count(&one), 2, "nothing is kept of the one before");
         // It cannot be left twice.
         let mut third = None;
-        assert!(!waiters.enlist(Direction::Read, &mut third, &first));
+        assert!(waiters.enlist(Direction::Read, &mut third, &first).is_none());
         waiters.wake_both();
         assert_eq!(woken(&[&one, &two]), [1, 1]);
     }
@@ -389,9 +405,9 @@ mod tests {
         let (mut number, mut next) = (None, None);
         waiters.enlist(Direction::Read, &mut number, &first);
         waiters.wake_both();
-        assert!(waiters.enlist(Direction::Read, &mut next, &second));
+        assert!(waiters.enlist(Direction::Read, &mut next, &second).is_some());
         waiters.vacate(Direction::Read, number.unwrap());
-        assert!(!waiters.enlist(Direction::Read, &mut None, &first), "the other is there");
+        assert!(waiters.enlist(Direction::Read, &mut None, &first).is_none(), "the other is there");
         waiters.wake_both();
         assert_eq!(woken(&[&one, &two]), [2, 1]);
     }
@@ -401,18 +417,21 @@ mod tests {
         let waiters = Waiters::default();
         let ((one, first), (two, second)) = (waker(), waker());
         let (mut number, mut next) = (None, None);
-        assert!(waiters.enlist(Direction::Read, &mut number, &first));
+        assert!(waiters.enlist(Direction::Read, &mut number, &first).is_some());
         assert!(
-            waiters.enlist(Direction::Write, &mut None, &second),
+            waiters.enlist(Direction::Write, &mut None, &second).is_some(),
             "the other direction is another matter"
         );
         assert!(!waiters.is_crowded());
-        assert!(!waiters.enlist(Direction::Read, &mut next, &second));
+        assert!(waiters.enlist(Direction::Read, &mut next, &second).is_none());
         assert!(waiters.is_crowded());
-        assert!(!waiters.enlist(Direction::Read, &mut number, &first), "nor is the first alone any more");
+        assert!(
+            waiters.enlist(Direction::Read, &mut number, &first).is_none(),
+            "nor is the first alone any more"
+        );
         waiters.vacate(Direction::Read, next.unwrap());
         assert!(!waiters.is_crowded());
-        assert!(waiters.enlist(Direction::Read, &mut number, &first));
+        assert!(waiters.enlist(Direction::Read, &mut number, &first).is_some());
         waiters.wake_all(Direction::Read);
         assert_eq!(woken(&[&one, &two]), [1, 0]);
         waiters.wake_all(Direction::Write);
@@ -420,17 +439,42 @@ mod tests {
     }
 
     #[test]
-    fn a_poll_and_a_call_in_turns_are_each_alone() {
+    fn who_has_left_is_not_woken() {
+        let waiters = Waiters::default();
+        let (count, waker) = waker();
+        let mut number = None;
+        waiters.enlist(Direction::Read, &mut number, &waker);
+        waiters.vacate(Direction::Read, number.unwrap());
+        waiters.wake_all(Direction::Read);
+        waiters.wake_both();
+        assert_eq!(woken(&[&count]), [0]);
+        assert_eq!(Arc::strong_count(&count), 2, "nor kept");
+    }
+
+    #[test]
+    fn a_read_and_a_write_that_leave_are_both_forgotten() {
         let waiters = Waiters::default();
         let (_, waker) = waker();
         for _ in 0..3 {
-            let mut number = None;
-            assert!(waiters.enlist(Direction::Read, &mut number, &waker));
-            waiters.vacate(Direction::Read, number.unwrap());
-            assert!(waiters.register_polled(Direction::Read, &waker));
-            assert!(waiters.register_polled(Direction::Read, &waker));
-            waiters.vacate_polled(Direction::Read);
+            for direction in [Direction::Read, Direction::Write] {
+                let mut number = None;
+                assert!(waiters.enlist(direction, &mut number, &waker).is_some(), "alone");
+                waiters.vacate(direction, number.unwrap());
+            }
         }
+    }
+
+    #[test]
+    fn nobody_is_alone_whose_place_another_has_taken() {
+        let waiters = Waiters::default();
+        let (_, waker) = waker();
+        let (mut number, mut next) = (None, None);
+        let number = waiters.enlist(Direction::Read, &mut number, &waker).unwrap();
+        waiters.wake_all(Direction::Read);
+        assert!(waiters.is_alone(Direction::Read, number), "woken, but the last to enlist");
+        let next = waiters.enlist(Direction::Read, &mut next, &waker).unwrap();
+        assert!(!waiters.is_alone(Direction::Read, number));
+        assert!(waiters.is_alone(Direction::Read, next));
     }
 
     #[test]

@@ -8,6 +8,8 @@ mod addr_info;
 mod control;
 mod datagrams;
 mod descriptor;
+#[cfg(test)]
+mod hooked_waker;
 mod message;
 mod multicast;
 mod read_buf;
@@ -22,6 +24,8 @@ pub(crate) use control::control_space;
 pub(crate) use control::{int, parse_control, push_control};
 pub(crate) use datagrams::receive_datagrams;
 pub(crate) use descriptor::{adopt, with_descriptor};
+#[cfg(test)]
+pub(crate) use hooked_waker::Hooked;
 pub(crate) use message::{ControlBuffer, Incoming, Rights, recv_msg, recv_msg_into, recv_rights, send_msg};
 pub(crate) use multicast::{Membership, set_membership, set_multicast_interface_v4};
 pub(crate) use read_buf::fill;

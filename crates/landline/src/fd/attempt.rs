@@ -21,10 +21,11 @@ pub(super) const INTEREST: Interest = Interest::READABLE.add(Interest::WRITABLE)
 
 /// Asks the reactor, of which the task, or all who are enlisted, will hear if it has to wait.
 ///
-/// The reactor's one place in a direction is the task's own as long as nobody else waits in this direction: to be woken by way
-/// of [`Limits`](super::limits::Limits) costs two locks and three counts more. Whoever comes to wait beside it takes the
-/// place for all of them. A task that takes it while it is no longer alone, whether it waits then or not, gives it back, and
-/// wakes the others for what it may have taken from them: to take the place and to see that nothing is ready are two steps.
+/// The reactor's one place in a direction is the task's own as long as nobody else waits in this direction: to be woken by
+/// way of [`Limits`](super::limits::Limits) costs two locks and three counts more. Whoever comes to wait beside it takes
+/// the place for all of them. A task that takes it while it is no longer alone, whether it waits then or not, gives it
+/// back, and wakes the others for what it may have taken from them: to take the place and to see that nothing is ready are
+/// two steps.
 #[inline(always)]
 pub(super) fn poll_ready(
     shared: &Arc<Shared>,

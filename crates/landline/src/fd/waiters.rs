@@ -73,8 +73,8 @@ impl Waiters {
     /// Enlists the task of a call, which keeps the number that it is given the first time, and is to
     /// [leave](Waiters::leave) or [vacate](Waiters::vacate). What it waits for must be looked at again after this.
     ///
-    /// Gives its number if surely nobody else waits in this direction: then whatever would wake all may wake this one alone, for as long
-    /// as it [is alone](Waiters::is_alone).
+    /// Gives its number if surely nobody else waits in this direction: then whatever would wake all may wake this one alone,
+    /// for as long as it [is alone](Waiters::is_alone).
     #[inline(always)]
     pub(crate) fn enlist(
         &self,
@@ -115,12 +115,13 @@ impl Waiters {
     /// Leaves, where another call of the same task is likely to follow: its waker stays until then.
     #[inline]
     pub(crate) fn vacate(&self, direction: Direction, number: NonZeroU32) {
-        // There is one note of who left for both directions: it is not to be lost.
+        // There is one note of who left for both directions: that of the other is not to be lost, as long as its place is
+        // that one's. Otherwise a note means nothing.
         let left = self.vacated.load(Ordering::Relaxed);
-        if self.is_crowded() || (left != 0 && left != number.get()) {
+        let other = self.owners[1 - direction as usize].load(Ordering::Relaxed);
+        if self.is_crowded() || (left != 0 && left == other) {
             return self.leave(direction, number);
         }
-        // Of no meaning unless the first place has that number.
         self.vacated.store(number.get(), Ordering::Relaxed);
     }
 
@@ -410,6 +411,11 @@ mod tests {
         assert!(waiters.enlist(Direction::Read, &mut None, &first).is_none(), "the other is there");
         waiters.wake_both();
         assert_eq!(woken(&[&one, &two]), [2, 1]);
+        // What it left behind is in nobody's way.
+        let mut last = None;
+        waiters.enlist(Direction::Read, &mut last, &second);
+        waiters.vacate(Direction::Read, last.unwrap());
+        assert_eq!(Arc::strong_count(&two), 3, "kept for the next call");
     }
 
     #[test]

@@ -22,12 +22,9 @@ pub(crate) fn put_uint(out: &mut Vec<u8>, value: u64) {
         out.push(value as u8);
         return;
     }
-    let count = count_of(value);
     let mut bytes = [0; LONGEST];
-    bytes[0] = (count as u8).wrapping_neg();
-    bytes[1..].copy_from_slice(&(value << (8 * (8 - count))).to_be_bytes());
     // A copy of fixed length and a cut are faster than a copy of any length.
-    let end = out.len() + 1 + count;
+    let end = out.len() + write_uint(&mut bytes, value);
     out.extend_from_slice(&bytes);
     out.truncate(end);
 }

@@ -227,7 +227,7 @@ fn collect_slice<P: Position, I: Iterator>(
     ser: Ser<'_, P>,
     elem: Elem,
     len: usize,
-    items: I,
+    mut items: I,
 ) -> Result<(), Error>
 where
     I::Item: Serialize,
@@ -238,7 +238,6 @@ where
         position.put(pen, len as u64);
     }
     let mut count = 0;
-    let mut items = items;
     if matches!(elem.tag, Tag::Int | Tag::Uint | Tag::Float) && !pen.given {
         count = collect_numbers(graph, pen, elem, len, &mut items)?;
     }
